@@ -1,0 +1,52 @@
+"""Files that appear whole or not at all."""
+
+import errno
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import UserError
+
+
+@contextmanager
+def whole(path):
+    """Yield a path beside ``path`` to write to; rename it to ``path`` on success.
+
+    Works for files and folders alike. On an exception what was written is removed and
+    ``path`` is left as it was. Two writers of one path cannot mix: each
+    writes under a name of its own and the last rename wins.
+
+    Raises
+    ------
+    UserError
+        If the disk is full.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: several libraries choose the format by it.
+    beside = path.with_name(f".{path.stem}.{os.uname().nodename}.{os.getpid()}{path.suffix}")
+    remove(beside)
+    try:
+        yield beside
+        if beside.is_dir() and path.is_dir():
+            remove(path)
+        os.replace(beside, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"{path}: no space left on the disk. Free some, or move the results to a "
+                "larger disk; what is already finished is kept and the run goes on from there."
+            ) from error
+        raise
+    finally:
+        remove(beside)
+
+
+def remove(path):
+    """Remove a file or a folder, if it is there."""
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

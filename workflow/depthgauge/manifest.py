@@ -1,0 +1,72 @@
+"""The manifest: which images a dataset has, in which order, with which labels."""
+
+import numpy as np
+import pandas as pd
+
+from .errors import UserError
+from .files import whole
+
+
+def read_manifest(path):
+    """Return the manifest at ``path`` as a data frame of strings, a row an image.
+
+    Columns ``image`` (file name, unique) and ``label`` (empty where unlabelled),
+    then whatever else the file has. Its order is the order of every feature row
+    and of every distance.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, lacks a column, or names an image twice or none.
+    """
+    try:
+        manifest = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such manifest.") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a CSV file in UTF-8 ({error}).") from error
+    missing = {"image", "label"} - set(manifest.columns)
+    if missing:
+        raise UserError(
+            f"{path}: lacks the column {', '.join(sorted(missing))}; a manifest has the "
+            f"columns image,label, this one has {','.join(manifest.columns)}."
+        )
+    if manifest.empty:
+        raise UserError(f"{path}: names no images.")
+    twice = manifest.image[manifest.image.duplicated()]
+    if len(twice):
+        raise UserError(f"{path}: names {twice.iloc[0]!r} twice; image names must be unique.")
+    return manifest
+
+
+def write_manifest(manifest, path):
+    """Write a data frame with the columns ``image`` and ``label`` (and more) to ``path``."""
+    with whole(path) as beside:
+        manifest.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def class_codes(labels, source="labels"):
+    """Return (codes, classes): an int64 code an image, and the sorted class names.
+
+    Raises
+    ------
+    UserError
+        If some labels but not all are empty, or if there are fewer than two classes.
+        ``source`` names the file in the message.
+    """
+    labels = np.asarray(labels, dtype=str)
+    empty = np.flatnonzero(labels == "")
+    if len(empty) == len(labels):
+        raise UserError(f"{source}: no image has a label; goodness compares labelled images.")
+    if len(empty):
+        raise UserError(
+            f"{source}: {len(empty)} of {len(labels)} images have no label (the first is row "
+            f"{empty[0] + 1}). Label them, or leave them out."
+        )
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise UserError(
+            f"{source}: all images have the one label {classes[0]!r}; goodness compares "
+            "images of different labels, so at least two classes are needed."
+        )
+    return codes.astype(np.int64), classes
