@@ -1,0 +1,185 @@
+"""Datasets: from a line in the config to a folder of JPEGs and a manifest."""
+
+import csv
+import logging
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..errors import UserError
+from ..files import whole
+from . import affective, digits, folder, kylberg, mnist, synthetic
+from .folder import check_folder, folder_fingerprint
+from .jpeg import write_jpegs
+from .picture import Note, choice, digest_of_times, number
+
+__all__ = [
+    "KINDS",
+    "check_folder",
+    "fingerprint",
+    "folder_fingerprint",
+    "image_count",
+    "make_dataset",
+    "sources",
+]
+
+log = logging.getLogger(__name__)
+
+KINDS = {
+    "synthetic": synthetic,
+    "digits": digits,
+    "mnist": mnist,
+    "folder": folder,
+    "kylberg": kylberg,
+    "affective": affective,
+}
+
+# Keys of any kind that name files or folders of the user's.
+USER_PATHS = ("path", *affective.PATHS)
+
+
+def make_dataset(
+    name,
+    spec,
+    images,
+    manifest,
+    *,
+    seed,
+    quality=95,
+    sources=(),
+    notes=None,
+    threads=1,
+    progress=True,
+):
+    """Write the images of the dataset ``name`` as JPEGs, and their manifest.
+
+    Parameters
+    ----------
+    name : str
+    spec : dict
+        What the config says under ``datasets: NAME``: its ``kind`` (a key of KINDS) and
+        the keys of that kind.
+    images : path
+        Folder to write, flat, ``*.jpg``.
+    manifest : path
+        CSV to write: columns ``image,label``, ``group`` where there is one, ``source``,
+        ``source_sha256``, ``sha256``; a row an image, by class and then by source.
+    seed : int
+        The run's seed.
+    quality : int
+        Of the JPEGs, 1 to 100.
+    sources : list of path
+        The files that `sources` names, in its order.
+    notes : path, optional
+        CSV to write: columns ``dataset,part,expected,found,note``; what a reader must know
+        of what was found.
+    threads : int
+    progress : bool
+
+    Raises
+    ------
+    UserError
+        If the spec or what it leads to is not as expected. Nothing is written then.
+    """
+    kind = _kind(name, spec)
+    number(name, "quality", quality, 1, 100)
+    images, manifest = Path(images), Path(manifest)
+    images.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory(prefix=f".{name}.", dir=images.parent) as scratch,
+        whole(manifest) as manifest_beside,
+        whole(images) as folder_beside,
+    ):
+        pictures, found = kind.pictures(name, spec, [Path(s) for s in sources], seed, Path(scratch))
+        folder_beside.mkdir()
+        digests = write_jpegs(
+            pictures,
+            folder_beside,
+            quality=quality,
+            threads=threads,
+            progress=progress,
+            skip_unreadable=spec.get("skip_unreadable", False),
+        )
+        kept = [(p, d) for p, d in zip(pictures, digests, strict=True) if d]
+        if not kept:
+            raise UserError(f"datasets: {name}: no image is left that can be read.")
+        if len(kept) < len(pictures):
+            lost = len(pictures) - len(kept)
+            found = [*found, Note("", len(pictures), len(kept), f"{lost} unreadable, left out")]
+        _write_manifest(kept, manifest_beside)
+        if notes is not None:
+            with whole(notes) as notes_beside:
+                _write_csv(
+                    notes_beside,
+                    ["dataset", "part", "expected", "found", "note"],
+                    [(name, *note) for note in found],
+                )
+    classes = Counter(picture.label for picture, _ in kept)
+    log.info(
+        "%s: %d images, %s",
+        name,
+        len(kept),
+        "unlabelled"
+        if "" in classes
+        else ", ".join(f"{label} {count}" for label, count in classes.items()),
+    )
+
+
+def sources(name, spec):
+    """Return the files that the dataset needs fetched, each (path, urls, checks).
+
+    ``path`` is relative to the folder of downloads; ``checks`` are keyword
+    arguments of `depthgauge.download.download`.
+    """
+    return _kind(name, spec).sources(name, spec)
+
+
+def image_count(name, spec):
+    """Return how many images the dataset will have, as far as can be told beforehand."""
+    return _kind(name, spec).count(name, spec)
+
+
+def fingerprint(name, spec):
+    """Return a short digest of the user's own files that the dataset is made from.
+
+    It changes when one of them is added, removed, renamed or rewritten; empty where the
+    dataset needs none. It costs one ``stat`` a file.
+    """
+    if _kind(name, spec) is folder:
+        return folder_fingerprint(spec.get("path") or "")
+    places = [Path(spec[key]).expanduser() for key in USER_PATHS if spec.get(key)]
+    return ":".join(
+        digest_of_times(place.parent, sorted([place, *place.rglob("*")])) for place in places
+    )
+
+
+def _kind(name, spec):
+    if "kind" not in spec:
+        raise UserError(f"datasets: {name}: lacks the key kind, one of {', '.join(KINDS)}.")
+    return KINDS[choice(name, "kind", spec["kind"], KINDS)]
+
+
+def _write_manifest(kept, path):
+    grouped = any(picture.group for picture, _ in kept)
+    columns = ["image", "label", *(["group"] if grouped else []), "source"]
+    _write_csv(
+        path,
+        [*columns, "source_sha256", "sha256"],
+        [
+            (
+                f"{picture.name}.jpg",
+                picture.label,
+                *([picture.group] if grouped else []),
+                picture.source,
+                *digests,
+            )
+            for picture, digests in kept
+        ],
+    )
+
+
+def _write_csv(path, columns, rows):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)

@@ -1,0 +1,206 @@
+import logging
+import os
+import shutil
+
+import numpy as np
+import pytest
+from depthgauge.datasets import check_folder, folder_fingerprint, image_count
+from depthgauge.datasets.picture import natural_key
+from depthgauge.errors import UserError
+from PIL import Image
+from test_datasets import everything, make
+
+RNG = np.random.default_rng(0)
+
+
+def picture(path, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(RNG.integers(0, 256, (12, 9, 3), dtype=np.uint8)).save(path, **options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes, three images each."""
+    for label in ("cat", "dog"):
+        for i in (1, 2, 10):
+            picture(tmp_path / "in" / label / f"{i}.png")
+    return tmp_path / "in"
+
+
+def spec(folder, **more):
+    return {"kind": "folder", "path": str(folder), **more}
+
+
+def test_classes_in_natural_order(folder, tmp_path):
+    manifest, _ = make(tmp_path / "out", spec(folder))
+    assert manifest.source.tolist() == [
+        *("cat/1.png", "cat/2.png", "cat/10.png", "dog/1.png", "dog/2.png", "dog/10.png")
+    ]
+    assert manifest.label.tolist() == ["cat"] * 3 + ["dog"] * 3
+    assert manifest.image[2] == "cat__10.jpg"
+    assert image_count("x", spec(folder)) == 6
+
+
+def test_the_order_does_not_depend_on_the_file_system(folder, tmp_path, monkeypatch):
+    make(tmp_path / "one", spec(folder))
+    walk, listed = os.walk, type(folder).iterdir
+
+    def backwards(*args, **options):
+        for base, folders, files in walk(*args, **options):
+            folders.sort(reverse=True)
+            yield base, folders, sorted(files, reverse=True)
+
+    monkeypatch.setattr(os, "walk", backwards)
+    monkeypatch.setattr(type(folder), "iterdir", lambda p: sorted(listed(p), reverse=True))
+    make(tmp_path / "two", spec(folder))
+    monkeypatch.undo()
+    assert everything(tmp_path / "one") == everything(tmp_path / "two")
+
+
+def test_flat_is_unlabelled(tmp_path):
+    for i in range(3):
+        picture(tmp_path / "in" / f"{i}.png")
+    (tmp_path / "in" / "empty").mkdir()
+    manifest, notes = make(tmp_path / "out", spec(tmp_path / "in"))
+    assert manifest.label.tolist() == [""] * 3
+    assert manifest.image.tolist() == ["0.jpg", "1.jpg", "2.jpg"]
+    assert notes[0]["note"] == "unlabelled"
+
+
+def test_files_of_one_name_are_all_kept(folder, tmp_path):
+    picture(folder / "cat" / "1.jpg")
+    picture(folder / "cat" / "1.PNG")
+    picture(folder / "cat" / "deep" / "er" / "1.png")
+    picture(folder / "dog" / "cat__1.png")
+    manifest, _ = make(tmp_path / "out", spec(folder))
+    assert len(manifest) == 10
+    assert manifest.label.value_counts().to_dict() == {"cat": 6, "dog": 4}
+
+
+def test_names_with_anything_in_them(tmp_path):
+    labels = ["two words", 'l\'été "90"', "日本", "a,b;c", "NA", "=1+1"]
+    for label in labels:
+        for name in ("x y.png", "q'\"u.png", "ü.png", "日.png", "-rf.png"):
+            picture(tmp_path / "in" / label / name)
+    manifest, _ = make(tmp_path / "out", spec(tmp_path / "in"))
+    assert sorted(set(manifest.label)) == sorted(labels)
+    assert len(manifest) == 30
+    assert all(name.isascii() and " " not in name for name in manifest.image)
+
+
+def test_a_name_that_is_no_text(folder, tmp_path):
+    raw = os.fsencode(folder / "cat") + b"/\xff\xfe.png"
+    with open(raw, "wb") as file:
+        file.write((folder / "cat" / "1.png").read_bytes())
+    manifest, _ = make(tmp_path / "out", spec(folder))
+    assert len(manifest) == 7
+
+
+def test_other_files_are_passed_over_in_one_line(folder, tmp_path, caplog):
+    for name in ("notes.txt", "labels.csv", "cat/Thumbs.db", "dog/readme"):
+        (folder / name).write_text("x")
+    for name in (".DS_Store", "cat/._1.png", ".hidden/x.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    with caplog.at_level(logging.INFO):
+        manifest, _ = make(tmp_path / "out", spec(folder))
+    assert len(manifest) == 6
+    assert len([r for r in caplog.records if "ignored 4 files" in r.message]) == 1
+
+
+def test_linked_folders_count_and_circles_end(folder, tmp_path):
+    shutil.move(folder / "cat", tmp_path / "elsewhere")
+    (folder / "cat").symlink_to(tmp_path / "elsewhere")
+    (folder / "dog" / "circle").symlink_to(folder / "dog")
+    manifest, _ = make(tmp_path / "out", spec(folder))
+    assert manifest.label.tolist() == ["cat"] * 3 + ["dog"] * 3
+
+
+def test_at_most_so_many_a_class(folder, tmp_path):
+    for i in range(20, 40):
+        picture(folder / "cat" / f"{i}.png")
+    limited = spec(folder, per_class=5)
+    manifest, notes = make(tmp_path / "out", limited)
+    assert manifest.label.value_counts().to_dict() == {"cat": 5, "dog": 3}
+    assert image_count("x", limited) == 8
+    assert "8 of 26" in notes[0]["note"]
+    assert manifest.source.tolist() == sorted(manifest.source, key=natural_key)
+    sets = {tuple(make(tmp_path / "out", limited, seed=s)[0].source) for s in range(4)}
+    assert len(sets) > 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: shutil.rmtree(f), ["does not exist", "sub-folder"]),
+        (lambda f: (shutil.rmtree(f), f.write_text("x")), ["is a file"]),
+        (lambda f: (shutil.rmtree(f), (f / "cat").mkdir(parents=True)), ["holds no images"]),
+        (lambda f: shutil.rmtree(f / "dog"), ["cat", "two classes", "unlabelled"]),
+        (lambda f: picture(f / "loose.png"), ["loose.png", "beside the class folders", "cat, dog"]),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_said_early(folder, tmp_path, change, words):
+    change(folder)
+    for act in (
+        lambda: check_folder(folder),
+        lambda: folder_fingerprint(folder),
+        lambda: image_count("x", spec(folder)),
+        lambda: make(tmp_path / "out", spec(folder)),
+    ):
+        with pytest.raises(UserError) as error:
+            act()
+        assert all(word in str(error.value) for word in [str(folder), *words])
+
+
+def test_a_class_with_one_image_and_one_without_are_said(folder, tmp_path, caplog):
+    picture(folder / "eel" / "1.png")
+    (folder / "fox").mkdir()
+    manifest, _ = make(tmp_path / "out", spec(folder))
+    assert len(manifest) == 7
+    assert "'eel' has one image" in caplog.text
+    assert "fox: holds no images" in caplog.text
+
+
+def test_unreadable_files_are_all_named_or_left_out(folder, tmp_path):
+    (folder / "cat" / "empty.png").write_bytes(b"")
+    (folder / "dog" / "text.jpg").write_text("no image")
+    whole = (folder / "dog" / "1.png").read_bytes()
+    (folder / "dog" / "cut.png").write_bytes(whole[:-100])
+    with pytest.raises(UserError, match="3 of 9") as error:
+        make(tmp_path / "out", spec(folder))
+    for name in ("cat/empty.png", "dog/text.jpg", "dog/cut.png", "skip_unreadable"):
+        assert name in str(error.value)
+    assert list((tmp_path / "out").iterdir()) == []
+    manifest, notes = make(tmp_path / "out", spec(folder, skip_unreadable=True))
+    assert len(manifest) == 6
+    assert "3 unreadable" in notes[-1]["note"]
+
+
+def test_nothing_left_to_read(tmp_path):
+    for label in "ab":
+        (tmp_path / "in" / label).mkdir(parents=True)
+        (tmp_path / "in" / label / "x.png").write_bytes(b"")
+    with pytest.raises(UserError, match="no image is left"):
+        make(tmp_path / "out", spec(tmp_path / "in", skip_unreadable=True))
+
+
+def test_the_fingerprint_changes_with_the_images_alone(folder):
+    seen = {folder_fingerprint(folder)}
+    (folder / "notes.txt").write_text("x")
+    assert folder_fingerprint(folder) in seen
+    for change in (
+        lambda: picture(folder / "cat" / "new.png"),
+        lambda: (folder / "cat" / "new.png").rename(folder / "cat" / "newer.png"),
+        lambda: os.utime(folder / "cat" / "1.png", (1, 1)),
+        lambda: (folder / "dog" / "1.png").unlink(),
+        lambda: (folder / "dog").rename(folder / "wolf"),
+    ):
+        change()
+        now = folder_fingerprint(folder)
+        assert now not in seen
+        seen.add(now)
+
+
+def test_the_home_folder_is_understood(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert len(make(tmp_path / "out", spec("~/in"))[0]) == 6

@@ -1,0 +1,150 @@
+"""What every kind of dataset is made of: pictures, notes, and the choice of some of many."""
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import UserError
+
+
+class Picture(NamedTuple):
+    """One image to be: its JPEG's stem, its label, and where its pixels come from."""
+
+    name: str
+    label: str
+    source: str  # the original file's name, or a description
+    content: Path | Callable  # a picture file, or a function that returns a PIL image
+    group: str = ""  # the photograph or sub-collection that it belongs to, where there is one
+
+
+class Note(NamedTuple):
+    """A count that was expected and what was found, or whatever else a reader must know."""
+
+    part: str
+    expected: int | str
+    found: int | str
+    note: str
+
+
+class Source(NamedTuple):
+    """A file to fetch: path in the download folder, URLs in order, checks of the door."""
+
+    path: str
+    urls: list
+    checks: dict
+
+
+def options(name, spec, defaults):
+    """Return ``spec`` without its kind, completed by ``defaults``.
+
+    Raises
+    ------
+    UserError
+        If ``spec`` has a key that ``defaults`` lacks.
+    """
+    given = {key: value for key, value in spec.items() if key != "kind"}
+    for key in given.keys() - defaults.keys():
+        guess = get_close_matches(str(key), defaults, 1)
+        raise UserError(
+            f"datasets: {name}: unknown key {key!r}"
+            + (f"; did you mean {guess[0]!r}?" if guess else ".")
+            + f" The kind {spec['kind']!r} knows {', '.join(defaults)}."
+        )
+    return {**defaults, **given}
+
+
+def number(name, key, value, least=1, most=None):
+    """Return ``value`` if it is an integer from ``least`` to ``most``; else a UserError."""
+    if type(value) is int and value >= least and (most is None or value <= most):
+        return value
+    span = f"from {least} to {most}" if most is not None else f"of at least {least}"
+    raise UserError(f"datasets: {name}: {key}: expected an integer {span}, not {value!r}.")
+
+
+def choice(name, key, value, allowed):
+    """Return ``value`` if it is among ``allowed``; else a UserError that lists those."""
+    if value in allowed:
+        return value
+    guess = get_close_matches(str(value), allowed, 1)
+    raise UserError(
+        f"datasets: {name}: {key}: there is no {value!r}"
+        + (f"; did you mean {guess[0]!r}?" if guess else ".")
+        + f" Choose from {', '.join(allowed)}."
+    )
+
+
+def natural_key(text):
+    """Sort key under which ``b2`` comes before ``b10``; a total order."""
+    parts = re.split(r"(\d+)", text)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], text
+
+
+def stratified(strata, count, rng):
+    """Choose ``count`` items, spread over their ``strata`` in proportion to the sizes.
+
+    Parameters
+    ----------
+    strata : sequence of str, the stratum of each item
+    count : int, at most ``len(strata)``
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of int, increasing
+
+    Notes
+    -----
+    Fractions are settled by the largest remainder, ties in the strata's sorted order.
+    """
+    names, codes = np.unique(np.asarray(strata, dtype=str), return_inverse=True)
+    sizes = np.bincount(codes, minlength=len(names))
+    quotas, remainders = np.divmod(count * sizes, len(codes))
+    extra = np.argsort(-remainders, kind="stable")[: count - quotas.sum()]
+    quotas[extra] += 1
+    chosen = [
+        rng.choice(np.flatnonzero(codes == code), quota, replace=False)
+        for code, quota in enumerate(quotas)
+    ]
+    return sorted(np.concatenate(chosen).tolist())
+
+
+def digest_of_times(base, files):
+    """Return a short digest of the names under ``base``, sizes and times of ``files``."""
+    digest = hashlib.sha256()
+    for file in files:
+        status = file.stat()
+        name = os.fsencode(file.relative_to(base))
+        digest.update(b"%s\0%d\0%d\0" % (name, status.st_size, status.st_mtime_ns))
+    return digest.hexdigest()[:16]
+
+
+def readable(name):
+    """Return a file name as text that any UTF-8 file can hold (composed, no stray bytes)."""
+    return unicodedata.normalize("NFC", str(name).encode("utf-8", "replace").decode("utf-8"))
+
+
+def file_stems(names):
+    """Return for each name a stem that is safe as a file name everywhere.
+
+    ASCII letters, digits, ``.``, ``_`` and ``-`` alone, accents taken off, at most
+    120 characters, unique whether or not the file system tells capitals apart: what
+    would be taken twice is numbered in the order given.
+    """
+    stems, taken, counters = [], set(), {}
+    for name in names:
+        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:112] or "image"
+        stem = plain
+        while stem.casefold() in taken:
+            counters[plain] = counters.get(plain, 1) + 1
+            stem = f"{plain}-{counters[plain]}"
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems

@@ -1,0 +1,146 @@
+"""Maps: the t-SNE embeddings of all layers, side by side, coloured by label."""
+
+import re
+
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from ..perplexity import usable_perplexity
+from ..seeds import derive_seed
+from .style import COLUMN, GREY, INK, PAGE, RASTERISE_FROM, new_figure, save, styled, symbols
+
+_IN_A_ROW = 5
+_BY_COLOUR = 10  # classes up to which colour alone tells them apart
+_LETTERS = 24  # of a class name in the legend
+
+
+def draw_maps(embeddings, stem, *, title, perplexity, seed, dims=None, goodness=None):
+    """Draw one t-SNE panel a layer, in order of depth, with one legend.
+
+    Labels are told apart by colour, and beyond ten also by shape, in larger panels then.
+    Images without a label are grey; where none has one there is no legend.
+
+    Parameters
+    ----------
+    embeddings : dict of str to DataFrame
+        For each layer, in order of depth, the columns ``image,label,x,y``.
+    stem : path
+        Of the .png, .pdf and .csv that are written.
+    title : str
+    perplexity : float
+        As it was asked for; the figure states what the number of images allowed.
+    seed : int
+        The run's seed, stated in the figure.
+    dims, goodness : dict of str to number, optional
+        Dimension and goodness of each layer, for the panels' titles.
+    """
+    facts = {
+        "dim": [(dims or {}).get(layer) for layer in embeddings],
+        "goodness": [(goodness or {}).get(layer) for layer in embeddings],
+    }
+    facts = pd.DataFrame({"layer": list(embeddings), **facts}, dtype=object)
+    table = pd.concat(
+        [embedding.assign(layer=layer) for layer, embedding in embeddings.items()],
+        ignore_index=True,
+    ).merge(facts, on="layer", how="left")
+    table = table[["layer", "dim", "goodness", "image", "label", "x", "y"]]
+    table["label"] = table.label.fillna("").astype(str)
+    with styled():
+        save(_figure(table, title, perplexity, seed), stem, table)
+
+
+def _figure(table, title, perplexity, seed):
+    classes = sorted(set(table.label) - {""}, key=_in_reading_order)
+    symbol = dict(zip(classes, symbols(len(classes)), strict=True))
+    symbol[""] = ("#A9ADB3" if classes else "#5B7C99", "o")
+    layers = table.layer.unique()
+    n = len(table) // len(layers)
+
+    # Shapes need room to be seen.
+    widest = _IN_A_ROW if len(classes) <= _BY_COLOUR else 2
+    columns = -(-len(layers) // -(-len(layers) // widest))
+    side = min(PAGE / columns, COLUMN)
+    lines = -(-len(layers) // columns)
+    width = max(side * columns, COLUMN)
+    longest = min(max((len(name) for name in classes), default=0), _LETTERS)
+    legend_columns = max(1, int(width / (0.3 + 0.058 * longest)))
+    legend_lines = -(-len(classes) // legend_columns)
+    figure = new_figure(width, lines * (side + 0.35) + 0.55 + 0.14 * legend_lines)
+    figure.get_layout_engine().set(h_pad=0.06)
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes in grid[len(layers) :]:
+        axes.set_visible(False)
+
+    # A sixth of a panel's area is ink, whatever the number of images.
+    area = float(np.clip((72 * side) ** 2 / 6 / n, 0.4, 14))
+    order = np.random.default_rng(derive_seed(seed, "order of drawing")).permutation(n)
+    for axes, layer in zip(grid, layers, strict=False):
+        panel = table[table.layer == layer].iloc[order]
+        _panel(axes, panel, symbol, area)
+    figure.suptitle(title, color=INK)
+    names = [name for name in [*classes, ""] if classes and name in set(table.label)]
+    legend = figure.legend(
+        handles=[_key(name, *symbol[name]) for name in names],
+        title=f"t-SNE; the axes have no unit. n = {n:,} images; "
+        f"perplexity {usable_perplexity(perplexity, n):.3g}; seed {seed}",
+        title_fontsize=6.5,
+        loc="outside lower center",
+        ncols=max(1, min(legend_columns, len(names))),
+        handletextpad=0.1,
+        columnspacing=0.8,
+    )
+    legend.get_title().set_color(GREY)
+    return figure
+
+
+def _panel(axes, panel, symbol, area):
+    """Draw one layer's map. The images come shuffled, so that no class hides another."""
+    symbols_drawn = panel.label.map(symbol)
+    markers = symbols_drawn.str[1]
+    for marker in sorted(set(markers)):
+        chosen = panel[markers == marker]
+        axes.scatter(
+            chosen.x,
+            chosen.y,
+            s=area,
+            c=list(symbols_drawn[markers == marker].str[0]),
+            marker=marker,
+            linewidths=0,
+            rasterized=len(panel) > RASTERISE_FROM,
+        )
+    middle = (panel[["x", "y"]].max() + panel[["x", "y"]].min()) / 2
+    reach = 0.54 * (panel[["x", "y"]].max() - panel[["x", "y"]].min()).max() or 1
+    axes.set(
+        xlim=(middle.x - reach, middle.x + reach),
+        ylim=(middle.y - reach, middle.y + reach),
+        xticks=[],
+        yticks=[],
+        aspect="equal",
+        anchor="S",
+    )
+    axes.spines[:].set(visible=True, color=GREY, linewidth=0.4)
+    first = panel.iloc[0]
+    facts = [f"{first['dim']:,} dimensions"] if pd.notna(first["dim"]) else []
+    facts += [f"goodness {first.goodness:.3f}"] if pd.notna(first.goodness) else []
+    axes.set_title("\n".join([first.layer, *facts]))
+
+
+def _key(name, colour, marker):
+    label = name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"
+    return Line2D(
+        [],
+        [],
+        color=colour,
+        marker=marker,
+        linestyle="none",
+        markersize=4,
+        markeredgewidth=0,
+        label=label or "no label",
+    )
+
+
+def _in_reading_order(name):
+    """Sort stone2 before stone10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if place % 2 else (0, part) for place, part in enumerate(parts)]

@@ -1,0 +1,84 @@
+"""What all figures share: sizes, colours, fonts, and how they are written."""
+
+from itertools import product
+from pathlib import Path
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..files import whole
+
+COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
+DPI = 250
+RASTERISE_FROM = 5_000  # points from which the PDF carries a picture of them
+RED, INK, GREY, PALE = "#D0021B", "#222222", "#7A7A7A", "#B8C4D6"
+
+# Okabe & Ito (2008), yellow and black last.
+_EIGHT = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442"]
+# Petroff, arXiv:2107.02270.
+_TEN = [
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+]
+_MARKERS = ["o", "^", "s", "v", "D", "P", "X", "<", ">", "*"]
+
+_STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.unicode_minus": True,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "lines.linewidth": 0.8,
+    "figure.titlesize": 8,
+    "pdf.fonttype": 42,
+    "path.simplify": False,
+}
+
+
+def styled():
+    """Return a context in which figures are built and saved in the house's style."""
+    return matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **_STYLE})
+
+
+def new_figure(width, height):
+    """Return an empty figure of ``width`` x ``height`` inches, laid out by constraints."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def symbols(count):
+    """Return ``count`` (colour, marker) pairs, all different up to a hundred.
+
+    Up to eight, and up to ten, classes differ by colour alone; beyond that, by colour
+    and shape. Both palettes were made to be told apart by colour-blind readers.
+    """
+    if count <= len(_EIGHT):
+        return [(colour, "o") for colour in _EIGHT[:count]]
+    pairs = [(colour, marker) for marker, colour in product(_MARKERS, _TEN)]
+    return [pairs[i % len(pairs)] for i in range(count)]
+
+
+def save(figure, stem, table):
+    """Write ``stem``.png, .pdf and .csv; the same figure gives the same bytes."""
+    stem = Path(stem)
+    undated = {
+        "png": {"Software": None},
+        "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    }
+    for kind, metadata in undated.items():
+        with whole(stem.with_name(f"{stem.name}.{kind}")) as beside:
+            figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
+    with whole(stem.with_name(f"{stem.name}.csv")) as beside:
+        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")

@@ -1,0 +1,176 @@
+"""Fold a frozen graph: constants into one node each, batch norms into the convolutions."""
+
+import numpy as np
+
+from .quiet_tensorflow import tf
+
+CONVOLUTIONS = {"Conv2D", "DepthwiseConv2dNative"}
+BATCH_NORMS = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
+NEVER_CONSTANT = {"Placeholder", "RandomUniform", "RandomStandardNormal", "StatelessRandomUniform"}
+
+
+def fold(graph_def, outputs):
+    """Return an equivalent, smaller GraphDef for inference.
+
+    Every tensor that does not depend on a placeholder becomes a Const; a batch norm that
+    follows a convolution (`BatchNormWithGlobalNormalization`, which TensorFlow 2 no longer
+    runs, `FusedBatchNorm*`, or the multiplication and addition into which Keras 3 lowers
+    it) is folded into the weights: w' = w g / sqrt(v + e), b' = b - m g / sqrt(v + e)
+    (Ioffe & Szegedy 2015, algorithm 2), computed in float64.
+
+    Parameters
+    ----------
+    graph_def : tf.compat.v1.GraphDef
+    outputs : list of str
+        Names of the nodes to keep; the rest is dropped unless they need it.
+    """
+    graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
+    _fold_batch_norms(graph_def)
+    graph_def = _fold_constants(graph_def, outputs)
+    _fold_affine(graph_def, outputs)
+    return tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
+
+
+def node_name(tensor):
+    """Return the name of the node that a NodeDef input or a tensor name refers to."""
+    return tensor.lstrip("^").split(":")[0]
+
+
+def _fold_batch_norms(graph_def):
+    """Rewrite each batch-norm node, in place, as Mul by and AddV2 of constant vectors."""
+    nodes = {node.name: node for node in graph_def.node}
+    for node in list(graph_def.node):
+        if node.op == "BatchNormWithGlobalNormalization":
+            x, mean, variance, beta, gamma = node.input[:5]
+            epsilon = node.attr["variance_epsilon"].f
+            scaled = node.attr["scale_after_normalization"].b
+        elif node.op in BATCH_NORMS and not node.attr["is_training"].b:
+            x, gamma, beta, mean, variance = node.input[:5]
+            epsilon, scaled = node.attr["epsilon"].f, True
+        else:
+            continue
+        values = [_constant(nodes, name) for name in (mean, variance, beta, gamma)]
+        if any(value is None for value in values):
+            continue
+        mean, variance, beta, gamma = (value.astype(np.float64) for value in values)
+        scale = (gamma if scaled else 1.0) / np.sqrt(variance + epsilon)
+        name = node.name
+        _add_constant(graph_def, f"{name}/scale", scale)
+        _add_constant(graph_def, f"{name}/shift", beta - mean * scale)
+        _add_node(graph_def, f"{name}/scaled", "Mul", [x, f"{name}/scale"])
+        node.Clear()
+        _set_node(node, name, "AddV2", [f"{name}/scaled", f"{name}/shift"])
+
+
+def _constant(nodes, tensor):
+    node = nodes[node_name(tensor)]
+    while node.op == "Identity":
+        node = nodes[node_name(node.input[0])]
+    return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+
+
+def _fold_constants(graph_def, outputs):
+    """Evaluate every constant tensor that a varying node reads; return the smaller graph."""
+    nodes = {node.name: node for node in graph_def.node}
+    varying = {}
+    for node in graph_def.node:  # depth first, without recursion: graphs are deep
+        stack = [node.name]
+        while stack:
+            name = stack[-1]
+            if name in varying:
+                stack.pop()
+                continue
+            sources = [node_name(source) for source in nodes[name].input]
+            unknown = [source for source in sources if source not in varying]
+            if unknown:
+                stack.extend(unknown)
+                continue
+            varying[name] = nodes[name].op in NEVER_CONSTANT or any(varying[s] for s in sources)
+            stack.pop()
+    read = sorted(
+        {
+            source if ":" in source else f"{source}:0"
+            for node in graph_def.node
+            if varying[node.name]
+            for source in node.input
+            if not source.startswith("^")
+            and not varying[node_name(source)]
+            and nodes[node_name(source)].op != "Const"
+        }
+    )
+    if not read:
+        return graph_def
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+        with tf.compat.v1.Session(graph=graph) as session:
+            values = session.run(read)
+    folded = {}
+    for tensor, value in zip(read, values, strict=True):
+        folded[tensor] = tensor.replace(":", "/folded_")
+        _add_constant(graph_def, folded[tensor], value)
+    for node in graph_def.node:
+        if not varying.get(node.name):
+            continue
+        inputs = [source for source in node.input if not source.startswith("^")]
+        del node.input[:]
+        node.input.extend(folded.get(s if ":" in s else f"{s}:0", s) for s in inputs)
+    return tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
+
+
+def _fold_affine(graph_def, outputs):
+    """Fold convolution -> Mul by a constant -> AddV2 of a constant into the convolution."""
+    nodes = {node.name: node for node in graph_def.node}
+    readers = {}
+    for node in graph_def.node:
+        for source in node.input:
+            readers.setdefault(node_name(source), []).append(node)
+
+    def only_reader(node, op):
+        found = readers.get(node.name, [])
+        if node.name in outputs or len(found) != 1 or found[0].op != op:
+            return None, None
+        other = [s for s in found[0].input if node_name(s) != node.name]
+        value = _constant(nodes, other[0]) if len(other) == 1 else None
+        return (found[0], value) if value is not None else (None, None)
+
+    for convolution in list(graph_def.node):
+        if convolution.op not in CONVOLUTIONS:
+            continue
+        weights = _constant(nodes, convolution.input[1])
+        if weights is None or len(readers[node_name(convolution.input[1])]) != 1:
+            continue
+        channels = weights.shape[-1] * (weights.shape[-2] if "Depthwise" in convolution.op else 1)
+        product, scale = only_reader(convolution, "Mul")
+        if product is None or scale.size not in (1, channels):
+            continue
+        addition, shift = only_reader(product, "AddV2")
+        if addition is None or shift.size not in (1, channels):
+            continue
+        name = addition.name
+        scale = np.broadcast_to(scale.ravel().astype(np.float64), channels)
+        shape = weights.shape[-2:] if "Depthwise" in convolution.op else weights.shape[-1:]
+        _add_constant(graph_def, f"{name}/weights", weights * scale.reshape(shape))
+        _add_constant(graph_def, f"{name}/bias", np.broadcast_to(shift.ravel(), channels))
+        convolution.input[1] = f"{name}/weights"
+        addition.Clear()
+        # BiasAdd is what TensorFlow's own optimiser fuses with the convolution and the ReLU.
+        _set_node(addition, name, "BiasAdd", [convolution.name, f"{name}/bias"])
+
+
+def _add_constant(graph_def, name, value):
+    value = np.asarray(value)
+    if value.dtype == np.float64:
+        value = value.astype(np.float32)
+    node = graph_def.node.add(name=name, op="Const")
+    node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
+    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+
+
+def _add_node(graph_def, name, op, inputs):
+    _set_node(graph_def.node.add(), name, op, inputs)
+
+
+def _set_node(node, name, op, inputs):
+    node.name, node.op = name, op
+    node.input.extend(inputs)
+    node.attr["T"].type = tf.float32.as_datatype_enum

@@ -1,0 +1,152 @@
+"""The nearest neighbours of every image, from the distances, read once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+from numba import njit
+from scipy.spatial.distance import num_obs_y
+from tqdm import tqdm
+
+from .errors import UserError
+
+_BLOCK = 1 << 23  # pairs in a block of rows: 32 MiB, so that its second reading is from a cache
+
+
+def nearest_neighbours(condensed, k, *, threads=1, progress=True):
+    """Return the ``k`` nearest other images of each image, exactly.
+
+    The matrix is read once, front to back, a block of rows at a time; memory is
+    O(n k). Images equally far away are taken in the order of their index, so the
+    result is one and the same for any number of threads.
+
+    Parameters
+    ----------
+    condensed : (n (n - 1) / 2,) float32 array or memory map
+        Distances of the pairs i < j in the order of ``scipy.spatial.distance.squareform``.
+    k : int
+        Neighbours an image, from 1 to n - 1.
+    threads : int
+    progress : bool
+        Show a bar on stderr when it lasts.
+
+    Returns
+    -------
+    indices : (n, k) int64 array
+        Neighbours in ascending order of (distance, index).
+    distances : (n, k) float32 array
+        Theirs, in the distance's own unit.
+
+    Raises
+    ------
+    UserError
+        If distances among the nearest are not finite.
+    """
+    condensed = np.asarray(condensed)
+    n = num_obs_y(condensed)
+    if not 1 <= k < n:
+        raise ValueError(f"k is {k}; {n} images have from 1 to {n - 1} neighbours each.")
+    indices = np.full((n, k), n, np.int64)
+    distances = np.full((n, k), np.inf, np.float32)
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(
+            total=n - 1,
+            desc="neighbours",
+            unit="image",
+            mininterval=1,
+            delay=1,
+            disable=not progress,
+        ) as bar,
+    ):
+
+        def share(kernel, first, last, *block):
+            # A thread alone changes the images that it was given: no locks, no races.
+            bounds = np.linspace(first, last, threads + 1).astype(np.int64)
+            for done in [
+                pool.submit(kernel, condensed, n, *block, a, b, indices, distances)
+                for a, b in pairwise(bounds)
+            ]:
+                done.result()
+
+        first = 0
+        while first < n - 1:
+            last = min(n - 1, first + max(1, _BLOCK // (n - 1 - first)))
+            share(_offer_along_rows, first, last)
+            share(_offer_along_columns, first + 1, n, first, last)
+            bar.update(last - first)
+            first = last
+    _sort(indices, distances)
+    if not np.isfinite(distances).all():
+        image = int(np.flatnonzero(~np.isfinite(distances).all(axis=1))[0])
+        raise UserError(
+            f"distances of image {image + 1} of {n} are not finite; every distance must be a "
+            "number. Make the distances again."
+        )
+    return indices, distances
+
+
+@njit(nogil=True, cache=True)
+def _offer_along_rows(condensed, n, first, last, indices, distances):
+    """Offer to each image i of first..last the images j > i."""
+    for i in range(first, last):
+        start = i * (2 * n - i - 1) // 2 - i - 1
+        for j in range(i + 1, n):
+            distance = condensed[start + j]
+            if distance <= distances[i, 0]:
+                _take(indices[i], distances[i], j, distance)
+
+
+@njit(nogil=True, cache=True)
+def _offer_along_columns(condensed, n, first_row, last_row, first, last, indices, distances):
+    """Offer to each image j of first..last the images i < j of first_row..last_row."""
+    for i in range(first_row, last_row):
+        start = i * (2 * n - i - 1) // 2 - i - 1
+        for j in range(max(i + 1, first), last):
+            distance = condensed[start + j]
+            if distance <= distances[j, 0]:
+                _take(indices[j], distances[j], i, distance)
+
+
+@njit(nogil=True, cache=True)
+def _after(distance, index, other_distance, other_index):
+    return distance > other_distance or (distance == other_distance and index > other_index)
+
+
+@njit(nogil=True, cache=True)
+def _take(indices, distances, index, distance):
+    """Put a neighbour in the place of the farthest, the root of a binary heap."""
+    if not _after(distances[0], indices[0], distance, index):
+        return
+    _sink(indices, distances, len(indices), index, distance)
+
+
+@njit(nogil=True, cache=True)
+def _sink(indices, distances, size, index, distance):
+    """Replace the root of the heap of ``size`` neighbours and restore its order."""
+    place = 0
+    while True:
+        child = 2 * place + 1
+        if child >= size:
+            break
+        if child + 1 < size and _after(
+            distances[child + 1], indices[child + 1], distances[child], indices[child]
+        ):
+            child += 1
+        if not _after(distances[child], indices[child], distance, index):
+            break
+        distances[place] = distances[child]
+        indices[place] = indices[child]
+        place = child
+    distances[place] = distance
+    indices[place] = index
+
+
+@njit(nogil=True, cache=True)
+def _sort(indices, distances):
+    """Sort each image's heap in place, nearest first."""
+    for i in range(indices.shape[0]):
+        for size in range(indices.shape[1] - 1, 0, -1):
+            index, distance = indices[i, size], distances[i, size]
+            indices[i, size], distances[i, size] = indices[i, 0], distances[i, 0]
+            _sink(indices[i], distances[i], size, index, distance)

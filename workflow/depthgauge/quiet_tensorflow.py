@@ -1,0 +1,23 @@
+"""TensorFlow without its start-up chatter; nothing but the feature stage imports this."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+
+tf.get_logger().setLevel("ERROR")
+
+__all__ = ["tf", "use_threads"]
+
+
+def use_threads(threads):
+    """Compute up to ``threads`` operations at once, each on one thread.
+
+    One thread an operation makes the numbers independent of how many there are: a sum
+    split over several threads is rounded otherwise than one that is not.
+
+    Call it before anything is computed.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)

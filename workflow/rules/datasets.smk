@@ -1,0 +1,72 @@
+# Images: downloaded where need be, converted to JPEG, listed in a manifest.
+
+
+localrules:
+    download,
+
+
+rule data:
+    input:
+        expand("results/datasets/{dataset}/manifest.csv", dataset=CONFIG["datasets"]),
+        list(NETWORK_SOURCES.values()),
+
+
+rule download:
+    output:
+        "results/downloads/{file}",
+    log:
+        "results/logs/download/{file}.log",
+    benchmark:
+        "results/benchmarks/download/{file}.tsv"
+    params:
+        urls=lambda wildcards: DOWNLOADS[wildcards.file][0],
+        checks=lambda wildcards: json.dumps(DOWNLOADS[wildcards.file][1]),
+        mirror=f"--mirror {CONFIG['mirror']}" if CONFIG["mirror"] else "",
+    wildcard_constraints:
+        file="|".join(map(re.escape, DOWNLOADS)) or "none",
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=240,
+    retries: 0
+    message:
+        "Fetching {wildcards.file}"
+    shell:
+        "depthgauge download {params.urls:q} --output {output:q} --checks {params.checks:q}"
+        " {params.mirror} --log {log:q}"
+
+
+rule dataset:
+    input:
+        code=lambda wildcards: modules(
+            f"datasets.{CONFIG['datasets'][wildcards.dataset]['kind']}", "datasets.jpeg"
+        ),
+        dispatcher=os.path.relpath(PACKAGE / "datasets" / "__init__.py"),
+        sources=lambda wildcards: [
+            f"results/downloads/{path}" for path, _, _ in SOURCES[wildcards.dataset]
+        ],
+    output:
+        images=directory("results/datasets/{dataset}/images"),
+        manifest="results/datasets/{dataset}/manifest.csv",
+        notes="results/datasets/{dataset}/notes.csv",
+    log:
+        "results/logs/dataset/{dataset}.log",
+    benchmark:
+        "results/benchmarks/dataset/{dataset}.tsv"
+    params:
+        spec=lambda wildcards: json.dumps(CONFIG["datasets"][wildcards.dataset]),
+        seed=CONFIG["seed"],
+        quality=CONFIG["jpeg_quality"],
+        listing=lambda wildcards: LISTINGS[wildcards.dataset],
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 4
+    resources:
+        mem_mb=2000,
+        runtime=lambda wildcards: 10 + IMAGES[wildcards.dataset] // 2000,
+    message:
+        "Making the images of {wildcards.dataset}"
+    shell:
+        "depthgauge dataset {wildcards.dataset} {params.spec:q} {input.sources:q}"
+        " --images {output.images} --manifest {output.manifest} --notes {output.notes}"
+        " --quality {params.quality} --seed {params.seed} --threads {threads} --log {log}"

@@ -1,0 +1,30 @@
+# Maps: t-SNE from the distances that are already there.
+
+
+rule embedding:
+    input:
+        code=modules("embedding"),
+        distances="results/distances/{dataset}/{extractor}/{layer}.npy",
+        manifest="results/datasets/{dataset}/manifest.csv",
+    output:
+        "results/embeddings/{dataset}/{extractor}/{layer}.csv",
+    log:
+        "results/logs/embedding/{dataset}_{extractor}_{layer}.log",
+    benchmark:
+        "results/benchmarks/embedding/{dataset}_{extractor}_{layer}.tsv"
+    params:
+        perplexity=CONFIG["perplexity"],
+        seed=CONFIG["seed"],
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset),
+        runtime=lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500,
+    message:
+        "Mapping {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
+    shell:
+        "depthgauge embedding {input.distances} {input.manifest} --output {output}"
+        " --dataset {wildcards.dataset} --extractor {wildcards.extractor}"
+        " --layer {wildcards.layer} --perplexity {params.perplexity} --seed {params.seed}"
+        " --threads {threads} --log {log}"
