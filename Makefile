@@ -33,7 +33,7 @@ $(VENV)/ready: envs/requirements.lock pyproject.toml
 
 lock:
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --extra test --no-header --output-file envs/requirements.lock pyproject.toml
 	$(BIN)/python envs/conda_from_lock.py
 

@@ -45,11 +45,11 @@ def _schema():
 
 
 def _with_defaults(values, schema):
-    defaults = {
-        key: _schema()["$defs"][key].get("default") if "$ref" in rule else rule["default"]
-        for key, rule in schema["properties"].items()
-        if isinstance(rule, dict) and ("default" in rule or rule.get("$ref") == "#/$defs/resample")
-    }
+    rules = {key: rule for key, rule in schema["properties"].items() if isinstance(rule, dict)}
+    for key, rule in rules.items():
+        if "$ref" in rule:
+            rules[key] = {**_schema()["$defs"][rule["$ref"].rsplit("/", 1)[-1]], **rule}
+    defaults = {key: rule["default"] for key, rule in rules.items() if "default" in rule}
     return {**defaults, **values}
 
 

@@ -1,0 +1,451 @@
+"""Euclidean distances of all pairs of images, exact and without ever holding all features.
+
+The features are read once, a panel of columns of all images at a time. A panel is centred, and
+its Gram matrix is made by single-precision matrix products (the fastest there is) of few
+columns each, which are added up in double precision. Squared distances follow from
+|x - y|^2 = |x|^2 + |y|^2 - 2 x.y. Where images are close this cancels; but how far the products
+can be off is known, and every pair of which the relative error is not certified to be small is
+computed once more from the differences of its features, in double precision.
+"""
+
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from .condensed import pairs
+from .errors import UserError
+from .files import whole
+from .kernels import REORDERED, kernel
+
+log = logging.getLogger(__name__)
+
+# Bytes of one panel; there are two, one that is read and one that is worked on.
+PANEL = 128 << 20
+# Columns of one matrix product: fewer are more accurate, more are faster.
+DEPTH = 256
+# Images a side of one matrix product.
+TILE = 256
+# Relative error that a squared distance may have by the products. 1e-5 of the distance is
+# 2e-5 of its square; the rest is left to centring and to rounding to float32.
+TOLERANCE = 1.5e-5
+# Unit roundoff of float32.
+ROUNDOFF = 2.0**-24
+# Parts of the matrix that can be worked on side by side.
+PARTS = 64
+# Distances that are written in one go.
+STRETCH = 1 << 22
+
+
+class Shard(NamedTuple):
+    """A ``.npy`` file of features: where its numbers start and what they are."""
+
+    path: Path
+    offset: int
+    dtype: np.dtype
+    rows: int
+    columns: int
+
+
+def distances(shards, output, *, threads=1, rows=None, progress=True):
+    """Write the Euclidean distances of all pairs of images to ``output``.
+
+    Every distance is within 1e-5 relative of exact; copies are at distance 0. The result is
+    the same to the last bit whatever ``threads`` and however the images are split into shards.
+
+    Parameters
+    ----------
+    shards : sequence of path
+        ``.npy`` files of features, float32 or float16 in C order, a row an image, in the
+        order of the manifest.
+    output : path
+        Takes the pairs i < j in SciPy's condensed order, ``.npy``, float32.
+    threads : int
+        How many threads to use.
+    rows : int, optional
+        How many images there must be.
+    progress : bool
+        Whether to show a progress bar on stderr.
+
+    Raises
+    ------
+    UserError
+        If a shard is none, is cut short, has another width than the first or holds a number
+        that is not finite; if there are fewer than two images, or not ``rows``.
+
+    Notes
+    -----
+    Memory: 4 n(n-1) bytes for n images, 256 MB of panels, and 4 bytes for each pair that is
+    computed once more.
+
+    Error bound. Let u = 2^-24, let a product span c columns, and let g be the Gram entry of a
+    pair. A float32 sum of c products is off by a drift, where roundings go one way, and by a
+    fluctuation, where they do not (Higham & Mary 2019, doi 10.1137/18M1226312). Equal
+    summands drift the most, by less than c u / 4 of their sum; over all products that
+    makes c u |g| / 4. The fluctuation of one product is less than 4 sqrt(c) u |x_p| |y_p| with
+    x_p, y_p the rows' parts of these columns (4 standard deviations and more), and those of
+    several products add up in squares: 4 sqrt(c) u (e_x + e_y) / 2, e_x^2 = sum |x_p|^4. The
+    squared distance is off by twice their sum. What underflows in float32 adds at most
+    2^-126 for each column.
+    """
+    shards = [_opened(path) for path in shards]
+    n, d = _checked(shards, rows)
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        gram, norms, spread = _products(shards, n, d, pool, progress)
+        squared, doubtful = _certified(gram, norms, spread, d, pool)
+        if len(doubtful.columns):
+            log.info("%d of %d pairs are computed once more", len(doubtful.columns), len(squared))
+            _differences(shards, d, doubtful, squared, pool, progress)
+    with whole(output) as beside:
+        _write(squared, beside)
+
+
+class Pairs(NamedTuple):
+    """Pairs i < j: row i's are ``columns[starts[i] : starts[i + 1]]``."""
+
+    starts: np.ndarray
+    columns: np.ndarray
+
+
+# First pass: products ---------------------------------------------------------------------
+
+
+def _products(shards, n, d, pool, progress):
+    """Return the condensed Gram matrix of the centred features, |x|^2 and sum |x_p|^4."""
+    gram = np.zeros(pairs(n))
+    norms, spread = np.zeros(n), np.zeros(n)
+    tiles = _tiles(n)
+    for start, panel in _panels(shards, np.arange(n), d, "distances", progress):
+        blocks = [panel[:, k : k + DEPTH] for k in range(0, panel.shape[1], DEPTH)]
+        for block_norms in pool.map(_centre, blocks):
+            norms += block_norms
+            spread += block_norms**2
+        if not np.isfinite(norms).all():
+            _refuse_nonfinite(shards, start, panel.shape[1])
+        done = [pool.submit(_multiply, blocks, tile, gram, n) for tile in tiles]
+        for tile in done:
+            tile.result()
+    return gram, norms, spread
+
+
+def _tiles(n):
+    """Return (top, bottom, left, right) of products that cover all pairs, the largest first.
+
+    Blocks off the diagonal are squares; those on it are halved again and again, since half of
+    a square on the diagonal is computed in vain.
+    """
+
+    def triangle(begin, end, side):
+        parts = -(-(end - begin) // side)
+        edges = np.linspace(begin, end, parts + 1).astype(int)
+        for i, (top, bottom) in enumerate(pairwise(edges)):
+            yield from ((top, bottom, left, right) for left, right in pairwise(edges[i + 1 :]))
+            if side <= TILE // 4:
+                yield top, bottom, top, bottom
+            else:
+                yield from triangle(top, bottom, side // 2)
+
+    return sorted(triangle(0, n, TILE), key=lambda t: (t[0] - t[1]) * (t[3] - t[2]))
+
+
+def _multiply(blocks, tile, gram, n):
+    """Add the inner products of one tile over all blocks of columns to ``gram``."""
+    top, bottom, left, right = tile
+    product = np.empty((bottom - top, right - left), np.float32)
+    total = np.zeros(product.shape)
+    # What overflows is not certified, and is computed once more.
+    with np.errstate(all="ignore"):
+        for block in blocks:
+            np.matmul(block[top:bottom], block[left:right].T, out=product)
+            _add(product, total)
+    _deposit(total, top, left, gram, n)
+
+
+@kernel()
+def _add(product, total):
+    for i in range(product.shape[0]):
+        for j in range(product.shape[1]):
+            total[i, j] += product[i, j]
+
+
+@kernel()
+def _deposit(total, top, left, gram, n):
+    for i in range(total.shape[0]):
+        row = top + i
+        before = row * (2 * n - row - 1) // 2 - row - 1
+        for j in range(max(0, row + 1 - left), total.shape[1]):
+            gram[before + left + j] += total[i, j]
+
+
+@kernel(fastmath=REORDERED)
+def _centre(block):
+    """Subtract the column means in place; return the squared norms of the rows.
+
+    Any shift of a column leaves the distances as they are, so that of a mean rounded to
+    float32 does.
+    """
+    rows, columns = block.shape
+    sums = np.zeros(columns)
+    for i in range(rows):
+        for k in range(columns):
+            sums[k] += block[i, k]
+    means = np.empty(columns, np.float32)
+    for k in range(columns):
+        means[k] = sums[k] / rows
+    norms = np.empty(rows)
+    for i in range(rows):
+        norm = 0.0
+        for k in range(columns):
+            value = block[i, k] - means[k]
+            block[i, k] = value
+            norm += np.float64(value) * np.float64(value)
+        norms[i] = norm
+    return norms
+
+
+# The certificate --------------------------------------------------------------------------
+
+
+def _certified(gram, norms, spread, d, pool):
+    """Turn ``gram`` into squared distances; return them and the pairs that are not certified."""
+    n = len(norms)
+    drift = DEPTH / 4 * ROUNDOFF
+    fluctuation = 4 * DEPTH**0.5 * ROUNDOFF * np.sqrt(spread) / 2
+    lost = d * 2.0**-126
+    edges = np.unique(np.linspace(0, n, PARTS + 1).astype(int))
+    parts = [
+        pool.submit(_certify, gram, norms, drift, fluctuation, lost, first, last)
+        for first, last in pairwise(edges)
+    ]
+    counts = np.concatenate([part.result() for part in parts])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    columns = np.empty(starts[-1], np.int32)
+    parts = [
+        pool.submit(_collect, gram, n, starts, columns, first, last)
+        for first, last in pairwise(edges)
+    ]
+    for part in parts:
+        part.result()
+    return gram, Pairs(starts, columns)
+
+
+@kernel()
+def _certify(gram, norms, drift, fluctuation, lost, first, last):
+    """Replace Gram entries by squared distances, or by -1 where in doubt; count the latter."""
+    n = len(norms)
+    counts = np.zeros(last - first, np.int64)
+    for i in range(first, last):
+        before = i * (2 * n - i - 1) // 2 - i - 1
+        for j in range(i + 1, n):
+            g = gram[before + j]
+            squared = norms[i] + norms[j] - 2 * g
+            error = 2 * (drift * abs(g) + fluctuation[i] + fluctuation[j] + lost)
+            if error <= TOLERANCE * squared:  # never so for NaN
+                gram[before + j] = squared
+            else:
+                gram[before + j] = -1
+                counts[i - first] += 1
+    return counts
+
+
+@kernel()
+def _collect(squared, n, starts, columns, first, last):
+    """List the pairs that are marked by -1, and set them to 0."""
+    for i in range(first, last):
+        before = i * (2 * n - i - 1) // 2 - i - 1
+        at = starts[i]
+        if starts[i + 1] > at:
+            for j in range(i + 1, n):
+                if squared[before + j] < 0:
+                    squared[before + j] = 0
+                    columns[at] = j
+                    at += 1
+
+
+# Second pass: differences -----------------------------------------------------------------
+
+
+def _differences(shards, d, doubtful, squared, pool, progress):
+    """Compute the squared distances of the pairs in doubt from the differences of features."""
+    starts, columns = doubtful
+    needed = np.diff(starts) > 0
+    needed[columns] = True
+    place = np.cumsum(needed) - 1
+    edges = np.unique(np.searchsorted(starts, np.linspace(0, starts[-1], PARTS + 1)))
+    for _, panel in _panels(shards, np.flatnonzero(needed), d, "close pairs", progress):
+        parts = [
+            pool.submit(_subtract, panel, place, starts, columns, squared, first, last)
+            for first, last in pairwise(edges)
+        ]
+        for part in parts:
+            part.result()
+
+
+@kernel(fastmath=REORDERED)
+def _subtract(panel, place, starts, columns, squared, first, last):
+    """Add the squared differences in ``panel`` of the pairs of rows ``first`` to ``last``."""
+    n = len(starts) - 1
+    width = panel.shape[1]
+    for begin in range(0, width, DEPTH):  # so that rows stay in the cache
+        end = min(begin + DEPTH, width)
+        for i in range(first, last):
+            before = i * (2 * n - i - 1) // 2 - i - 1
+            x = panel[place[i], begin:end]
+            for at in range(starts[i], starts[i + 1]):
+                j = columns[at]
+                y = panel[place[j], begin:end]
+                total = 0.0
+                for k in range(end - begin):
+                    difference = np.float64(x[k]) - np.float64(y[k])
+                    total += difference * difference
+                squared[before + j] += total
+
+
+# Files ------------------------------------------------------------------------------------
+
+
+def _opened(path):
+    """Return the shard at ``path``, having checked all but its numbers."""
+    remedy = "Remove the file and run again to have it made anew."
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+        excess = os.path.getsize(path) - features.offset - features.nbytes
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such file of features.") from error
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise UserError(f"{path}: not a complete .npy file ({error}). {remedy}") from error
+    if excess:
+        raise UserError(f"{path}: {excess} bytes longer than its header says. {remedy}")
+    if features.dtype not in (np.float32, np.float16) or features.ndim != 2:
+        raise UserError(
+            f"{path}: holds {features.dtype} of shape {features.shape}; features are float32 or "
+            f"float16, a row an image. {remedy}"
+        )
+    if not features.flags.c_contiguous:
+        raise UserError(
+            f"{path}: in Fortran order; features are in C order, a row an image: "
+            "save numpy.ascontiguousarray of them."
+        )
+    return Shard(Path(path), features.offset, features.dtype, *features.shape)
+
+
+def _checked(shards, rows):
+    """Return how many rows and columns the shards have, having checked that they agree."""
+    if not shards:
+        raise UserError("features: no shards were given.")
+    first = shards[0]
+    for shard in shards:
+        if shard.columns != first.columns:
+            raise UserError(
+                f"{shard.path}: {shard.columns} features an image where {first.path} has "
+                f"{first.columns}. They are of different layers or networks: remove the "
+                "folder of shards and run again."
+            )
+    if first.columns == 0:
+        raise UserError(f"{first.path}: no features at all.")
+    n = sum(shard.rows for shard in shards)
+    if rows is not None and n != rows:
+        raise UserError(
+            f"{first.path.parent}: the shards hold {n} images where {rows} were expected. Remove "
+            "the folder of shards and run again."
+        )
+    if n < 2:
+        raise UserError(f"{first.path}: one image; a distance is of two.")
+    return n, first.columns
+
+
+def _panels(shards, rows, d, description, progress):
+    """Yield (first column, panel of columns of ``rows``), reading one while one is in use.
+
+    The panels are float32, the caller's to overwrite until it asks for the next.
+    """
+    count = -(-d * len(rows) * 4 // PANEL)
+    width = min(d, -(-max(d // count, 1024) // DEPTH) * DEPTH)
+    # A row is a little longer than a panel is wide: rows that are a power of two apart would
+    # compete for the same lines of the cache.
+    buffers = [np.empty((len(rows), width + 16), np.float32) for _ in range(2)]
+    starts = range(0, d, width)
+
+    def read(start):
+        buffers.reverse()
+        panel = buffers[0][:, : min(width, d - start)]
+        _read(shards, rows, start, panel)
+        return panel
+
+    with (
+        ThreadPoolExecutor(1) as reader,
+        tqdm(
+            total=d,
+            desc=description,
+            unit="column",
+            mininterval=1,
+            disable=not progress,
+        ) as bar,
+    ):
+        coming = reader.submit(read, 0)
+        for start in starts:
+            panel = coming.result()
+            if start + width < d:
+                coming = reader.submit(read, start + width)
+            yield start, panel
+            bar.update(panel.shape[1])
+
+
+def _read(shards, rows, start, panel):
+    """Read the columns from ``start`` on of the sorted ``rows`` of all shards into ``panel``."""
+    width = panel.shape[1]
+    past = 0
+    for shard in shards:
+        first, last = np.searchsorted(rows, [past, past + shard.rows])
+        direct = shard.dtype == panel.dtype
+        buffer = np.empty(width, shard.dtype)
+        with open(shard.path, "rb", buffering=0) as file:
+            for at in range(first, last):
+                row = int(rows[at]) - past
+                offset = shard.offset + (row * shard.columns + start) * shard.dtype.itemsize
+                target = panel[at] if direct else buffer
+                if os.preadv(file.fileno(), [target], offset) != target.nbytes:
+                    raise UserError(
+                        f"{shard.path}: cut short while it was read. Remove the file and run "
+                        "again to have it made anew."
+                    )
+                if not direct:
+                    panel[at] = buffer
+        past += shard.rows
+
+
+def _refuse_nonfinite(shards, start, width):
+    """Raise if there is a NaN or an infinity in these columns of the shards."""
+    for shard in shards:
+        features = np.load(shard.path, mmap_mode="r", allow_pickle=False)
+        for row, values in enumerate(features[:, start : start + width]):
+            finite = np.isfinite(values)
+            if not finite.all():
+                column = int(np.argmin(finite))
+                raise UserError(
+                    f"{shard.path}: feature {start + column + 1} of row {row + 1} is "
+                    f"{values[column]}; features must be finite numbers. Look at that image and "
+                    "at the network's preprocessing; float16 ends at 65504."
+                )
+
+
+def _write(squared, path):
+    """Write the roots of ``squared`` as a float32 ``.npy``."""
+    with open(path, "wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": squared.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(squared), STRETCH):
+            with np.errstate(over="ignore"):
+                roots = np.sqrt(squared[start : start + STRETCH]).astype("<f4")
+            if not np.isfinite(roots).all():
+                raise UserError(
+                    "features: so large that distances exceed what float32 holds (3e38). "
+                    "Scale them down."
+                )
+            file.write(roots)

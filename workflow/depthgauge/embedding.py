@@ -1,27 +1,30 @@
 """t-SNE maps from distances."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from openTSNE import TSNEEmbedding
 from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
-from scipy.spatial.distance import num_obs_y
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from .condensed import images, open_condensed, pair_index
 from .errors import UserError
 from .files import whole
 from .manifest import read_manifest
 from .neighbours import nearest_neighbours
 from .perplexity import usable_perplexity
 from .seeds import derive_seed
+from .tsne_gradient import exact_gradient
 
 log = logging.getLogger(__name__)
 
 _LANDMARKS = 300
-_EXAGGERATED, _PLAIN = 250, 500  # iterations of the two phases
-_FFT_FROM = 10_000  # images from which interpolation is faster than the tree
+_EXACT_UP_TO = 20_000  # images; beyond, interpolation is faster
+_EXAGGERATED, _PLAIN = 250, 750  # iterations of the two phases
+_TICK = 50  # iterations between two looks at the progress
 
 
 def write_embedding(
@@ -54,7 +57,7 @@ def write_embedding(
         If distances and manifest do not belong together, or as in `embed`.
     """
     manifest = read_manifest(manifest_path)
-    condensed = np.load(distances_path, mmap_mode="r", allow_pickle=False)
+    condensed = open_condensed(distances_path, len(manifest))
     points = embed(
         condensed,
         perplexity=perplexity,
@@ -69,12 +72,11 @@ def write_embedding(
 def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
     """Return the t-SNE map of images whose distances are given.
 
-    Affinities to the 3 * perplexity nearest neighbours (exact), Barnes-Hut or, for many
-    images, interpolated gradients (van der Maaten, JMLR 15, 2014; Linderman et al., Nature
-    Methods 16, 2019), learning rate n / exaggeration (Belkina et al., Nature Communications
-    10, 2019), and a start from the distances themselves (Kobak & Linderman, Nature
-    Biotechnology 39, 2021): the principal coordinates. The map is one and the same, bit for
-    bit, for any number of threads.
+    Affinities to the 3 * perplexity nearest neighbours, exact gradients up to 20,000 images
+    and interpolated ones beyond (Linderman et al., Nature Methods 16, 2019), learning rate
+    n / exaggeration (Belkina et al., Nature Communications 10, 2019), and a start from the
+    distances themselves (Kobak & Linderman, Nature Biotechnology 39, 2021): the principal
+    coordinates. The map is one and the same, bit for bit, for any number of threads.
 
     Parameters
     ----------
@@ -99,7 +101,7 @@ def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
     UserError
         If there are fewer than three images, or distances that are not finite.
     """
-    n = num_obs_y(condensed)
+    n = images(len(condensed))
     if n < 3:
         raise UserError(f"{n} images are too few for a t-SNE map; it takes at least 3.")
     usable = usable_perplexity(perplexity, n)
@@ -114,23 +116,27 @@ def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
         n_jobs=threads,
     )
     rng = np.random.default_rng(seed)
-    points = TSNEEmbedding(
-        _start(condensed, n, rng),
-        affinities,
-        negative_gradient_method="fft" if n >= _FFT_FROM else "bh",
-        n_jobs=threads,
-    )
-    with tqdm(
-        total=_EXAGGERATED + _PLAIN,
-        desc="t-SNE",
-        unit="iteration",
-        mininterval=1,
-        disable=not progress,
-    ) as bar:
-        every = 10
-        tick = {"callbacks": lambda *_: bar.update(every) and False, "callbacks_every_iters": every}
-        points.optimize(_EXAGGERATED, exaggeration=12, inplace=True, **tick)
-        points.optimize(_PLAIN, inplace=True, **tick)
+    start = _start(condensed, n, rng)
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(
+            total=_EXAGGERATED + _PLAIN,
+            desc="t-SNE",
+            unit="iteration",
+            mininterval=1,
+            disable=not progress,
+        ) as bar,
+    ):
+        points = TSNEEmbedding(
+            start,
+            affinities,
+            negative_gradient_method=exact_gradient(pool, threads) if n <= _EXACT_UP_TO else "fft",
+            n_jobs=threads,
+            callbacks=lambda *_: bar.update(_TICK) and False,
+            callbacks_every_iters=_TICK,
+        )
+        points.optimize(_EXAGGERATED, exaggeration=12, inplace=True)
+        points.optimize(_PLAIN, inplace=True)
     log.info("t-SNE of %d images: KL divergence %.4f", n, points.kl_divergence)
     return np.asarray(points)
 

@@ -118,20 +118,12 @@ def _fold_constants(graph_def, outputs):
 
 
 def _fold_affine(graph_def, outputs):
-    """Fold convolution -> Mul by a constant -> AddV2 of a constant into the convolution."""
+    """Fold what follows a convolution, sums with and products by constants, into it."""
     nodes = {node.name: node for node in graph_def.node}
     readers = {}
     for node in graph_def.node:
         for source in node.input:
             readers.setdefault(node_name(source), []).append(node)
-
-    def only_reader(node, op):
-        found = readers.get(node.name, [])
-        if node.name in outputs or len(found) != 1 or found[0].op != op:
-            return None, None
-        other = [s for s in found[0].input if node_name(s) != node.name]
-        value = _constant(nodes, other[0]) if len(other) == 1 else None
-        return (found[0], value) if value is not None else (None, None)
 
     for convolution in list(graph_def.node):
         if convolution.op not in CONVOLUTIONS:
@@ -139,22 +131,37 @@ def _fold_affine(graph_def, outputs):
         weights = _constant(nodes, convolution.input[1])
         if weights is None or len(readers[node_name(convolution.input[1])]) != 1:
             continue
-        channels = weights.shape[-1] * (weights.shape[-2] if "Depthwise" in convolution.op else 1)
-        product, scale = only_reader(convolution, "Mul")
-        if product is None or scale.size not in (1, channels):
-            continue
-        addition, shift = only_reader(product, "AddV2")
-        if addition is None or shift.size not in (1, channels):
-            continue
-        name = addition.name
-        scale = np.broadcast_to(scale.ravel().astype(np.float64), channels)
         shape = weights.shape[-2:] if "Depthwise" in convolution.op else weights.shape[-1:]
+        channels = int(np.prod(shape))
+        scale, shift, last = np.ones(channels), np.zeros(channels), convolution
+        while last.name not in outputs and len(readers[last.name]) == 1:
+            following = readers[last.name][0]
+            value = _constant_operand(nodes, following, last.name)
+            if value is None or value.size not in (1, channels):
+                break
+            value = value.ravel().astype(np.float64)
+            if following.op == "Mul":
+                scale, shift = scale * value, shift * value
+            else:
+                shift = shift + value
+            last = following
+        if last is convolution:
+            continue
+        name = last.name
         _add_constant(graph_def, f"{name}/weights", weights * scale.reshape(shape))
-        _add_constant(graph_def, f"{name}/bias", np.broadcast_to(shift.ravel(), channels))
+        _add_constant(graph_def, f"{name}/bias", shift)
         convolution.input[1] = f"{name}/weights"
-        addition.Clear()
+        last.Clear()
         # BiasAdd is what TensorFlow's own optimiser fuses with the convolution and the ReLU.
-        _set_node(addition, name, "BiasAdd", [convolution.name, f"{name}/bias"])
+        _set_node(last, name, "BiasAdd", [convolution.name, f"{name}/bias"])
+
+
+def _constant_operand(nodes, node, source):
+    """Return the constant that ``node`` adds to, or multiplies, the tensor ``source`` by."""
+    if node.op not in ("Mul", "AddV2", "Add", "BiasAdd"):
+        return None
+    others = [other for other in node.input if node_name(other) != source]
+    return _constant(nodes, others[0]) if len(others) == 1 else None
 
 
 def _add_constant(graph_def, name, value):

@@ -92,7 +92,7 @@ def file_graph(name, spec):
     if not path.is_file():
         raise UserError(f"extractor {name}: there is no model file {path}; check `path`.")
     try:
-        model = tf.keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
         inputs, shape = model.inputs, model.input_shape
     except Exception as error:  # Keras raises whatever its reader raised
         raise UserError(
@@ -172,7 +172,7 @@ def _preprocessing(spec, channels):
 
 def _freeze(model, outputs, size, preprocess):
     """Return (GraphDef, {layer: tensor}) of the model's ``outputs`` with constant weights."""
-    inner = tf.keras.Model(model.inputs, list(outputs.values()))
+    inner = tf.keras.Model(model.inputs[0], list(outputs.values()))
 
     @tf.function
     def extract(input):

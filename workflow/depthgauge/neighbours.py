@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 from numba import njit
-from scipy.spatial.distance import num_obs_y
 from tqdm import tqdm
 
+from .condensed import images
 from .errors import UserError
 
 _BLOCK = 1 << 23  # pairs in a block of rows: 32 MiB, so that its second reading is from a cache
@@ -43,7 +43,7 @@ def nearest_neighbours(condensed, k, *, threads=1, progress=True):
         If distances among the nearest are not finite.
     """
     condensed = np.asarray(condensed)
-    n = num_obs_y(condensed)
+    n = images(len(condensed))
     if not 1 <= k < n:
         raise ValueError(f"k is {k}; {n} images have from 1 to {n - 1} neighbours each.")
     indices = np.full((n, k), n, np.int64)

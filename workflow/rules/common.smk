@@ -18,8 +18,14 @@ from snakemake.exceptions import WorkflowError
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active
 # environment or else the one that runs Snakemake.
-os.environ["PATH"] = os.pathsep.join(
-    [str(PACKAGE.parent / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+os.environ.update(
+    PATH=os.pathsep.join(
+        [
+            str(PACKAGE.parent / "bin"),
+            str(Path(sys.executable).parent),
+            os.getenv("PATH", ""),
+        ]
+    )
 )
 
 # TensorFlow takes some seconds to start: a shard keeps two cores busy for minutes.
@@ -27,10 +33,15 @@ SHARD_IMAGES = 2500
 
 try:
     CONFIG = checked_config(config)
-    IMAGES = {name: datasets.image_count(name, spec) for name, spec in CONFIG["datasets"].items()}
-    SOURCES = {name: datasets.sources(name, spec) for name, spec in CONFIG["datasets"].items()}
+    IMAGES = {
+        name: datasets.image_count(name, spec)
+        for name, spec in CONFIG["datasets"].items()
+    }
+    SOURCES = {
+        name: datasets.sources(name, spec) for name, spec in CONFIG["datasets"].items()
+    }
     LISTINGS = {
-        name: datasets.folder_fingerprint(spec["path"]) if spec["kind"] == "folder" else ""
+        name: datasets.fingerprint(name, spec)
         for name, spec in CONFIG["datasets"].items()
     }
     LABELLED = [
@@ -60,7 +71,11 @@ for extractor, spec in CONFIG["extractors"].items():
     if "url" in spec:
         urls = [spec["url"]] if isinstance(spec["url"], str) else spec["url"]
         path = f"networks/{extractor}/{urls[0].rsplit('/', 1)[-1]}"
-        checks = {check: spec[key] for key, check in (("sha256", "sha256"), ("bytes", "size")) if key in spec}
+        checks = {
+            check: spec[key]
+            for key, check in (("sha256", "sha256"), ("bytes", "size"))
+            if key in spec
+        }
         DOWNLOADS[path] = (urls, checks)
         NETWORK_SOURCES[extractor] = f"results/downloads/{path}"
 
@@ -78,7 +93,9 @@ def modules(*names):
         found.add(file)
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
-                folder = file.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+                folder = file.parents[node.level - 1].joinpath(
+                    *(node.module or "").split(".")
+                )
                 candidates = [folder.with_suffix(".py"), folder / "__init__.py"]
                 candidates += [folder / f"{alias.name}.py" for alias in node.names]
                 queue += [candidate for candidate in candidates if candidate.is_file()]

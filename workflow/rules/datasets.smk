@@ -18,17 +18,18 @@ rule download:
         "results/logs/download/{file}.log",
     benchmark:
         "results/benchmarks/download/{file}.tsv"
-    params:
-        urls=lambda wildcards: DOWNLOADS[wildcards.file][0],
-        checks=lambda wildcards: json.dumps(DOWNLOADS[wildcards.file][1]),
-        mirror=f"--mirror {CONFIG['mirror']}" if CONFIG["mirror"] else "",
     wildcard_constraints:
         file="|".join(map(re.escape, DOWNLOADS)) or "none",
+    conda:
+        "../../envs/depthgauge.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=240,
-    retries: 0
+    params:
+        urls=lambda wildcards: DOWNLOADS[wildcards.file][0],
+        checks=lambda wildcards: json.dumps(DOWNLOADS[wildcards.file][1]),
+        mirror=f"--mirror {CONFIG['mirror']}" if CONFIG["mirror"] else "",
     message:
         "Fetching {wildcards.file}"
     shell:
@@ -39,7 +40,8 @@ rule download:
 rule dataset:
     input:
         code=lambda wildcards: modules(
-            f"datasets.{CONFIG['datasets'][wildcards.dataset]['kind']}", "datasets.jpeg"
+            f"datasets.{CONFIG['datasets'][wildcards.dataset]['kind']}",
+            "datasets.jpeg",
         ),
         dispatcher=os.path.relpath(PACKAGE / "datasets" / "__init__.py"),
         sources=lambda wildcards: [
@@ -53,17 +55,17 @@ rule dataset:
         "results/logs/dataset/{dataset}.log",
     benchmark:
         "results/benchmarks/dataset/{dataset}.tsv"
-    params:
-        spec=lambda wildcards: json.dumps(CONFIG["datasets"][wildcards.dataset]),
-        seed=CONFIG["seed"],
-        quality=CONFIG["jpeg_quality"],
-        listing=lambda wildcards: LISTINGS[wildcards.dataset],
     conda:
         "../../envs/depthgauge.yaml"
     threads: 4
     resources:
         mem_mb=2000,
         runtime=lambda wildcards: 10 + IMAGES[wildcards.dataset] // 2000,
+    params:
+        spec=lambda wildcards: json.dumps(CONFIG["datasets"][wildcards.dataset]),
+        seed=CONFIG["seed"],
+        quality=CONFIG["jpeg_quality"],
+        listing=lambda wildcards: LISTINGS[wildcards.dataset],
     message:
         "Making the images of {wildcards.dataset}"
     shell:

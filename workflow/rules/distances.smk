@@ -15,6 +15,7 @@ rule distances:
         "results/logs/distances/{dataset}_{extractor}_{layer}.log",
     benchmark:
         "results/benchmarks/distances/{dataset}_{extractor}_{layer}.tsv"
+    priority: 20
     conda:
         "../../envs/depthgauge.yaml"
     threads: 8
@@ -22,7 +23,6 @@ rule distances:
         # The sums take 8 bytes a pair; the panels of columns take the rest.
         mem_mb=lambda wildcards: 1500 + 3 * pairs_mb(wildcards.dataset),
         runtime=lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 10,
-    priority: 20
     message:
         "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
     shell:

@@ -12,15 +12,15 @@ rule embedding:
         "results/logs/embedding/{dataset}_{extractor}_{layer}.log",
     benchmark:
         "results/benchmarks/embedding/{dataset}_{extractor}_{layer}.tsv"
-    params:
-        perplexity=CONFIG["perplexity"],
-        seed=CONFIG["seed"],
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset),
         runtime=lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500,
+    params:
+        perplexity=CONFIG["perplexity"],
+        seed=CONFIG["seed"],
     message:
         "Mapping {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
     shell:

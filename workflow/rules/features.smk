@@ -13,17 +13,19 @@ rule network:
         "results/logs/network/{extractor}.log",
     benchmark:
         "results/benchmarks/network/{extractor}.tsv"
-    params:
-        spec=lambda wildcards: json.dumps(CONFIG["extractors"][wildcards.extractor]),
-        source=lambda wildcards, input: f"--source {input.source}" if input.source else "",
-        seed=CONFIG["seed"],
+    priority: 30
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=15,
-    priority: 30
+    params:
+        spec=lambda wildcards: json.dumps(CONFIG["extractors"][wildcards.extractor]),
+        source=lambda wildcards, input: (
+            f"--source {input.source}" if input.source else ""
+        ),
+        seed=CONFIG["seed"],
     message:
         "Freezing the network of {wildcards.extractor}"
     shell:
@@ -45,22 +47,24 @@ for extractor, layers in LAYERS.items():
             manifest="results/datasets/{dataset}/manifest.csv",
         output:
             [
-                unless_kept(f"results/features/{{dataset}}/{extractor}/{layer}/{{shard}}.npy")
+                unless_kept(
+                    f"results/features/{{dataset}}/{extractor}/{layer}/{{shard}}.npy"
+                )
                 for layer in layers
             ],
         log:
             f"results/logs/features/{{dataset}}_{extractor}_{{shard}}.log",
         benchmark:
             f"results/benchmarks/features/{{dataset}}_{extractor}_{{shard}}.tsv"
-        params:
-            shard=lambda wildcards: wildcards.shard.replace("-of-", "/"),
-            dtype=CONFIG["features_dtype"],
         conda:
             "../../envs/depthgauge.yaml"
         threads: 8
         resources:
             mem_mb=lambda wildcards, threads: 2000 + 800 * threads,
             runtime=120,
+        params:
+            shard=lambda wildcards: wildcards.shard.replace("-of-", "/"),
+            dtype=CONFIG["features_dtype"],
         message:
             f"Extracting features of {{wildcards.dataset}} with {extractor}, part {{wildcards.shard}}"
         shell:

@@ -7,20 +7,22 @@ rule violins:
         rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
         nulls=per_layer("results/nulls/{dataset}/{extractor}/{layer}.npy"),
     output:
-        multiext("results/figures/violins/{dataset}_{extractor}", ".png", ".pdf", ".csv"),
+        multiext(
+            "results/figures/violins/{dataset}_{extractor}", ".png", ".pdf", ".csv"
+        ),
     log:
         "results/logs/violins/{dataset}_{extractor}.log",
     benchmark:
         "results/benchmarks/violins/{dataset}_{extractor}.tsv"
-    params:
-        stem="results/figures/violins/{dataset}_{extractor}",
-        seed=CONFIG["seed"],
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        stem="results/figures/violins/{dataset}_{extractor}",
+        seed=CONFIG["seed"],
     message:
         "Drawing the violins of {wildcards.dataset}, {wildcards.extractor}"
     shell:
@@ -43,17 +45,17 @@ rule maps:
         "results/logs/maps/{dataset}_{extractor}.log",
     benchmark:
         "results/benchmarks/maps/{dataset}_{extractor}.tsv"
-    params:
-        stem="results/figures/maps/{dataset}_{extractor}",
-        rows=lambda wildcards, input: [f"--row={row}" for row in input.rows],
-        perplexity=CONFIG["perplexity"],
-        seed=CONFIG["seed"],
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        stem="results/figures/maps/{dataset}_{extractor}",
+        rows=lambda wildcards, input: [f"--row={row}" for row in input.rows],
+        perplexity=CONFIG["perplexity"],
+        seed=CONFIG["seed"],
     message:
         "Drawing the maps of {wildcards.dataset}, {wildcards.extractor}"
     shell:

@@ -14,16 +14,16 @@ rule goodness:
         "results/logs/goodness/{dataset}_{extractor}_{layer}.log",
     benchmark:
         "results/benchmarks/goodness/{dataset}_{extractor}_{layer}.tsv"
-    params:
-        permutations=CONFIG["permutations"],
-        seed=CONFIG["seed"],
+    priority: 10
     conda:
         "../../envs/depthgauge.yaml"
     threads: 8
     resources:
         mem_mb=lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset),
         runtime=lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 10,
-    priority: 10
+    params:
+        permutations=CONFIG["permutations"],
+        seed=CONFIG["seed"],
     message:
         "Testing goodness of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
     shell:

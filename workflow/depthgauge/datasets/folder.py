@@ -171,10 +171,11 @@ def _walk(folder):
     images, others, seen = [], [], set()
     for base, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(base)
-        folders[:] = [f for f in folders if not f.startswith(".") and real not in seen]
         if real in seen:  # a link back to where we have been
+            folders.clear()
             continue
         seen.add(real)
+        folders[:] = [f for f in folders if not f.startswith(".")]
         for file in files:
             if not file.startswith("."):
                 found = Path(base, file)

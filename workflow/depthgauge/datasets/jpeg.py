@@ -129,7 +129,6 @@ def _to_grey_or_rgb(image):
     changes = []
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         changes.append("Several frames: the first was taken")
-        image.seek(0)
     # A PGM or PNG of mode I is one of 16 bits.
     deep = any(";16" in str(tile) for tile in image.tile) or (
         image.mode == "I" and image.format in ("PPM", "PNG")
@@ -182,7 +181,8 @@ def _cmyk_to_rgb(image):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             target = ImageCms.createProfile("sRGB")
-            return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            measured = ImageCms.Intent.RELATIVE_COLORIMETRIC
+            return ImageCms.profileToProfile(image, source, target, measured, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):
             log.debug("a CMYK profile that cannot be used")
     return image.convert("RGB")

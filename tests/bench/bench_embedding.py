@@ -1,0 +1,70 @@
+"""t-SNE from distances: time and trustworthiness, beside scikit-learn's.
+
+    python tests/bench/bench_embedding.py [--images 1797] [--threads 2] [--repeats 3]
+
+The images are scikit-learn's handwritten digits, repeated with small noise beyond 1,797.
+Both are timed alternately in one process, from the same distances; trustworthiness is
+at 15 neighbours.
+"""
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+from depthgauge.embedding import embed
+from scipy.spatial.distance import pdist, squareform
+from sklearn.datasets import load_digits
+from sklearn.manifold import TSNE, trustworthiness
+from threadpoolctl import threadpool_limits
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--images", type=int, default=1797)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+
+    digits = load_digits().data
+    rng = np.random.default_rng(0)
+    rows = np.arange(options.images) % len(digits)
+    images = digits[rows] + (rows != np.arange(options.images))[:, None] * rng.normal(
+        0, 1, (options.images, digits.shape[1])
+    )
+    condensed = pdist(images).astype(np.float32)
+    square = squareform(condensed)
+
+    def ours(seed):
+        return embed(condensed, seed=seed, threads=options.threads, progress=False)
+
+    def theirs(seed):
+        model = TSNE(metric="precomputed", init="random", random_state=seed, n_jobs=options.threads)
+        with threadpool_limits(options.threads):
+            return model.fit_transform(square)
+
+    embed(condensed[:10], progress=False)  # compile
+    seconds = {"depthgauge": [], "scikit-learn": []}
+    trust = {"depthgauge": [], "scikit-learn": []}
+    for seed in range(options.repeats):
+        for name, function in (("depthgauge", ours), ("scikit-learn", theirs)):
+            start = time.perf_counter()
+            points = function(seed)
+            seconds[name].append(time.perf_counter() - start)
+            trust[name].append(
+                trustworthiness(square, points, n_neighbors=15, metric="precomputed")
+            )
+
+    print(f"{options.images} images, {options.threads} threads, {options.repeats} repeats")
+    for name in seconds:
+        print(
+            f"{name:>13}: {statistics.median(seconds[name]):7.2f} s "
+            f"({min(seconds[name]):.2f} to {max(seconds[name]):.2f}), "
+            f"trustworthiness {statistics.median(trust[name]):.4f}"
+        )
+    ratio = statistics.median(seconds["scikit-learn"]) / statistics.median(seconds["depthgauge"])
+    print(f"{'ratio':>13}: {ratio:7.2f}")
+
+
+if __name__ == "__main__":
+    main()
