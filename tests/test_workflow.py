@@ -1,0 +1,298 @@
+"""The workflow as a user runs it: small pictures, a small network, real commands."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import REPOSITORY
+from PIL import Image
+from scipy.spatial.distance import pdist
+
+COLUMNS = [
+    *("dataset", "extractor", "layer", "depth", "dim", "images", "classes", "within", "between"),
+    *("goodness", "permutations", "null_mean", "null_sd", "p_value"),
+]
+
+
+@pytest.fixture(scope="session")
+def experiment(tmp_path_factory):
+    """A folder with a config, a Keras model and a flat folder of pictures."""
+    from depthgauge.quiet_tensorflow import tf
+
+    folder = tmp_path_factory.mktemp("experiment")
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.layers
+    tf.keras.Sequential(
+        [
+            layers.Input((32, 32, 3)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(name="shallow"),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(name="deep"),
+        ]
+    ).save(folder / "model.keras")
+    rng = np.random.default_rng(0)
+    (folder / "loose").mkdir()
+    for i in range(12):
+        pixels = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "loose" / f"{i}.png")
+    config = {
+        "permutations": 199,
+        "keep_features": True,
+        "datasets": {
+            "shapes": {"kind": "synthetic", "per_class": 8, "size": 32},
+            "loose": {"kind": "folder", "path": "loose"},
+        },
+        "extractors": {
+            "small": {
+                "kind": "keras_file",
+                "path": "model.keras",
+                "layers": ["shallow", "deep"],
+                "dims": {"shallow": 900, "deep": 8},
+            }
+        },
+    }
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+def copy_of(experiment, folder):
+    return Path(shutil.copytree(experiment, folder, ignore=shutil.ignore_patterns("results", ".*")))
+
+
+def command(folder, *arguments, repository=REPOSITORY):
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")),
+        *("--directory", str(folder), "--configfile", str(folder / "experiment.yaml")),
+        *("--workflow-profile", str(repository / "profiles" / "default"), *arguments),
+    ]
+
+
+def snakemake(folder, *arguments, expect=0, repository=REPOSITORY):
+    done = subprocess.run(
+        command(folder, *arguments, repository=repository),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+    )
+    assert done.returncode == expect, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def finished(experiment, tmp_path_factory):
+    """The experiment, run on two cores; with what was printed."""
+    folder = copy_of(experiment, tmp_path_factory.mktemp("finished") / "run")
+    return folder, snakemake(folder, "--cores", "2")
+
+
+def test_run_makes_every_file_of_the_contract(finished):
+    folder, printed = finished
+    results = folder / "results"
+    table = pd.read_csv(results / "goodness.csv")
+    assert table.columns[:14].tolist() == COLUMNS
+    assert table[["dataset", "layer", "depth", "dim"]].values.tolist() == [
+        ["shapes", "shallow", 1, 900],
+        ["shapes", "deep", 2, 8],
+    ]
+    assert (table.images == 32).all() and (table.classes == 4).all()
+    assert f"{table.goodness[0]:.4f}" in printed and "results/figures" in printed
+    for layer, row in zip(("shallow", "deep"), table.itertuples(), strict=True):
+        features = np.load(results / f"features/shapes/small/{layer}/0-of-1.npy")
+        assert features.shape == (32, row.dim) and features.dtype == np.float32
+        distances = np.load(results / f"distances/shapes/small/{layer}.npy")
+        np.testing.assert_allclose(distances, pdist(features.astype(float)), rtol=1e-5)
+        null = np.load(results / f"nulls/shapes/small/{layer}.npy")
+        assert null.shape == (199,)
+        assert row.p_value == (1 + (null >= row.goodness).sum()) / 200
+        manifest = pd.read_csv(results / "datasets/shapes/manifest.csv")
+        embedding = pd.read_csv(results / f"embeddings/shapes/small/{layer}.csv")
+        assert embedding.columns.tolist() == ["image", "label", "x", "y"]
+        assert embedding.image.tolist() == manifest.image.tolist()
+    for figure in ("violins/shapes_small", "maps/shapes_small", "maps/loose_small"):
+        for suffix in (".png", ".pdf", ".csv"):
+            assert (results / f"figures/{figure}{suffix}").stat().st_size > 0
+
+
+def test_unlabelled_images_get_a_map_and_no_goodness(finished):
+    folder, _ = finished
+    assert (folder / "results/embeddings/loose/small/deep.csv").exists()
+    assert not (folder / "results/nulls/loose").exists()
+
+
+def test_every_job_leaves_a_log_and_a_benchmark(finished):
+    folder, _ = finished
+    for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
+        for job in ("dataset/shapes", "network/small", "distances/shapes_small_deep"):
+            assert (folder / f"results/{kind}/{job}.{suffix}").stat().st_size > 0
+
+
+def test_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in snakemake(finished[0], "--cores", "2")
+
+
+def contents(folder):
+    patterns = ("goodness.csv", "datasets/**/*", "features/**/*", "distances/**/*", "nulls/**/*")
+    patterns += ("embeddings/**/*", "figures/**/*")
+    files = [
+        file
+        for pattern in patterns
+        for file in sorted((folder / "results").glob(pattern))
+        if file.is_file() and not file.name.startswith(".snakemake")
+    ]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def assert_same(folder, other):
+    one, two = contents(folder), contents(other)
+    assert one.keys() == two.keys()
+    assert [name for name in one if one[name] != two[name]] == []
+
+
+def test_one_core_gives_the_same_bytes_as_two(experiment, finished, tmp_path):
+    folder = copy_of(experiment, tmp_path / "run")
+    snakemake(folder, "--cores", "1")
+    assert_same(folder, finished[0])
+
+
+def test_killed_run_resumes_to_the_same_bytes(experiment, finished, tmp_path):
+    folder = copy_of(experiment, tmp_path / "run")
+    run = subprocess.Popen(
+        command(folder, "--cores", "2"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while not list(folder.glob("results/features/*/*/*/*.npy")):  # in the thick of it
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not (folder / "results/goodness.csv").exists()
+    snakemake(folder, "--unlock")
+    snakemake(folder, "--cores", "2")
+    assert_same(folder, finished[0])
+
+
+def test_changed_module_runs_again_what_it_makes(finished, tmp_path):
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    for name in ("Snakefile", "workflow", "profiles", "config.yaml", "envs"):
+        source = REPOSITORY / name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, repository / name, ignore=ignore)
+        else:
+            shutil.copy2(source, repository / name)
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder, symlinks=True)
+    snakemake(folder, "--cores", "1", "--touch", repository=repository)
+    assert "Nothing to be done" in snakemake(folder, "-n", repository=repository)
+    module = repository / "workflow/depthgauge/perplexity.py"  # embeddings and maps import it
+    module.write_text(module.read_text() + "\n# changed\n")
+    planned = snakemake(folder, "-n", "--quiet", "rules", repository=repository)
+    assert "embedding" in planned and "maps" in planned
+    for untouched in ("features", "distances", "goodness", "violins"):
+        assert untouched not in planned
+
+
+def with_config(experiment, folder, change):
+    folder = copy_of(experiment, folder)
+    config = yaml.safe_load((folder / "experiment.yaml").read_text())
+    change(config)
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(permutation=9), "unknown key 'permutation'; did you mean 'permut"),
+        (lambda c: c.update(permutations=0), "permutations: 0 is less than the minimum of 1"),
+        (lambda c: c["datasets"]["shapes"].update(per_clas=2), "did you mean 'per_class'"),
+        (lambda c: c["datasets"]["shapes"].update(kind="shape"), "'shape' is not one of synth"),
+        (lambda c: c["datasets"].update({"a/b": {"kind": "digits"}}), "'a/b' does not match"),
+        (lambda c: c["datasets"]["loose"].update(path="lose"), "lose"),
+        (lambda c: c["extractors"]["small"].pop("path"), "extractors.small: lacks the key path"),
+        (lambda c: c.pop("extractors"), "config: lacks the key extractors"),
+    ],
+)
+def test_bad_config_is_said_before_anything_starts(experiment, tmp_path, change, message):
+    folder = with_config(experiment, tmp_path / "run", change)
+    printed = snakemake(folder, "--cores", "1", expect=1)
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not (folder / "results").exists()
+
+
+def test_unknown_layer_stops_before_the_first_image_and_keeps_the_rest(experiment, tmp_path):
+    folder = with_config(
+        experiment,
+        tmp_path / "run",
+        lambda c: c["extractors"]["small"].update(layers=["shalow"], dims={}),
+    )
+    printed = snakemake(folder, "--cores", "1", expect=1)
+    assert "no layer 'shalow'; it has: conv2d" in printed and "shallow" in printed
+    assert "Traceback" not in printed
+    assert not (folder / "results/features").exists()
+
+
+def test_unreadable_picture_is_named(experiment, tmp_path):
+    folder = copy_of(experiment, tmp_path / "run")
+    (folder / "loose/3.png").write_bytes(b"")
+    target = "results/datasets/loose/manifest.csv"
+    printed = snakemake(folder, "--cores", "1", target, expect=1)
+    assert "3.png" in printed and "Traceback" not in printed
+
+
+def test_missing_download_says_where_to_put_it(experiment, tmp_path):
+    def change(config):
+        config["datasets"] = {"shapes": config["datasets"]["shapes"]}
+        url = "http://127.0.0.1:9/graph.pb"
+        spec = {"kind": "frozen_graph", "url": url, "input": "x:0", "size": 8, "layers": {"y": "y"}}
+        config["extractors"]["remote"] = spec
+
+    folder = with_config(experiment, tmp_path / "run", change)
+    printed = snakemake(folder, "--cores", "1", "results/networks/remote.pb", expect=1)
+    assert "127.0.0.1" in printed and "mirror" in printed
+    assert "Traceback" not in printed
+
+
+MODULES = sorted(
+    ".".join(file.relative_to(REPOSITORY / "workflow").with_suffix("").parts)
+    for file in (REPOSITORY / "workflow/depthgauge").rglob("*.py")
+    if file.name != "__main__.py"
+)
+WITH_TENSORFLOW = {"fold", "graph", "network", "keras_network", "features", "quiet_tensorflow"}
+
+
+def test_only_the_feature_stage_imports_tensorflow():
+    others = [m for m in MODULES if m.split(".")[-1] not in WITH_TENSORFLOW]
+    code = (
+        "import importlib, sys\n"
+        f"for module in {others}: importlib.import_module(module)\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules), 'TensorFlow was imported'"
+    )
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_conda_environment_has_the_pins_of_the_lock():
+    sys.path.insert(0, str(REPOSITORY / "envs"))
+    from conda_from_lock import conda_environment
+
+    lock = (REPOSITORY / "envs/requirements.lock").read_text()
+    assert (REPOSITORY / "envs/depthgauge.yaml").read_text() == conda_environment(lock)
+    pins = yaml.safe_load(conda_environment(lock))["dependencies"][-1]["pip"]
+    assert len(pins) > 50 and all("==" in pin for pin in pins)
