@@ -86,8 +86,8 @@ def _log_to(path):
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
+    logging.getLogger("depthgauge").setLevel(logging.INFO)  # libraries warn only
     logging.basicConfig(
-        level=logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
         datefmt="%H:%M:%S",
         handlers=handlers,

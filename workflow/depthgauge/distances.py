@@ -11,7 +11,7 @@ computed once more from the differences of its features, in double precision.
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,12 +26,12 @@ from .kernels import REORDERED, kernel
 
 log = logging.getLogger(__name__)
 
-# Bytes of one panel; there are two, one that is read and one that is worked on.
-PANEL = 128 << 20
+# Bytes of one panel. There are three: read, centred and multiplied at the same time.
+PANEL = 64 << 20
 # Columns of one matrix product: fewer are more accurate, more are faster.
 DEPTH = 256
-# Images a side of one matrix product.
-TILE = 256
+# Most images a side of one matrix product.
+TILE = 340
 # Relative error that a squared distance may have by the products. 1e-5 of the distance is
 # 2e-5 of its square; the rest is left to centring and to rounding to float32.
 TOLERANCE = 1.5e-5
@@ -81,7 +81,7 @@ def distances(shards, output, *, threads=1, rows=None, progress=True):
 
     Notes
     -----
-    Memory: 4 n(n-1) bytes for n images, 256 MB of panels, and 4 bytes for each pair that is
+    Memory: 4 n(n-1) bytes for n images, 200 MB of panels, and 4 bytes for each pair that is
     computed once more.
 
     Error bound. Let u = 2^-24, let a product span c columns, and let g be the Gram entry of a
@@ -121,48 +121,42 @@ def _products(shards, n, d, pool, progress):
     gram = np.zeros(pairs(n))
     norms, spread = np.zeros(n), np.zeros(n)
     tiles = _tiles(n)
-    for start, panel in _panels(shards, np.arange(n), d, "distances", progress):
-        blocks = [panel[:, k : k + DEPTH] for k in range(0, panel.shape[1], DEPTH)]
-        for block_norms in pool.map(_centre, blocks):
-            norms += block_norms
-            spread += block_norms**2
+    under_way = []
+    for start, width, panel in _panels(shards, np.arange(n), d, "distances", progress):
+        blocks = [(k, min(k + DEPTH, width)) for k in range(0, width, DEPTH)]
+        centred = [pool.submit(_centre, panel, *block) for block in blocks]
+        for block_norms in centred:
+            norms += block_norms.result()
+            spread += block_norms.result() ** 2
         if not np.isfinite(norms).all():
-            _refuse_nonfinite(shards, start, panel.shape[1])
-        done = [pool.submit(_multiply, blocks, tile, gram, n) for tile in tiles]
-        for tile in done:
+            _refuse_nonfinite(shards, start, width)
+        # Only now wait for the panel before: threads that had no tile left were centring.
+        for tile in under_way:
             tile.result()
+        under_way = [pool.submit(_multiply, panel, blocks, tile, gram, n) for tile in tiles]
+    for tile in under_way:
+        tile.result()
     return gram, norms, spread
 
 
 def _tiles(n):
-    """Return (top, bottom, left, right) of products that cover all pairs, the largest first.
-
-    Blocks off the diagonal are squares; those on it are halved again and again, since half of
-    a square on the diagonal is computed in vain.
-    """
-
-    def triangle(begin, end, side):
-        parts = -(-(end - begin) // side)
-        edges = np.linspace(begin, end, parts + 1).astype(int)
-        for i, (top, bottom) in enumerate(pairwise(edges)):
-            yield from ((top, bottom, left, right) for left, right in pairwise(edges[i + 1 :]))
-            if side <= TILE // 4:
-                yield top, bottom, top, bottom
-            else:
-                yield from triangle(top, bottom, side // 2)
-
-    return sorted(triangle(0, n, TILE), key=lambda t: (t[0] - t[1]) * (t[3] - t[2]))
+    """Return the (top, bottom, left, right) of products that cover all pairs i <= j."""
+    edges = np.linspace(0, n, -(-n // TILE) + 1).astype(int)
+    sides = list(pairwise(edges))
+    across = [(*rows, *columns) for rows, columns in combinations(sides, 2)]
+    # Those on the diagonal take half as long (BLAS makes a triangle of x x'): the last to start.
+    return across + [(*side, *side) for side in sides]
 
 
-def _multiply(blocks, tile, gram, n):
-    """Add the inner products of one tile over all blocks of columns to ``gram``."""
+def _multiply(panel, blocks, tile, gram, n):
+    """Add the inner products of one tile, over all blocks of columns, to ``gram``."""
     top, bottom, left, right = tile
     product = np.empty((bottom - top, right - left), np.float32)
     total = np.zeros(product.shape)
     # What overflows is not certified, and is computed once more.
     with np.errstate(all="ignore"):
-        for block in blocks:
-            np.matmul(block[top:bottom], block[left:right].T, out=product)
+        for begin, end in blocks:
+            np.matmul(panel[top:bottom, begin:end], panel[left:right, begin:end].T, out=product)
             _add(product, total)
     _deposit(total, top, left, gram, n)
 
@@ -184,26 +178,25 @@ def _deposit(total, top, left, gram, n):
 
 
 @kernel(fastmath=REORDERED)
-def _centre(block):
-    """Subtract the column means in place; return the squared norms of the rows.
+def _centre(panel, begin, end):
+    """Subtract their means from columns ``begin`` to ``end``; return the rows' squared norms.
 
-    Any shift of a column leaves the distances as they are, so that of a mean rounded to
-    float32 does.
+    Distances do not change when a column is shifted, so that means rounded to float32 serve.
     """
-    rows, columns = block.shape
-    sums = np.zeros(columns)
-    for i in range(rows):
-        for k in range(columns):
-            sums[k] += block[i, k]
-    means = np.empty(columns, np.float32)
-    for k in range(columns):
-        means[k] = sums[k] / rows
-    norms = np.empty(rows)
-    for i in range(rows):
+    n = len(panel)
+    sums = np.zeros(end - begin)
+    for i in range(n):
+        for k in range(end - begin):
+            sums[k] += panel[i, begin + k]
+    means = np.empty(end - begin, np.float32)
+    for k in range(end - begin):
+        means[k] = sums[k] / n
+    norms = np.zeros(n)
+    for i in range(n):
         norm = 0.0
-        for k in range(columns):
-            value = block[i, k] - means[k]
-            block[i, k] = value
+        for k in range(end - begin):
+            value = panel[i, begin + k] - means[k]
+            panel[i, begin + k] = value
             norm += np.float64(value) * np.float64(value)
         norms[i] = norm
     return norms
@@ -246,7 +239,7 @@ def _certify(gram, norms, drift, fluctuation, lost, first, last):
             g = gram[before + j]
             squared = norms[i] + norms[j] - 2 * g
             error = 2 * (drift * abs(g) + fluctuation[i] + fluctuation[j] + lost)
-            if error <= TOLERANCE * squared:  # never so for NaN
+            if error <= TOLERANCE * squared < np.inf:  # not so for NaN
                 gram[before + j] = squared
             else:
                 gram[before + j] = -1
@@ -278,9 +271,9 @@ def _differences(shards, d, doubtful, squared, pool, progress):
     needed[columns] = True
     place = np.cumsum(needed) - 1
     edges = np.unique(np.searchsorted(starts, np.linspace(0, starts[-1], PARTS + 1)))
-    for _, panel in _panels(shards, np.flatnonzero(needed), d, "close pairs", progress):
+    for _, width, panel in _panels(shards, np.flatnonzero(needed), d, "close pairs", progress):
         parts = [
-            pool.submit(_subtract, panel, place, starts, columns, squared, first, last)
+            pool.submit(_subtract, panel, width, place, starts, columns, squared, first, last)
             for first, last in pairwise(edges)
         ]
         for part in parts:
@@ -288,21 +281,19 @@ def _differences(shards, d, doubtful, squared, pool, progress):
 
 
 @kernel(fastmath=REORDERED)
-def _subtract(panel, place, starts, columns, squared, first, last):
+def _subtract(panel, width, place, starts, columns, squared, first, last):
     """Add the squared differences in ``panel`` of the pairs of rows ``first`` to ``last``."""
     n = len(starts) - 1
-    width = panel.shape[1]
     for begin in range(0, width, DEPTH):  # so that rows stay in the cache
         end = min(begin + DEPTH, width)
         for i in range(first, last):
             before = i * (2 * n - i - 1) // 2 - i - 1
-            x = panel[place[i], begin:end]
             for at in range(starts[i], starts[i + 1]):
                 j = columns[at]
-                y = panel[place[j], begin:end]
+                x, y = place[i], place[j]
                 total = 0.0
-                for k in range(end - begin):
-                    difference = np.float64(x[k]) - np.float64(y[k])
+                for k in range(begin, end):
+                    difference = np.float64(panel[x, k]) - np.float64(panel[y, k])
                     total += difference * difference
                 squared[before + j] += total
 
@@ -361,45 +352,37 @@ def _checked(shards, rows):
 
 
 def _panels(shards, rows, d, description, progress):
-    """Yield (first column, panel of columns of ``rows``), reading one while one is in use.
+    """Yield (first column, width, panel) of ``rows``, reading ahead while one is in use.
 
-    The panels are float32, the caller's to overwrite until it asks for the next.
+    A panel is float32, C order, at least ``width`` columns wide. It is the caller's to
+    overwrite, until it asks for the next but one.
     """
     count = -(-d * len(rows) * 4 // PANEL)
     width = min(d, -(-max(d // count, 1024) // DEPTH) * DEPTH)
     # A row is a little longer than a panel is wide: rows that are a power of two apart would
     # compete for the same lines of the cache.
-    buffers = [np.empty((len(rows), width + 16), np.float32) for _ in range(2)]
-    starts = range(0, d, width)
+    panels = [np.empty((len(rows), width + 16), np.float32) for _ in range(3)]
 
     def read(start):
-        buffers.reverse()
-        panel = buffers[0][:, : min(width, d - start)]
-        _read(shards, rows, start, panel)
-        return panel
+        panels.append(panels.pop(0))
+        _read(shards, rows, start, min(width, d - start), panels[-1])
+        return panels[-1]
 
     with (
         ThreadPoolExecutor(1) as reader,
-        tqdm(
-            total=d,
-            desc=description,
-            unit="column",
-            mininterval=1,
-            disable=not progress,
-        ) as bar,
+        tqdm(total=d, desc=description, unit="column", mininterval=1, disable=not progress) as bar,
     ):
         coming = reader.submit(read, 0)
-        for start in starts:
+        for start in range(0, d, width):
             panel = coming.result()
             if start + width < d:
                 coming = reader.submit(read, start + width)
-            yield start, panel
-            bar.update(panel.shape[1])
+            yield start, min(width, d - start), panel
+            bar.update(min(width, d - start))
 
 
-def _read(shards, rows, start, panel):
-    """Read the columns from ``start`` on of the sorted ``rows`` of all shards into ``panel``."""
-    width = panel.shape[1]
+def _read(shards, rows, start, width, panel):
+    """Read ``width`` columns from ``start`` on of the sorted ``rows`` into ``panel``."""
     past = 0
     for shard in shards:
         first, last = np.searchsorted(rows, [past, past + shard.rows])
@@ -409,14 +392,14 @@ def _read(shards, rows, start, panel):
             for at in range(first, last):
                 row = int(rows[at]) - past
                 offset = shard.offset + (row * shard.columns + start) * shard.dtype.itemsize
-                target = panel[at] if direct else buffer
+                target = panel[at, :width] if direct else buffer
                 if os.preadv(file.fileno(), [target], offset) != target.nbytes:
                     raise UserError(
                         f"{shard.path}: cut short while it was read. Remove the file and run "
                         "again to have it made anew."
                     )
                 if not direct:
-                    panel[at] = buffer
+                    panel[at, :width] = buffer
         past += shard.rows
 
 

@@ -80,7 +80,7 @@ def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) float32 array or memory map
+    condensed : (n (n - 1) / 2,) float32 or float64 array or memory map
         Distances of the pairs i < j in the order of ``scipy.spatial.distance.squareform``.
     perplexity : float
         Effective number of neighbours, above 1; lowered, and logged, where there are fewer
@@ -127,12 +127,16 @@ def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
             disable=not progress,
         ) as bar,
     ):
+
+        def tick(*_):
+            bar.update(_TICK)
+
         points = TSNEEmbedding(
             start,
             affinities,
             negative_gradient_method=exact_gradient(pool, threads) if n <= _EXACT_UP_TO else "fft",
             n_jobs=threads,
-            callbacks=lambda *_: bar.update(_TICK) and False,
+            callbacks=tick,
             callbacks_every_iters=_TICK,
         )
         points.optimize(_EXAGGERATED, exaggeration=12, inplace=True)
@@ -185,10 +189,9 @@ def _columns(condensed, n, columns):
     """Return the (n, len(columns)) float64 distances of every image to those of ``columns``."""
     distances = np.zeros((n, len(columns)))
     for i in range(n - 1):
-        start = i * (2 * n - i - 1) // 2 - i - 1
         later = np.searchsorted(columns, i, side="right")
-        distances[i, later:] = condensed[start + columns[later:]]
+        distances[i, later:] = condensed[pair_index(i, columns[later:], n)]
     for place, column in enumerate(columns):
-        start = column * (2 * n - column - 1) // 2
+        start = pair_index(column, column + 1, n)
         distances[column + 1 :, place] = condensed[start : start + n - column - 1]
     return distances

@@ -24,9 +24,10 @@ def whole(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    mark = f".{path.stem}.{os.uname().nodename}."
+    _remove_abandoned(path, mark)
     # The suffix stays last: several libraries choose the format by it.
-    beside = path.with_name(f".{path.stem}.{os.uname().nodename}.{os.getpid()}{path.suffix}")
-    remove(beside)
+    beside = path.with_name(f"{mark}{os.getpid()}{path.suffix}")
     try:
         yield beside
         if beside.is_dir() and path.is_dir():
@@ -41,6 +42,27 @@ def whole(path):
         raise
     finally:
         remove(beside)
+
+
+def _remove_abandoned(path, mark):
+    """Remove what writers of ``path`` on this machine left when they were killed."""
+    for beside in path.parent.iterdir():
+        if beside.name.startswith(mark) and beside.suffix == path.suffix:
+            writer = beside.name[len(mark) :].removesuffix(path.suffix)
+            if writer.isdigit() and not _is_running(int(writer)):
+                remove(beside)
+
+
+def _is_running(process):
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def remove(path):

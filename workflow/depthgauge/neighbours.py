@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from tqdm import tqdm
 
 from .condensed import images
 from .errors import UserError
+from .kernels import kernel
 
 _BLOCK = 1 << 23  # pairs in a block of rows: 32 MiB, so that its second reading is from a cache
 
@@ -22,7 +22,7 @@ def nearest_neighbours(condensed, k, *, threads=1, progress=True):
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) float32 array or memory map
+    condensed : (n (n - 1) / 2,) float32 or float64 array or memory map
         Distances of the pairs i < j in the order of ``scipy.spatial.distance.squareform``.
     k : int
         Neighbours an image, from 1 to n - 1.
@@ -86,34 +86,34 @@ def nearest_neighbours(condensed, k, *, threads=1, progress=True):
     return indices, distances
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _offer_along_rows(condensed, n, first, last, indices, distances):
     """Offer to each image i of first..last the images j > i."""
     for i in range(first, last):
         start = i * (2 * n - i - 1) // 2 - i - 1
         for j in range(i + 1, n):
-            distance = condensed[start + j]
+            distance = np.float32(condensed[start + j])
             if distance <= distances[i, 0]:
                 _take(indices[i], distances[i], j, distance)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _offer_along_columns(condensed, n, first_row, last_row, first, last, indices, distances):
     """Offer to each image j of first..last the images i < j of first_row..last_row."""
     for i in range(first_row, last_row):
         start = i * (2 * n - i - 1) // 2 - i - 1
         for j in range(max(i + 1, first), last):
-            distance = condensed[start + j]
+            distance = np.float32(condensed[start + j])
             if distance <= distances[j, 0]:
                 _take(indices[j], distances[j], i, distance)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _after(distance, index, other_distance, other_index):
     return distance > other_distance or (distance == other_distance and index > other_index)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _take(indices, distances, index, distance):
     """Put a neighbour in the place of the farthest, the root of a binary heap."""
     if not _after(distances[0], indices[0], distance, index):
@@ -121,7 +121,7 @@ def _take(indices, distances, index, distance):
     _sink(indices, distances, len(indices), index, distance)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _sink(indices, distances, size, index, distance):
     """Replace the root of the heap of ``size`` neighbours and restore its order."""
     place = 0
@@ -142,7 +142,7 @@ def _sink(indices, distances, size, index, distance):
     indices[place] = index
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _sort(indices, distances):
     """Sort each image's heap in place, nearest first."""
     for i in range(indices.shape[0]):

@@ -6,7 +6,8 @@ approximation to choose.
 """
 
 import numpy as np
-from numba import njit
+
+from .kernels import REORDERED, kernel
 
 _RUN = 512  # terms summed in float32 before they are added up in float64
 
@@ -62,7 +63,7 @@ def _divergence(points, P, total):
     return float(np.sum(p * np.log(p / q)) + p.sum() * np.log(total))
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _attract(points, indptr, indices, p, first, last, forces):
     """Put sum_j p_ij q_ij (y_i - y_j) of the images first..last into ``forces``."""
     for i in range(first, last):
@@ -76,9 +77,7 @@ def _attract(points, indptr, indices, p, first, last, forces):
         forces[i, 0], forces[i, 1] = x, y
 
 
-# Sums may be taken in vector lanes ("reassoc"); the check for a division by zero would
-# prevent that, and the divisor is at least 1.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@kernel(fastmath=REORDERED)
 def _repel(x, y, first, last, forces, weights):
     """Put sum_j q_ij^2 (y_i - y_j) of first..last into ``forces``, sum_j q_ij into ``weights``."""
     one, zero = np.float32(1), np.float32(0)

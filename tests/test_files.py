@@ -1,0 +1,79 @@
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+from depthgauge.errors import UserError
+from depthgauge.files import whole
+
+
+def test_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "folder" / "a.csv"
+    with whole(path) as beside:
+        beside.write_text("new")
+        assert not path.exists() and beside.suffix == ".csv"
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["a.csv"]
+
+
+def test_failure_keeps_what_was_there(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with pytest.raises(ValueError), whole(path) as beside:
+        beside.write_text("half")
+        raise ValueError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_folder_replaces_folder(tmp_path):
+    path = tmp_path / "images"
+    for name in ("first", "second"):
+        with whole(path) as beside:
+            beside.mkdir()
+            (beside / name).touch()
+    assert os.listdir(path) == ["second"]
+    assert os.listdir(tmp_path) == ["images"]
+
+
+def test_full_disk_is_said_with_the_remedy(tmp_path):
+    with pytest.raises(UserError, match="no space left.*kept"), whole(tmp_path / "a.npy"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_real_full_disk(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this machine has no /dev/full")
+    with pytest.raises(UserError, match="a.npy: no space left"), whole(tmp_path / "a.npy"):
+        with open("/dev/full", "wb") as full:
+            full.write(b"x" * 10**6)
+
+
+def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
+    path = tmp_path / "a.npy"
+    code = (
+        "import os, sys, time; from depthgauge.files import whole\n"
+        "with whole(sys.argv[1]) as beside:\n"
+        "    beside.write_text('half'); print('written', flush=True); time.sleep(600)"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    try:
+        for writer in writers:
+            writer.stdout.readline()
+        assert len(list(tmp_path.iterdir())) == 2
+        writers[0].kill()
+        writers[0].wait()
+        with whole(path) as beside:
+            beside.write_text("whole")
+        assert path.read_text() == "whole"
+        left = [file.name for file in tmp_path.iterdir() if file != path]
+        assert len(left) == 1 and str(writers[1].pid) in left[0]
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+            writer.stdout.close()
