@@ -54,5 +54,12 @@ include: "workflow/rules/figures.smk"
 
 
 onsuccess:
+    for line in not_fetched():
+        print(line, file=sys.stderr)
     if LABELLED and os.path.exists("results/goodness.csv"):
         shell("depthgauge summary results/goodness.csv results/figures")
+
+
+onerror:
+    for line in not_fetched():
+        print(line, file=sys.stderr)

@@ -20,7 +20,9 @@ def test_tf1_bilinear_is_tensorflows(picture, size):
     expected = tf.compat.v1.image.resize_bilinear(
         pixels[None].astype(np.float32), (size, size), align_corners=False, half_pixel_centers=False
     )[0]
-    np.testing.assert_allclose(load_pixels(path, size, "tf1_bilinear"), expected, atol=1e-3)
+    resized = load_pixels(path, size, "tf1_bilinear")
+    assert resized.dtype == np.float32
+    np.testing.assert_allclose(resized, expected, atol=1e-3)
 
 
 def test_bilinear_averages_when_it_shrinks(tmp_path):

@@ -111,11 +111,20 @@ output = click.option("--output", "-o", type=FILE, required=True)
 @output
 @click.option("--checks", type=Spec(), default="{}", help="YAML: sha256, md5, content_md5, size.")
 @click.option("--mirror", type=PATH, help="Folder laid out HOST/PATH to look in first.")
-def download(urls, output, checks, mirror):
+@click.option("--optional", is_flag=True, help="If none has it, warn and leave an empty file.")
+def download(urls, output, checks, mirror, optional):
     """Fetch a file from the first of URLS that has it, and check it."""
     from .download import download
+    from .files import whole
 
-    download(urls, output, mirror=mirror, **checks)
+    try:
+        download(urls, output, mirror=mirror, **checks)
+    except UserError as error:
+        if not optional:
+            raise
+        logging.getLogger(__name__).warning("%s\nGoing on WITHOUT IT.", error)
+        with whole(output) as beside:
+            beside.touch()
 
 
 @stage
@@ -148,15 +157,16 @@ def dataset(name, spec, sources, images, manifest, notes, quality, seed, threads
 @stage
 @click.argument("name")
 @click.argument("spec", type=Spec())
-@click.option("--source", type=FILE, help="The downloaded file, where SPEC names a url.")
+@click.option("--source", type=FILE, help="The download: of SPEC's url, or of ImageNet weights.")
 @click.option("--graph", type=FILE, required=True, help="GraphDef to write (.pb).")
 @click.option("--layers", type=FILE, required=True, help="Description to write (.json).")
+@click.option("--nodes", type=FILE, help="Table of the graph's nodes to write (.csv).")
 @seed
-def network(name, spec, source, graph, layers, seed):
+def network(name, spec, source, graph, layers, nodes, seed):
     """Freeze the extractor NAME of SPEC (YAML) into a graph, and describe its layers."""
     from .network import build_network
 
-    build_network(name, spec, graph, layers, seed=seed, source=source)
+    build_network(name, spec, graph, layers, seed=seed, source=source, nodes=nodes)
 
 
 @stage

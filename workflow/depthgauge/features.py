@@ -18,7 +18,9 @@ from .pixels import load_pixels
 
 log = logging.getLogger(__name__)
 
-BATCH = 16
+# Images computed at once on one thread. Few, so that what passes between two operations stays
+# in the cache and in memory that is used again: 13.4 images/s where 16 gave 11.6 and 2 no more.
+BATCH = 4
 
 
 def features(graph, layers, images, manifest, outputs, *, shard=(0, 1), dtype="float32", threads=1):

@@ -1,9 +1,12 @@
 """Networks of Keras as graphs: those of keras.applications and model files."""
 
+import hashlib
 import inspect
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+from keras.src.utils import file_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from .errors import UserError
@@ -31,10 +34,11 @@ SIZES = {
 }
 
 
-def application_graph(name, spec):
+def application_graph(name, spec, source=None):
     """Return (GraphDef, {layer: tensor}, size) of a network of keras.applications.
 
-    Its own ``preprocess_input`` becomes part of the graph.
+    Its own ``preprocess_input`` becomes part of the graph. ``source`` is the downloaded file
+    of its ImageNet weights.
 
     Raises
     ------
@@ -61,9 +65,12 @@ def application_graph(name, spec):
             "null (untrained) or the path of an existing file."
         )
     try:
-        model = getattr(tf.keras.applications, application)(
-            include_top=False, pooling="avg", weights=weights, input_shape=(size, size, 3)
-        )
+        with patch.object(file_utils, "get_file", _handing(name, source)):
+            model = getattr(tf.keras.applications, application)(
+                include_top=False, pooling="avg", weights=weights, input_shape=(size, size, 3)
+            )
+    except UserError:
+        raise
     except Exception as error:  # Keras raises whatever its reader or downloader raised
         raise UserError(
             f"extractor {name}: keras.applications.{application} could not be built with "
@@ -75,6 +82,34 @@ def application_graph(name, spec):
     else:
         outputs = _layers_by_name(name, model, layers)
     return *_freeze(model, outputs, size, known[application].preprocess_input), size
+
+
+def _handing(name, source):
+    """Return what takes the place of Keras' own download: it hands over ``source``.
+
+    The file is not given as `weights`, for some networks (EfficientNet) are built otherwise
+    with "imagenet" than with the path of the very same file.
+    """
+
+    def get_file(fname, origin, file_hash=None, **_):
+        fetch = f"`depthgauge download {origin} --output FILE` fetches it"
+        if source is None:
+            raise UserError(
+                f"extractor {name}: its ImageNet weights are a file to download; {fetch}, and "
+                "`--source FILE` hands it to this command."
+            )
+        if file_hash:
+            method = "md5" if len(file_hash) == 32 else "sha256"
+            with open(source, "rb") as file:
+                found = hashlib.file_digest(file, method).hexdigest()
+            if found != file_hash:
+                raise UserError(
+                    f"extractor {name}: {source} has {method} {found}; the weights that this "
+                    f"version of Keras loads have {file_hash}; {fetch}."
+                )
+        return str(source)
+
+    return get_file
 
 
 def file_graph(name, spec):

@@ -1,5 +1,6 @@
 """The network stage: any extractor of the config as one frozen graph that takes RGB 0-255."""
 
+import csv
 import json
 import logging
 
@@ -15,7 +16,7 @@ from .seeds import derive_seed
 log = logging.getLogger(__name__)
 
 
-def build_network(name, spec, graph, layers, *, seed=0, source=None):
+def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None):
     """Write extractor ``name`` as a frozen graph, and a description of its layers.
 
     Whatever its kind, the graph's ``input:0`` takes float32 RGB 0-255 of shape
@@ -35,7 +36,10 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None):
     seed : int
         The run's seed; random weights derive theirs from it and ``name``.
     source : path, optional
-        The downloaded file, where the spec names a URL.
+        The downloaded file, where the spec names a URL or ImageNet weights.
+    nodes : path, optional
+        Where the graph's nodes go in topological order (.csv): columns ``name``, ``op``,
+        ``inputs`` (names joined by ``;``) and ``shape`` (without the batch, ``73x73x64``).
 
     Raises
     ------
@@ -56,19 +60,26 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None):
         beside.write_bytes(graph_def.SerializeToString(deterministic=True))
     with whole(layers) as beside:
         beside.write_text(json.dumps(description, indent=1) + "\n")
+    if nodes is not None:
+        _write_nodes(graph_def, nodes)
     for layer in described:
         log.info("%s: layer %s has %s values", name, layer["layer"], f"{layer['dim']:,}")
 
 
 def _graph(name, spec, seed, source):
     if spec["kind"] == "frozen_graph":
+        if "url" in spec and source is None:
+            raise UserError(
+                f"extractor {name}: its `url` is a file to download; `depthgauge download` fetches "
+                "it, and `--source FILE` hands it to this command."
+            )
         return _frozen_graph(name, spec, source or spec["path"])
     from .keras_network import application_graph, file_graph  # Keras only where it is needed
 
     tf.keras.utils.set_random_seed(derive_seed(seed, name, "weights"))
-    return {"keras_application": application_graph, "keras_file": file_graph}[spec["kind"]](
-        name, spec
-    )
+    if spec["kind"] == "keras_application":
+        return application_graph(name, spec, source)
+    return file_graph(name, spec)
 
 
 def _frozen_graph(name, spec, path):
@@ -116,6 +127,26 @@ def _shapes(name, graph_def, tensors, size):
                 "images; a layer must give one row an image."
             )
     return {layer: list(shape[1:]) for layer, shape in shapes.items()}
+
+
+def _write_nodes(graph_def, path):
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["name", "op", "inputs", "shape"])
+        for node in graph.get_operations():
+            shape = node.outputs[0].shape if node.outputs else tf.TensorShape(None)
+            sizes = [] if shape.rank is None else list(shape)
+            sizes = sizes if node.type == "Const" else sizes[1:]
+            writer.writerow(
+                [
+                    node.name,
+                    node.type,
+                    ";".join(tensor.op.name for tensor in node.inputs),
+                    "x".join("?" if size is None else str(size) for size in sizes),
+                ]
+            )
 
 
 def _check_dims(name, dims, described):

@@ -59,6 +59,6 @@ def _tf1_linear(pixels, size, axis):
     position = np.arange(size, dtype=np.float32) * np.float32(length / size)
     lower = np.floor(position).astype(np.int64)
     upper = np.minimum(lower + 1, length - 1)
-    weight = np.expand_dims(position - lower, axis=(1, 2) if axis == 0 else (0, 2))
+    weight = (position - lower).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
     below, above = pixels.take(lower, axis), pixels.take(upper, axis)
     return below + (above - below) * weight

@@ -13,7 +13,9 @@ sys.path.insert(0, str(PACKAGE.parent))
 
 from depthgauge import datasets
 from depthgauge.config import checked_config
+from depthgauge.datasets.picture import Source
 from depthgauge.errors import UserError
+from depthgauge.keras_weights import keras_weights
 from snakemake.exceptions import WorkflowError
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active
@@ -52,6 +54,10 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+# In the environment, not among the parameters of a rule: another mirror makes nothing anew.
+if CONFIG["mirror"]:
+    os.environ["DEPTHGAUGE_MIRROR"] = CONFIG["mirror"]
+
 
 def layer_names(spec):
     """The layers of an extractor, from shallow to deep."""
@@ -62,22 +68,76 @@ def layer_names(spec):
 
 LAYERS = {name: layer_names(spec) for name, spec in CONFIG["extractors"].items()}
 
-# Whatever is downloaded, by its place under results/downloads: (addresses, checks).
-DOWNLOADS = {
-    path: (urls, checks) for needed in SOURCES.values() for path, urls, checks in needed
-}
-NETWORK_SOURCES = {}
-for extractor, spec in CONFIG["extractors"].items():
+
+def network_sources(name, spec):
+    """The files that an extractor needs fetched: one, or none."""
     if "url" in spec:
         urls = [spec["url"]] if isinstance(spec["url"], str) else spec["url"]
-        path = f"networks/{extractor}/{urls[0].rsplit('/', 1)[-1]}"
-        checks = {
-            check: spec[key]
-            for key, check in (("sha256", "sha256"), ("bytes", "size"))
-            if key in spec
-        }
-        DOWNLOADS[path] = (urls, checks)
-        NETWORK_SOURCES[extractor] = f"results/downloads/{path}"
+        checks = {"sha256": spec.get("sha256"), "size": spec.get("bytes")}
+        return [Source(f"networks/{name}/{urls[0].rsplit('/', 1)[-1]}", urls, checks)]
+    if spec["kind"] == "keras_application" and spec["weights"] == "imagenet":
+        url, checks = keras_weights(name, spec)
+        return [Source(f"networks/keras/{url.rsplit('/', 1)[-1]}", [url], checks)]
+    return []
+
+
+def own_files(name, spec):
+    """The files of the user's that an extractor is made from."""
+    given = {key: spec[key] for key in ("path", "weights") if spec.get(key)}
+    if given.get("weights") == "imagenet":
+        del given["weights"]
+    for key, file in given.items():
+        if not Path(file).is_file():
+            raise UserError(f"extractors.{name}.{key}: there is no file {file}.")
+    return list(given.values())
+
+
+try:
+    NETWORK_SOURCES = {
+        name: network_sources(name, spec) for name, spec in CONFIG["extractors"].items()
+    }
+    OWN_FILES = {
+        name: own_files(name, spec) for name, spec in CONFIG["extractors"].items()
+    }
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+# What each part of the config needs fetched; and all of it by its place in the downloads.
+NEEDED = {f"datasets.{name}": needed for name, needed in SOURCES.items()}
+NEEDED |= {f"extractors.{name}": needed for name, needed in NETWORK_SOURCES.items()}
+DOWNLOADS = {source.path: source for needed in NEEDED.values() for source in needed}
+
+
+def downloaded(sources):
+    """Where downloads are."""
+    return [f"results/downloads/{source.path}" for source in sources]
+
+
+def not_fetched():
+    """What could not be fetched, and what to do about it: a line for each part concerned."""
+    lines = []
+    for part, needed in NEEDED.items():
+        files = [Path(file) for file in downloaded(needed)]
+        for file in files:
+            if file.exists() and not file.stat().st_size:
+                lines.append(
+                    f"{part}: LEFT OUT is {file.name}, which could not be fetched. "
+                    "`snakemake --cores 1 data --forcerun download` tries again."
+                )
+        tried = [
+            file.name
+            for source, file in zip(needed, files)
+            if not file.exists()
+            and Path(f"results/logs/download/{source.path}.log").exists()
+        ]
+        if tried:
+            lines.append(
+                f"{part}: {len(tried)} of {len(files)} files could not be fetched "
+                f"({', '.join(tried[:3])}{', ...' if len(tried) > 3 else ''}). Bring them by a "
+                "`mirror`, give a path of your own where there is a key for one, or take "
+                f"{part} out of the config. All else is made, and kept."
+            )
+    return lines
 
 
 def modules(*names):

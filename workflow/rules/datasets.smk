@@ -5,15 +5,18 @@ localrules:
     download,
 
 
+# Fetches and checks all that a run needs from outside, and computes nothing: for a machine
+# that has the network, before a run on one that has not. `--forcerun download` checks again
+# what is there, and tries again what could not be had.
 rule data:
     input:
-        expand("results/datasets/{dataset}/manifest.csv", dataset=CONFIG["datasets"]),
-        list(NETWORK_SOURCES.values()),
+        downloaded(DOWNLOADS.values()),
 
 
 rule download:
     output:
-        "results/downloads/{file}",
+        # Not removed before the job: a file that is there and right is not fetched again.
+        update("results/downloads/{file}"),
     log:
         "results/logs/download/{file}.log",
     benchmark:
@@ -27,14 +30,16 @@ rule download:
         mem_mb=500,
         runtime=240,
     params:
-        urls=lambda wildcards: DOWNLOADS[wildcards.file][0],
-        checks=lambda wildcards: json.dumps(DOWNLOADS[wildcards.file][1]),
-        mirror=f"--mirror {CONFIG['mirror']}" if CONFIG["mirror"] else "",
+        urls=lambda wildcards: DOWNLOADS[wildcards.file].urls,
+        checks=lambda wildcards: json.dumps(DOWNLOADS[wildcards.file].checks),
+        optional=lambda wildcards: (
+            "--optional" if DOWNLOADS[wildcards.file].optional else ""
+        ),
     message:
         "Fetching {wildcards.file}"
     shell:
         "depthgauge download {params.urls:q} --output {output:q} --checks {params.checks:q}"
-        " {params.mirror} --log {log:q}"
+        " {params.optional} --log {log:q}"
 
 
 rule dataset:
@@ -44,9 +49,7 @@ rule dataset:
             "datasets.jpeg",
         ),
         dispatcher=os.path.relpath(PACKAGE / "datasets" / "__init__.py"),
-        sources=lambda wildcards: [
-            f"results/downloads/{path}" for path, _, _ in SOURCES[wildcards.dataset]
-        ],
+        sources=lambda wildcards: downloaded(SOURCES[wildcards.dataset]),
     output:
         images=directory("results/datasets/{dataset}/images"),
         manifest="results/datasets/{dataset}/manifest.csv",

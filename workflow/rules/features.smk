@@ -4,11 +4,12 @@
 rule network:
     input:
         code=modules("network"),
-        source=lambda wildcards: NETWORK_SOURCES.get(wildcards.extractor, []),
-        file=lambda wildcards: CONFIG["extractors"][wildcards.extractor].get("path", []),
+        source=lambda wildcards: downloaded(NETWORK_SOURCES[wildcards.extractor]),
+        files=lambda wildcards: OWN_FILES[wildcards.extractor],
     output:
         graph="results/networks/{extractor}.pb",
         layers="results/networks/{extractor}.json",
+        nodes="results/networks/{extractor}.csv",
     log:
         "results/logs/network/{extractor}.log",
     benchmark:
@@ -22,15 +23,14 @@ rule network:
         runtime=15,
     params:
         spec=lambda wildcards: json.dumps(CONFIG["extractors"][wildcards.extractor]),
-        source=lambda wildcards, input: (
-            f"--source {input.source}" if input.source else ""
-        ),
+        source=lambda wildcards, input: [f"--source={file}" for file in input.source],
         seed=CONFIG["seed"],
     message:
         "Freezing the network of {wildcards.extractor}"
     shell:
-        "depthgauge network {wildcards.extractor} {params.spec:q} {params.source}"
-        " --graph {output.graph} --layers {output.layers} --seed {params.seed} --log {log}"
+        "depthgauge network {wildcards.extractor} {params.spec:q} {params.source:q}"
+        " --graph {output.graph} --layers {output.layers} --nodes {output.nodes}"
+        " --seed {params.seed} --log {log}"
 
 
 # A rule an extractor, since each has layers, and so outputs, of its own.

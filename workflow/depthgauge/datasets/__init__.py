@@ -15,6 +15,7 @@ from .picture import Note, choice, digest_of_times, number
 
 __all__ = [
     "KINDS",
+    "about",
     "check_folder",
     "fingerprint",
     "folder_fingerprint",
@@ -126,12 +127,25 @@ def make_dataset(
 
 
 def sources(name, spec):
-    """Return the files that the dataset needs fetched, each (path, urls, checks).
+    """Return the files that the dataset needs fetched, each (path, urls, checks, optional).
 
-    ``path`` is relative to the folder of downloads; ``checks`` are keyword
-    arguments of `depthgauge.download.download`.
+    ``path`` is relative to the folder of downloads; ``checks`` are keyword arguments of
+    `depthgauge.download.download`; of an ``optional`` one that cannot be had, an empty file
+    may be given to `make_dataset`.
     """
     return _kind(name, spec).sources(name, spec)
+
+
+def about(name, spec):
+    """Return what the dataset is called and where it comes from.
+
+    A dict of str: ``title``, ``citation`` and ``link``; of a folder of one's own its name
+    and its path.
+    """
+    kind = _kind(name, spec)
+    if kind is folder:
+        return {"title": name, "citation": "", "link": str(spec["path"])}
+    return {"title": kind.TITLE, "citation": kind.CITATION, "link": kind.LINK}
 
 
 def image_count(name, spec):

@@ -16,6 +16,10 @@ from .picture import Note, Picture, Source, choice, file_stems, natural_key, opt
 
 log = logging.getLogger(__name__)
 
+TITLE = "Affective"
+CITATION = "Machajdik & Hanbury 2010; IAPS: Lang et al. 2008, labels of Mikels et al. 2005"
+LINK = "https://www.imageemotion.org/"
+
 # The one spelling of each emotion, and the others that the sub-collections use.
 EMOTIONS = ("amusement", "anger", "awe", "contentment", "disgust", "excitement", "fear", "sadness")
 SPELLINGS = {emotion: emotion for emotion in EMOTIONS} | {
@@ -67,7 +71,7 @@ def sources(name, spec):
     """Return the zips of those parts that are fetched and not given as a path."""
     given = _given(name, spec)
     return [
-        Source(f"affective/testImages_{part}.zip", [URL.format(part=part)], {})
+        Source(f"affective/testImages_{part}.zip", [URL.format(part=part)], {}, optional=True)
         for part in given["parts"]
         if part != "iaps" and not given[part]
     ]
@@ -78,18 +82,25 @@ def pictures(name, spec, sources, seed, scratch):
 
     Keys of ``spec``: ``parts``, some of abstract, artphoto, iaps; ``abstract``, ``artphoto``:
     a zip or a folder on disk, null to fetch the published zip; ``iaps``, a folder, with
-    ``iaps_labels``, a csv ``image_id,label``. A part that is not there is left out,
-    with a warning and a note.
+    ``iaps_labels``, a csv ``image_id,label``. A part that is not there, or of which the zip
+    is empty, is left out, with a warning and a note.
     """
     given = _given(name, spec)
-    fetched = {path.stem.removeprefix("testImages_"): path for path in sources}
+    fetched = {
+        path.stem.removeprefix("testImages_"): path
+        for path in sources
+        if path.is_file() and path.stat().st_size
+    }
     made, notes = [], []
     for part in given["parts"]:
         place = given[part] or fetched.get(part)
-        if not place or not place.exists():
+        if not place:
             remedy = "give its folder as `iaps` and its labels as `iaps_labels`"
             if part != "iaps":
-                remedy = f"fetch it, or give its zip or folder as `{part}`"
+                remedy = (
+                    f"`snakemake data --forcerun download` tries again to fetch it; or give its "
+                    f"zip or folder as `{part}`"
+                )
             log.warning("%s: the part %s is missing and LEFT OUT; %s.", name, part, remedy)
             notes.append(Note(part, PARTS[part], 0, "missing, left out"))
             continue

@@ -8,6 +8,10 @@ from PIL import Image
 from ..seeds import derive_seed
 from .picture import Note, Picture, number, options, stratified
 
+TITLE = "Optical Recognition of Handwritten Digits (test set)"
+CITATION = "Alpaydin & Kaynak 1998"
+LINK = "https://archive.ics.uci.edu/dataset/80/"
+
 DEFAULTS = {"per_class": None}
 IMAGES, CLASSES, SMALLEST_CLASS = 1797, 10, 174
 

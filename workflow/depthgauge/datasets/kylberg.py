@@ -13,6 +13,10 @@ from .picture import Note, Picture, Source, choice, natural_key, number, options
 
 log = logging.getLogger(__name__)
 
+TITLE = "Kylberg Texture Dataset v1.0"
+CITATION = "Kylberg 2011"
+LINK = "https://kylberg.org/kylberg-texture-dataset-v-1-0/"
+
 CLASSES = (
     *("blanket1", "blanket2", "canvas1", "ceiling1", "ceiling2", "cushion1", "floor1", "floor2"),
     *("grass1", "lentils1", "linseeds1", "oatmeal1", "pearlsugar1", "rice1", "rice2", "rug1"),

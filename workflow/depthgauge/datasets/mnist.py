@@ -12,9 +12,14 @@ from ..errors import UserError
 from ..seeds import derive_seed
 from .picture import Note, Picture, Source, choice, number, options, stratified
 
+TITLE = "MNIST"
+CITATION = "LeCun, Cortes & Burges 1998"
+LINK = "http://yann.lecun.com/exdb/mnist/"
+
 DEFAULTS = {"split": "test", "images": None, "choose": "first"}
 
 IMAGES = {"test": 10_000, "train": 60_000}
+PAPER = 10_000  # "a subset": the test split has exactly as many
 BASES = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -89,7 +94,11 @@ def pictures(name, spec, sources, seed, scratch):
         for i in chosen
     ]
     how = "all" if wanted == total else "the first" if choose == "first" else "a stratified part"
-    return made, [Note(split, wanted, len(made), f"{how} of the {split} split's {total} digits")]
+    note = f"{how} of the {split} split's {total} digits"
+    if wanted == PAPER and how != "a stratified part":
+        reading = "the default" if split == "test" else "the other"
+        note += f"; {reading} reading of the paper's subset of {PAPER}"
+    return made, [Note(split, wanted, len(made), note)]
 
 
 def read_idx(path, dimensions):

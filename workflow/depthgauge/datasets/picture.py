@@ -39,6 +39,7 @@ class Source(NamedTuple):
     path: str
     urls: list
     checks: dict
+    optional: bool = False  # without it, an empty file takes its place and the rest is made
 
 
 def options(name, spec, defaults):

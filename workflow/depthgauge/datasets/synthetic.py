@@ -12,6 +12,10 @@ from PIL import Image, ImageDraw
 from ..seeds import derive_seed
 from .picture import Note, Picture, number, options
 
+TITLE = "Synthetic"
+CITATION = "drawn by depthgauge"
+LINK = ""
+
 DEFAULTS = {"per_class": 200, "size": 299}
 
 INK, PAPER = (31, 58, 95), (247, 245, 239)

@@ -1,14 +1,24 @@
 """Maps: the t-SNE embeddings of all layers, side by side, coloured by label."""
 
-import re
-
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
 from ..perplexity import usable_perplexity
 from ..seeds import derive_seed
-from .style import COLUMN, GREY, INK, PAGE, RASTERISE_FROM, new_figure, save, styled, symbols
+from .style import (
+    COLUMN,
+    GREY,
+    INK,
+    PAGE,
+    RASTERISE_FROM,
+    in_reading_order,
+    new_figure,
+    save,
+    shorten,
+    styled,
+    symbols,
+)
 
 _IN_A_ROW = 5
 _BY_COLOUR = 10  # classes up to which colour alone tells them apart
@@ -51,7 +61,7 @@ def draw_maps(embeddings, stem, *, title, perplexity, seed, dims=None, goodness=
 
 
 def _figure(table, title, perplexity, seed):
-    classes = sorted(set(table.label) - {""}, key=_in_reading_order)
+    classes = sorted(set(table.label) - {""}, key=in_reading_order)
     symbol = dict(zip(classes, symbols(len(classes)), strict=True))
     symbol[""] = ("#A9ADB3" if classes else "#5B7C99", "o")
     layers = table.layer.unique()
@@ -127,7 +137,6 @@ def _panel(axes, panel, symbol, area):
 
 
 def _key(name, colour, marker):
-    label = name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"
     return Line2D(
         [],
         [],
@@ -136,11 +145,5 @@ def _key(name, colour, marker):
         linestyle="none",
         markersize=4,
         markeredgewidth=0,
-        label=label or "no label",
+        label=shorten(name, _LETTERS) or "no label",
     )
-
-
-def _in_reading_order(name):
-    """Sort stone2 before stone10."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(int(part), "") if place % 2 else (0, part) for place, part in enumerate(parts)]

@@ -1,5 +1,6 @@
 """What all figures share: sizes, colours, fonts, and how they are written."""
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def symbols(count):
         return [(colour, "o") for colour in _EIGHT[:count]]
     pairs = [(colour, marker) for marker, colour in product(_MARKERS, _TEN)]
     return [pairs[i % len(pairs)] for i in range(count)]
+
+
+def in_reading_order(name):
+    """Sort key that puts stone2 before stone10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if place % 2 else (0, part) for place, part in enumerate(parts)]
+
+
+def shorten(name, letters):
+    """Leave out the middle of a long name; what tells names apart is often their end."""
+    return name if len(name) <= letters else f"{name[: letters // 3]}…{name[-(letters * 2 // 3) :]}"
 
 
 def save(figure, stem, table):

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import gaussian_kde
 
-from .style import COLUMN, GREY, INK, PAGE, PALE, RED, new_figure, save, styled
+from .style import COLUMN, GREY, INK, PAGE, PALE, RED, new_figure, save, shorten, styled
 
 _QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
 _GRID = 200  # points at which a density is drawn
@@ -225,7 +225,7 @@ def _name_layers(axes, places, rows, inches):
     if max(name.count("\n") for name in names) < 3:
         axes.set_xticks(places, labels)
     else:
-        names = [_shorten(layer, 22) for layer in rows.layer]
+        names = [shorten(layer, 22) for layer in rows.layer]
         labels = [f"{name}  {dim:,}" for name, dim in zip(names, rows.dim, strict=True)]
         axes.set_xticks(places, labels, rotation=35, ha="right", rotation_mode="anchor")
 
@@ -235,8 +235,3 @@ def _fold(name, letters):
     spaced = re.sub(r"([_/:.\-])", "\\1 ", name)
     lines = textwrap.wrap(spaced, letters, break_long_words=True, break_on_hyphens=False)
     return "\n".join(line.replace(" ", "") for line in lines) or name
-
-
-def _shorten(name, letters):
-    """Leave out the middle of a long name: its end tells the layers of a network apart."""
-    return name if len(name) <= letters else f"{name[: letters // 3]}…{name[-(letters * 2 // 3) :]}"

@@ -1,0 +1,381 @@
+"""Figures: what is drawn is what was given, and is drawn alike each time."""
+
+import os
+import re
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from depthgauge.errors import UserError
+from depthgauge.figures.maps import draw_maps
+from depthgauge.figures.network import draw_network
+from depthgauge.figures.samples import draw_samples
+from depthgauge.figures.style import symbols
+from depthgauge.figures.table import write_table_one
+from depthgauge.figures.violins import draw_violins
+from PIL import Image
+from scipy.stats import gaussian_kde
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Fewer pixels, where they are not what is looked at."""
+    monkeypatch.setattr("depthgauge.figures.style.DPI", 40)
+
+
+def cells(goodness, permutations=199, layers=None, spread=0.001):
+    """Rows of goodness.csv, and nulls, of layers of given goodness."""
+    rng = np.random.default_rng(0)
+    layers = layers or [f"layer_{i}" for i in range(len(goodness))]
+    nulls = {layer: rng.normal(1, spread, permutations) for layer in layers}
+    rows = pd.DataFrame(
+        {
+            "dataset": "planted",
+            "extractor": "network",
+            "layer": layers,
+            "depth": range(1, len(layers) + 1),
+            "dim": [341056 // (i + 1) for i in range(len(layers))],
+            "images": 800,
+            "classes": 4,
+            "within": 1.0,
+            "between": goodness,
+            "goodness": goodness,
+            "permutations": permutations,
+            "null_mean": [nulls[layer].mean() for layer in layers],
+            "null_sd": [nulls[layer].std() for layer in layers],
+            "p_value": [
+                (1 + np.sum(nulls[layer] >= g)) / (1 + permutations)
+                for layer, g in zip(layers, goodness, strict=True)
+            ],
+        }
+    )
+    return rows, nulls
+
+
+def embeddings(layers=("pool", "mixed", "last"), classes=4, n=60):
+    rng = np.random.default_rng(1)
+    names = [f"class{i}" for i in range(classes)] if classes else [""]
+    labels = [names[i % len(names)] for i in range(n)]
+    images = [f"{i}.jpg" for i in range(n)]
+    return {
+        layer: pd.DataFrame(
+            {"image": images, "label": labels, "x": rng.normal(size=n), "y": rng.normal(size=n)}
+        )
+        for layer in layers
+    }
+
+
+def draw_both(folder):
+    draw_violins(*cells([1.02, 1.3]), folder / "violins", seed=7)
+    draw_maps(embeddings(), folder / "maps", title="planted", perplexity=30, seed=7)
+
+
+def pictures(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def pdf_text(data):
+    """The bytes of a PDF, its compressed streams unfolded."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", data, re.S)
+    unfolded = []
+    for stream in streams:
+        try:
+            unfolded.append(zlib.decompress(stream))
+        except zlib.error:
+            continue
+    return data + b"\n".join(unfolded)
+
+
+def test_each_figure_is_png_pdf_and_csv(tmp_path):
+    draw_both(tmp_path)
+    assert set(pictures(tmp_path)) == {
+        f"{name}.{kind}" for name in ("violins", "maps") for kind in ("png", "pdf", "csv")
+    }
+    with Image.open(tmp_path / "violins.png") as image:
+        assert image.info["dpi"][0] >= 200
+        assert np.asarray(image.convert("L")).std() > 10  # something is drawn
+
+
+def test_figures_are_drawn_alike_in_another_process(tmp_path):
+    draw_both(tmp_path / "here")
+    code = (
+        "import pathlib, test_figures; "
+        f"test_figures.draw_both(pathlib.Path({str(tmp_path / 'there')!r}))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env=os.environ
+        | {
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONHASHSEED": "11",
+            "SOURCE_DATE_EPOCH": "86400",
+            "MPLCONFIGDIR": str(tmp_path / "configuration"),
+        },
+    )
+    assert pictures(tmp_path / "here") == pictures(tmp_path / "there")
+
+
+def test_pdf_fonts_are_embedded_as_truetype_and_nothing_is_dated(tmp_path):
+    draw_both(tmp_path)
+    for name in ("violins", "maps"):
+        text = pdf_text((tmp_path / f"{name}.pdf").read_bytes())
+        assert b"/Type3" not in text
+        assert b"/FontFile2" in text and b"DejaVuSans" in text
+        assert b"Date" not in text
+
+
+@pytest.mark.usefixtures("coarse")
+def test_violins_csv_holds_what_is_drawn(tmp_path):
+    rows, nulls = cells([1.02, 0.9995, 1.3])
+    draw_violins(rows.sample(frac=1, random_state=0), nulls, tmp_path / "violins", seed=7)
+    table = pd.read_csv(tmp_path / "violins.csv")
+    true = table[table.series == "true"]
+    assert list(true.layer) == list(rows.layer)
+    np.testing.assert_array_equal(true.goodness, rows.goodness)
+    np.testing.assert_array_equal(true.p_value, rows.p_value)
+    np.testing.assert_allclose(true.null_sds, (rows.goodness - rows.null_mean) / rows.null_sd)
+    for layer, null in nulls.items():
+        drawn = table[(table.layer == layer) & (table.series == "null density")]
+        assert drawn.goodness.min() == null.min() and drawn.goodness.max() == null.max()
+        np.testing.assert_allclose(drawn.density, gaussian_kde(null)(drawn.goodness), rtol=1e-9)
+        median = table[(table.layer == layer) & (table.series == "null quantile 0.5")]
+        assert median.goodness.item() == np.median(null)
+
+
+@pytest.mark.parametrize(
+    "goodness, options",
+    [
+        ([1.2], {}),
+        ([0.9], {}),
+        (list(np.linspace(1, 1.5, 12)), {}),
+        ([1.2, np.inf, 1.1], {}),
+        ([np.inf], {}),
+        ([1.2, 1.0], {"permutations": 9}),
+        ([1.2, 1.0], {"permutations": 1}),
+        ([1.2, 1.0], {"spread": 0.0}),
+        ([1.0, 1.0], {"spread": 0.0}),
+        ([1.2] * 12, {"layers": [f"a_very_long_name/of_a_layer:{i}" for i in range(12)]}),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("coarse")
+def test_violins_of_unusual_cells_are_drawn(tmp_path, goodness, options):
+    draw_violins(*cells(goodness, **options), tmp_path / "violins", seed=7)
+    table = pd.read_csv(tmp_path / "violins.csv")
+    np.testing.assert_array_equal(table[table.series == "true"].goodness, goodness)
+
+
+@pytest.mark.usefixtures("coarse")
+def test_nulls_with_infinite_values_are_drawn(tmp_path):
+    rows, nulls = cells([1.2, 1.1])
+    nulls["layer_0"][:5] = np.inf
+    nulls["layer_1"][:] = np.inf
+    draw_violins(rows, nulls, tmp_path / "violins", seed=7)
+    assert (tmp_path / "violins.pdf").exists()
+
+
+@pytest.mark.usefixtures("coarse")
+def test_maps_csv_holds_what_is_drawn(tmp_path):
+    given = embeddings()
+    facts = {"dims": {"pool": 64, "mixed": 32, "last": 8}, "goodness": {"pool": 1.1, "last": 1.5}}
+    draw_maps(given, tmp_path / "maps", title="planted", perplexity=30, seed=7, **facts)
+    table = pd.read_csv(tmp_path / "maps.csv")
+    assert list(table.layer.unique()) == list(given)  # the order of depth
+    for layer, embedding in given.items():
+        drawn = table[table.layer == layer].reset_index(drop=True)
+        pd.testing.assert_frame_equal(drawn[["image", "label", "x", "y"]], embedding)
+        assert (drawn.dim == facts["dims"][layer]).all()
+    assert (table[table.layer == "last"].goodness == 1.5).all()
+    assert table[table.layer == "mixed"].goodness.isna().all()
+
+
+@pytest.mark.parametrize("layers, classes", [(1, 0), (1, 28), (5, 10), (7, 2)])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("coarse")
+def test_maps_of_many_shapes_are_drawn(tmp_path, layers, classes):
+    given = embeddings([f"layer_{i}" for i in range(layers)], classes)
+    draw_maps(given, tmp_path / "maps", title="planted", perplexity=30, seed=7)
+    assert len(pd.read_csv(tmp_path / "maps.csv")) == 60 * layers
+
+
+def test_legend_names_every_class_and_unlabelled_maps_have_none(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr("depthgauge.figures.maps.save", lambda figure, *_: figures.append(figure))
+
+    def legend(given):
+        draw_maps(given, tmp_path / "maps", title="t", perplexity=30, seed=7)
+        return [text.get_text() for text in figures[-1].legends[0].get_texts()]
+
+    assert legend(embeddings(classes=12)) == [f"class{i}" for i in range(12)]  # 2 before 10
+    assert legend(embeddings(classes=0)) == []
+    partly = embeddings()
+    for embedding in partly.values():
+        embedding.loc[:9, "label"] = ""
+    assert legend(partly) == ["class0", "class1", "class2", "class3", "no label"]
+
+
+@pytest.mark.usefixtures("coarse")
+def test_many_points_are_a_picture_inside_the_pdf(tmp_path):
+    draw_maps(embeddings(["a"], n=5001), tmp_path / "many", title="t", perplexity=30, seed=7)
+    draw_maps(embeddings(["a"], n=4999), tmp_path / "fewer", title="t", perplexity=30, seed=7)
+    assert b"/Subtype /Image" in (tmp_path / "many.pdf").read_bytes()
+    assert b"/Subtype /Image" not in (tmp_path / "fewer.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 10, 11, 28, 100])
+def test_classes_are_told_apart(count):
+    assert len(set(symbols(count))) == count
+    if count <= 10:
+        assert len({colour for colour, _ in symbols(count)}) == count
+
+
+def pictured(folder, labels):
+    """A folder of images, a grey of its own for each, and its manifest."""
+    (folder / "images").mkdir()
+    names = [f"{i}.jpg" for i in range(len(labels))]
+    for i, name in enumerate(names):
+        Image.new("RGB", (20, 12), (i % 256,) * 3).save(folder / "images" / name)
+    pd.DataFrame({"image": names, "label": labels}).to_csv(folder / "manifest.csv", index=False)
+    return folder / "images", folder / "manifest.csv", folder / "samples"
+
+
+@pytest.mark.usefixtures("coarse")
+def test_samples_span_every_class_and_are_chosen_alike(tmp_path):
+    labels = ["a"] * 30 + ["b10"] * 3 + ["b2"] * 30
+    images, manifest, stem = pictured(tmp_path, labels)
+    draw_samples(images, manifest, stem, title="t", per_class=5)
+    table = pd.read_csv(tmp_path / "samples.csv")
+    assert list(table.label) == ["a"] * 5 + ["b2"] * 5 + ["b10"] * 3
+    assert list(table.row) == [0] * 5 + [1] * 5 + [2] * 3
+    places = [int(name.removesuffix(".jpg")) for name in table.image[:5]]
+    assert places == [3, 9, 15, 21, 27]  # the middles of five equal parts
+    first = (tmp_path / "samples.png").read_bytes()
+    draw_samples(images, manifest, stem, title="t", per_class=5)
+    assert (tmp_path / "samples.png").read_bytes() == first
+
+
+@pytest.mark.usefixtures("coarse")
+def test_samples_of_many_classes_show_one_each(tmp_path):
+    labels = [f"texture{i % 28}" for i in range(84)]
+    draw_samples(*pictured(tmp_path, labels))
+    table = pd.read_csv(tmp_path / "samples.csv")
+    assert list(table.label) == [f"texture{i}" for i in range(28)]
+
+
+@pytest.mark.usefixtures("coarse")
+def test_samples_of_unlabelled_images(tmp_path):
+    draw_samples(*pictured(tmp_path, [""] * 9), per_class=4)
+    assert len(pd.read_csv(tmp_path / "samples.csv")) == 8
+
+
+def test_samples_name_the_image_that_is_missing(tmp_path):
+    images, manifest, stem = pictured(tmp_path, ["a", "b"])
+    (images / "1.jpg").unlink()
+    with pytest.raises(UserError, match=r"1\.jpg"):
+        draw_samples(images, manifest, stem)
+    (images / "1.jpg").write_bytes(b"<html>")
+    with pytest.raises(UserError, match=r"1\.jpg.*not a readable image"):
+        draw_samples(images, manifest, stem)
+
+
+def test_table_one_says_what_is_missing(tmp_path):
+    _, manifest, stem = pictured(tmp_path, ["a", "b", "b"])
+    notes = tmp_path / "notes.csv"
+    notes.write_text(
+        "dataset,part,expected,found,note\n"
+        'affective,iaps,394,0,"missing, left out"\n'
+        "affective,artphoto,807,806,\n"
+        "affective,,2,2,all|of them\n"
+    )
+    write_table_one(
+        [("affective", "https://example.org/a", manifest, notes), ("mine", "", manifest, None)],
+        stem,
+    )
+    table = pd.read_csv(tmp_path / "samples.csv", keep_default_na=False)
+    assert list(table.columns) == ["dataset", "link", "samples", "classes", "note"]
+    assert list(table.samples) == [3, 3] and list(table.classes) == [2, 2]
+    assert table.note[0] == ("iaps: 0 of 394, missing, left out; artphoto: 806 of 807; all|of them")
+    lines = (tmp_path / "samples.md").read_text().splitlines()
+    assert "[affective](<https://example.org/a>)" in lines[2] and "all\\|of them" in lines[2]
+
+
+def graph(*nodes):
+    """A node table from (name, op, inputs[, shape])."""
+    return pd.DataFrame(
+        [(*node, "")[:4] for node in nodes], columns=["name", "op", "inputs", "shape"]
+    )
+
+
+INCEPTION = graph(
+    ("input", "Placeholder", "", "?x9x9x3"),
+    ("scale", "Const", ""),
+    ("scaled", "Mul", "input;scale"),
+    ("conv", "Conv2D", "scaled;w"),
+    ("w", "Const", ""),
+    ("bias", "BiasAdd", "conv:0;b"),
+    ("relu", "Relu", "bias", "9x9x8"),
+    ("m/pool", "MaxPool", "relu", "4x4x8"),
+    ("m/one", "Conv2D", "relu"),
+    ("m/two", "Conv2D", "m/one"),
+    ("m/skip", "Conv2D", "relu"),
+    ("m/join", "ConcatV2", "m/two;m/skip;m/pool;axis"),
+    ("sum", "AddV2", "m/join;relu"),
+    ("mean", "Mean", "sum;axes", "1x1x8"),
+)
+
+
+@pytest.mark.usefixtures("coarse")
+def test_network_is_drawn_from_its_graph(tmp_path):
+    layers = {"first": "relu:0", "pool": "m/pool:0", "last": "mean:0"}
+    draw_network(INCEPTION, layers, tmp_path / "network", title="t")
+    table = pd.read_csv(tmp_path / "network.csv", keep_default_na=False).set_index("box")
+    # Bias and activation belong to their convolution, scaling to the input.
+    assert list(table.index) == [
+        *("input", "conv", "m/pool", "m/one", "m/two", "m/skip", "m/join", "sum", "mean")
+    ]
+    assert table.nodes["conv"] == "conv;bias;relu" and table.nodes["input"] == "input;scaled"
+    assert table.inputs["sum"] == "m/join;conv" and table.kind["sum"] == "sum"
+    assert dict(table.layer[table.layer != ""]) == {
+        "conv": "first",
+        "m/pool": "pool",
+        "mean": "last",
+    }
+    # Branches are stacked, data flow to the right, what all pass lies on one line.
+    assert table.y_inches[["m/pool", "m/one", "m/skip"]].nunique() == 3
+    assert table.y_inches["m/one"] == table.y_inches["m/two"]
+    for name, box in table.iterrows():
+        for source in filter(None, box.inputs.split(";")):
+            assert table.x_inches[source] < table.x_inches[name]
+    assert table.y_inches[["input", "conv", "sum", "mean"]].nunique() == 1
+
+
+def test_selected_layers_are_labelled_with_their_dimension(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(
+        "depthgauge.figures.network.save", lambda figure, *_: figures.append(figure)
+    )
+    draw_network(INCEPTION, {"a": "m/pool:0", "b": "m/pool:0", "c": "mean"}, tmp_path / "n")
+    texts = [text.get_text() for text in figures[0].axes[0].texts]
+    assert "a = b\n4×4×8 = 128" in texts and "c\n1×1×8 = 8" in texts
+    with pytest.raises(KeyError):
+        draw_network(INCEPTION, {"a": "nowhere:0"}, tmp_path / "n")
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.usefixtures("coarse")
+def test_boxes_of_any_graph_lie_apart(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    nodes = [("n0", "Placeholder", "")]
+    for i in range(1, 60):
+        recent = np.arange(max(0, i - 4), i)
+        sources = rng.choice(recent, min(len(recent), rng.integers(1, 4)), replace=False)
+        op = "ConcatV2" if len(sources) > 1 else "Conv2D"
+        nodes.append((f"n{i}", op, ";".join(f"n{j}" for j in sources)))
+    draw_network(graph(*nodes), {"last": "n59"}, tmp_path / "network")
+    table = pd.read_csv(tmp_path / "network.csv")
+    assert len(table) == 60
+    assert not table.duplicated(["x_inches", "y_inches"]).any()

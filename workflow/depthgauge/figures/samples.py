@@ -1,0 +1,108 @@
+"""Samples: what the images of a dataset look like."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from ..errors import UserError
+from ..manifest import read_manifest
+from .style import COLUMN, GREY, PAGE, in_reading_order, new_figure, save, shorten, styled
+
+_ROWS = 12  # classes up to which each has a row of its own
+_COLUMNS = 7  # of the grid otherwise
+_LETTERS = 16  # of a class name
+_TALLEST = 6.5  # inches that the pictures may take
+_PIXELS = 300  # greatest side of a picture in the figure
+
+
+def draw_samples(images, manifest, stem, *, title="", per_class=8):
+    """Draw images of every class: a row a class, or one a class where there are many.
+
+    The images of a class are taken at equal steps through the manifest, so that the choice
+    is always the same and spans the class. Of unlabelled images two rows are drawn.
+
+    Parameters
+    ----------
+    images : path
+        The folder that the manifest's ``image`` column refers to.
+    manifest : path
+    stem : path
+        Of the .png, .pdf and .csv that are written.
+    title : str
+    per_class : int
+        Images a class; one beyond twelve classes.
+
+    Raises
+    ------
+    UserError
+        If an image is missing or cannot be read.
+    """
+    table = read_manifest(manifest)
+    classes = sorted(set(table.label), key=in_reading_order)
+    if classes == [""]:
+        chosen = _spread(table, 2 * per_class)
+        places = [divmod(place, per_class) for place in range(len(chosen))]
+    elif len(classes) <= _ROWS:
+        parts = [_spread(table[table.label == label], per_class) for label in classes]
+        chosen = pd.concat(parts)
+        places = [(row, column) for row, part in enumerate(parts) for column in range(len(part))]
+    else:
+        chosen = pd.concat([_spread(table[table.label == label], 1) for label in classes])
+        places = [divmod(place, _COLUMNS) for place in range(len(chosen))]
+    drawn = chosen[["image", "label"]].reset_index(drop=True)
+    drawn.insert(0, "row", [row for row, _ in places])
+    drawn.insert(1, "column", [column for _, column in places])
+    in_rows = len(classes) <= _ROWS
+    with styled():
+        figure = _figure(Path(images), drawn, title, len(table), len(classes), in_rows)
+        save(figure, stem, drawn)
+
+
+def _spread(rows, count):
+    """Return ``count`` rows, or all, in the middles of equal steps."""
+    count = min(count, len(rows))
+    return rows.iloc[(np.arange(count) * 2 + 1) * len(rows) // (2 * count)]
+
+
+def _figure(images, drawn, title, n, classes, in_rows):
+    labelled = bool(drawn.label.any())
+    rows, columns = drawn.row.max() + 1, drawn.column.max() + 1
+    longest = min(max(len(label) for label in drawn.label), _LETTERS)
+    beside = 0.1 + 0.06 * longest if labelled and in_rows else 0.0  # room for the classes' names
+    below = 0.18 if labelled and not in_rows else 0.0
+    side = min((PAGE - beside) / columns, _TALLEST / rows, 1.1)
+    width = max(side * columns + beside, COLUMN)
+    figure = new_figure(width, rows * (side + below) + 0.5)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for sample in drawn.itertuples():
+        axes = grid[sample.row, sample.column]
+        axes.imshow(_pixels(images / sample.image))
+        name = shorten(sample.label or "no label", _LETTERS)
+        if labelled and not in_rows:
+            place = {"x": 0.5, "y": -0.04, "ha": "center", "va": "top"}
+        elif labelled and sample.column == 0:
+            place = {"x": -0.08, "y": 0.5, "ha": "right", "va": "center"}
+        else:
+            continue
+        axes.text(s=name, transform=axes.transAxes, fontsize=6.5, **place)
+    figure.suptitle(title)
+    what = f"{classes} classes" if labelled else "not labelled"
+    figure.supxlabel(f"{len(drawn)} of {n:,} images, {what}", fontsize=6.5, color=GREY)
+    return figure
+
+
+def _pixels(path):
+    try:
+        with Image.open(path) as image:
+            image = image.convert("RGB")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: the manifest names this image, but it is not there.") from error
+    except OSError as error:
+        raise UserError(f"{path}: not a readable image ({error}).") from error
+    image.thumbnail((_PIXELS, _PIXELS), Image.Resampling.LANCZOS)
+    return np.asarray(image)
