@@ -1,5 +1,6 @@
 # make demo    the embedded run, figures under results/
 # make test    every test
+# make bench   each stage beside what one would use instead; BENCH=full takes longer
 # make lint    style and lint checks alone (part of make test)
 # make lock    resolve the pinned environments anew from pyproject.toml
 # make clean   remove results and the environment
@@ -9,13 +10,35 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test lint lock clean
+BENCH ?= small
+
+.PHONY: demo test bench lint lock clean
 
 demo: $(VENV)/ready
 	$(BIN)/snakemake --cores $(CORES)
 
 test: $(VENV)/ready lint
 	$(BIN)/pytest
+
+# Ratios, measured side by side in one run.
+ifeq ($(BENCH),full)
+distances_size := --images 1000 --columns 341056
+null_size := --images 4000 --permutations 999
+embedding_size := --images 5000
+extraction_size := --images 512 --rounds 5
+else
+distances_size := --images 400 --columns 100000
+null_size := --images 1000 --permutations 999
+embedding_size := --images 1797 --repeats 2
+extraction_size := --images 192 --rounds 2
+endif
+
+bench: $(VENV)/ready
+	mkdir -p results/bench
+	$(BIN)/python tests/bench/bench_extraction.py $(extraction_size) --output results/bench/extraction.csv
+	$(BIN)/python tests/bench/bench_distances.py $(distances_size) --output results/bench/distances.csv
+	$(BIN)/python tests/bench/bench_null.py $(null_size) --output results/bench/null.csv
+	$(BIN)/python tests/bench/bench_embedding.py $(embedding_size) --output results/bench/embedding.csv
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

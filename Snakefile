@@ -43,6 +43,9 @@ rule all:
             dataset=CONFIG["datasets"],
             extractor=LAYERS,
         ),
+        "results/table_1.csv",
+        expand("results/figures/samples/{dataset}.png", dataset=CONFIG["datasets"]),
+        expand("results/figures/networks/{extractor}.png", extractor=LAYERS),
 
 
 include: "workflow/rules/datasets.smk"
@@ -51,6 +54,7 @@ include: "workflow/rules/distances.smk"
 include: "workflow/rules/goodness.smk"
 include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/paper.smk"
 
 
 onsuccess:

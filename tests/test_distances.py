@@ -146,10 +146,10 @@ def test_error_bound_holds_before_anything_is_recomputed(tmp_path, monkeypatch):
     seen = {}
 
     def certified(*args):
-        squared, doubtful = original(*args)
+        squared, *doubtful = original(*args)
         seen["passed"] = squared > 0
         seen["squared"] = squared.copy()
-        return squared, doubtful
+        return squared, *doubtful
 
     original = module._certified
     monkeypatch.setattr(module, "_certified", certified)
@@ -168,7 +168,8 @@ def test_error_bound_holds_before_anything_is_recomputed(tmp_path, monkeypatch):
 
 
 def test_same_bits_for_any_threads_and_shards(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "WIDTH", 1024)  # several panels
+    monkeypatch.setattr(module, "PANEL", 1 << 18)
+    monkeypatch.setattr(module, "LEAST", module.DEPTH)  # several panels
     features = np.concatenate([normal(500, 5000), near_duplicates()[:, :2500].repeat(2, axis=1)])
     first = run(tmp_path, features)
     for threads, splits in [(2, 1), (3, 4), (1, 60), (5, 7)]:
@@ -178,7 +179,8 @@ def test_same_bits_for_any_threads_and_shards(tmp_path, monkeypatch):
 
 
 def test_memory_is_a_fraction_of_the_features(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "WIDTH", 1024)
+    monkeypatch.setattr(module, "PANEL", 1 << 18)
+    monkeypatch.setattr(module, "LEAST", module.DEPTH)
     features = normal(200, 40_000)
     features[5] = features[6]
     paths = save(tmp_path / "x", features)
@@ -190,7 +192,8 @@ def test_memory_is_a_fraction_of_the_features(tmp_path, monkeypatch):
 
 
 def test_columns_are_read_once_and_only_needed_rows_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "WIDTH", 1024)
+    monkeypatch.setattr(module, "PANEL", 1 << 18)
+    monkeypatch.setattr(module, "LEAST", module.DEPTH)
     features = normal(300, 6000)
     features[200] = features[100]
     read = []

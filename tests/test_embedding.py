@@ -176,6 +176,12 @@ def test_two_images_are_too_few():
         embed(np.ones(1, np.float32), progress=False)
 
 
+@pytest.mark.parametrize("perplexity", [1, 0, -5, np.nan])
+def test_impossible_perplexities_are_refused(perplexity):
+    with pytest.raises(UserError, match="above 1"):
+        embed(condensed(points(20)), perplexity=perplexity, progress=False)
+
+
 def write_inputs(folder, n, labels=None):
     np.save(folder / "distances.npy", condensed(points(n)))
     manifest = pd.DataFrame({"image": [f"{i}.jpg" for i in range(n)], "label": labels or [""] * n})

@@ -14,6 +14,7 @@ import time
 import numpy as np
 from depthgauge.embedding import embed
 from scipy.spatial.distance import pdist, squareform
+from side_by_side import report, spread
 from sklearn.datasets import load_digits
 from sklearn.manifold import TSNE, trustworthiness
 from threadpoolctl import threadpool_limits
@@ -24,6 +25,7 @@ def main():
     parser.add_argument("--images", type=int, default=1797)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", help="a CSV to write")
     options = parser.parse_args()
 
     digits = load_digits().data
@@ -56,14 +58,19 @@ def main():
             )
 
     print(f"{options.images} images, {options.threads} threads, {options.repeats} repeats")
-    for name in seconds:
-        print(
-            f"{name:>13}: {statistics.median(seconds[name]):7.2f} s "
-            f"({min(seconds[name]):.2f} to {max(seconds[name]):.2f}), "
-            f"trustworthiness {statistics.median(trust[name]):.4f}"
-        )
-    ratio = statistics.median(seconds["scikit-learn"]) / statistics.median(seconds["depthgauge"])
-    print(f"{'ratio':>13}: {ratio:7.2f}")
+    first = statistics.median(seconds["depthgauge"])
+    report(
+        [
+            {
+                "way": name,
+                **spread(took),
+                "x_depthgauge": statistics.median(took) / first,
+                "trustworthiness": statistics.median(trust[name]),
+            }
+            for name, took in seconds.items()
+        ],
+        options.output,
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Extraction against Keras' own `predict`: Inception-v3, its four pooling layers, 299 x 299.
 
 Ours goes from JPEG files to feature files; Keras gets the decoded pictures for nothing and
-keeps the features in memory. Each round starts both, in turn, in a process of its own.
+keeps the features in memory, at its default batch of 32. Each round starts both, in turn, in a
+process of its own.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from side_by_side import report
 
 SPEC = {"kind": "keras_application", "application": "InceptionV3", "weights": None}
 SPEC |= {"layers": "pooling"}
@@ -56,9 +59,9 @@ def keras(folder, threads):
     model = tf.keras.Model(model.inputs[0], list(layers.values()))
     files = sorted((folder / "images").glob("*.jpg"))
     pictures = np.stack([load_pixels(file, 299) for file in files]) / 127.5 - 1
-    model.predict(pictures[:32], batch_size=16, verbose=0)
+    model.predict(pictures[:32], batch_size=32, verbose=0)
     start = time.perf_counter()
-    model.predict(pictures, batch_size=16, verbose=0)
+    model.predict(pictures, batch_size=32, verbose=0)
     return len(files) / (time.perf_counter() - start)
 
 
@@ -67,6 +70,7 @@ def main():
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", help="a CSV to write")
     parser.add_argument("--run", choices=["ours", "keras"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -82,11 +86,20 @@ def main():
                 command += ["--threads", str(arguments.threads)]
                 printed = subprocess.run(command, check=True, capture_output=True, text=True)
                 found.append(float(printed.stdout.split()[-1]))
-    for run, found in rates.items():
-        spread = f"({min(found):.1f}-{max(found):.1f})"
-        print(f"{run:6} {statistics.median(found):6.1f} images/s {spread}")
-    ratios = [a / b for a, b in zip(rates["ours"], rates["keras"], strict=True)]
-    print(f"ratio  {statistics.median(ratios):6.2f} ({min(ratios):.2f}-{max(ratios):.2f})")
+    first = rates["ours"]
+    report(
+        [
+            {
+                "way": {"ours": "depthgauge", "keras": "Keras predict"}[run],
+                "images_per_s": statistics.median(found),
+                "min": min(found),
+                "max": max(found),
+                "depthgauge_x": statistics.median(a / b for a, b in zip(first, found, strict=True)),
+            }
+            for run, found in rates.items()
+        ],
+        arguments.output,
+    )
 
 
 if __name__ == "__main__":

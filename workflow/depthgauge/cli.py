@@ -54,6 +54,8 @@ def main():
       distances             between all pairs of images
       goodness, embedding   how well labels cluster, and maps to look at
       violins, maps         the figures
+      table-one, samples    the datasets: counted, and shown
+      schematic             the network, with the layers marked
       summary               the numbers in the terminal
     """
 
@@ -333,6 +335,56 @@ def maps(stem, embeddings, layers, rows, title, perplexity, seed):
         seed=seed,
         dims=dims,
         goodness=goodness,
+    )
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("images", type=PATH)
+@click.argument("manifest", type=FILE)
+@click.option("--title", default="", help="Above the images.")
+def samples(stem, images, manifest, title):
+    """Draw STEM.png and .pdf: some of the IMAGES of every class."""
+    from .figures.samples import draw_samples
+
+    draw_samples(images, manifest, stem, title=title)
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("nodes", type=FILE)
+@click.argument("layers", type=FILE)
+@click.option("--title", default="", help="Above the network.")
+def schematic(stem, nodes, layers, title):
+    """Draw STEM.png and .pdf: the network of NODES (.csv) with its LAYERS (.json) marked."""
+    import pandas as pd
+
+    from .figures.network import draw_network
+
+    described = json.loads(layers.read_text())["layers"]
+    marked = {layer["layer"]: layer["tensor"] for layer in described}
+    draw_network(pd.read_csv(nodes, keep_default_na=False), marked, stem, title=title)
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("manifests", nargs=-1, required=True, type=FILE)
+@click.option("--link", "links", multiple=True, help="DATASET=ADDRESS where it is described.")
+def table_one(stem, manifests, links):
+    """Write STEM.csv and .md: the datasets of MANIFESTS (DATASET/manifest.csv).
+
+    Beside each manifest its notes.csv is expected.
+    """
+    from .figures.table import write_table_one
+
+    described = dict(link.split("=", 1) for link in links)
+    write_table_one(
+        [
+            (folder.name, described.get(folder.name), manifest, folder / "notes.csv")
+            for manifest in manifests
+            for folder in [manifest.absolute().parent]
+        ],
+        stem,
     )
 
 

@@ -11,7 +11,7 @@ computed once more from the differences of its features, in double precision.
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +26,12 @@ from .kernels import REORDERED, kernel
 
 log = logging.getLogger(__name__)
 
-# Columns of a panel: enough to read 16 kB of each row at once, and to touch the Gram matrix,
-# which is large, seldom; few enough for memory.
-WIDTH = 4096
 # Columns of one matrix product: fewer are more accurate, more are faster.
-DEPTH = 256
+DEPTH = 384
+# Bytes that a panel should have, if its rows are then long enough: of LEAST columns at least, to
+# read some 16 kB of each at once and to touch the Gram matrix, which is large, seldom.
+PANEL = 32 << 20
+LEAST = 12 * DEPTH
 # Most images a side of one matrix product.
 TILE = 340
 # Relative error that a squared distance may have by the products. 1e-5 of the distance is
@@ -82,36 +83,30 @@ def distances(shards, output, *, threads=1, rows=None, progress=True):
 
     Notes
     -----
-    Memory: 4 n(n-1) bytes for n images, 50,000 n for panels, and 4 for each pair that is computed
-    once more; 0.9 GB for 10,000 images.
+    Memory: 4 n(n-1) bytes for n images, 56,000 n for panels, and 4 for each pair that is computed
+    once more; 1 GB for 10,000 images.
 
-    Error bound. Let u = 2^-24, let a product span c columns, and let g be the Gram entry of a
-    pair. A float32 sum of c products is off by a drift, where roundings go one way, and by a
-    fluctuation, where they do not (Higham & Mary 2019, doi 10.1137/18M1226312). Equal
-    summands drift the most, by less than c u / 4 of their sum; over all products that
-    makes c u |g| / 4. The fluctuation of one product is less than 4 sqrt(c) u |x_p| |y_p| with
-    x_p, y_p the rows' parts of these columns (4 standard deviations and more), and those of
-    several products add up in squares: 4 sqrt(c) u (e_x + e_y) / 2, e_x^2 = sum |x_p|^4. The
-    squared distance is off by twice their sum. What underflows in float32 adds at most
-    2^-126 for each column.
+    Error bound. Let u = 2^-24, let a product span c columns, and let x_p, y_p be the parts of
+    two rows there. Each of the c additions of a float32 inner product is off by at most u times
+    the partial sum. Where these roundings are independent, their sum has a standard deviation
+    below sqrt(c / 3) u |x_p| |y_p| (Higham & Mary 2019, doi 10.1137/18M1226312, on why this,
+    not the worst case c u, is what one sees); over the products the squares add up, to less
+    than sqrt(c / 3) u (e_x + e_y) / 2 with e_x^2 = sum_p |x_p|^4. Seven times that is allowed:
+    4 sqrt(c) u (e_x + e_y) / 2. Where the roundings all go one way, as with equal summands,
+    partial sums grow evenly to the inner product g and the drift is c u |g| / 4, which is allowed
+    on top. The squared distance is off by twice the sum. What underflows in float32 adds at most
+    2^-126 a column.
     """
     shards = [_opened(path) for path in shards]
     n, d = _checked(shards, rows)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         gram, norms, spread = _products(shards, n, d, pool, progress)
-        squared, doubtful = _certified(gram, norms, spread, d, pool)
-        if len(doubtful.columns):
-            log.info("%d of %d pairs are computed once more", len(doubtful.columns), len(squared))
-            _differences(shards, d, doubtful, squared, pool, progress)
+        squared, starts, columns = _certified(gram, norms, spread, d, pool)
+        if len(columns):
+            log.info("%d of %d pairs are computed once more", len(columns), len(squared))
+            _differences(shards, d, squared, starts, columns, pool, progress)
     with whole(output) as beside:
         _write(squared, beside)
-
-
-class Pairs(NamedTuple):
-    """Pairs i < j: row i's are ``columns[starts[i] : starts[i + 1]]``."""
-
-    starts: np.ndarray
-    columns: np.ndarray
 
 
 # First pass: products ---------------------------------------------------------------------
@@ -125,10 +120,9 @@ def _products(shards, n, d, pool, progress):
     under_way = []
     for start, width, panel in _panels(shards, np.arange(n), d, "distances", progress):
         blocks = [(k, min(k + DEPTH, width)) for k in range(0, width, DEPTH)]
-        centred = [pool.submit(_centre, panel, *block) for block in blocks]
-        for block_norms in centred:
-            norms += block_norms.result()
-            spread += block_norms.result() ** 2
+        for block_norms in pool.map(_centre, repeat(panel), *zip(*blocks, strict=True)):
+            norms += block_norms
+            spread += block_norms**2
         if not np.isfinite(norms).all():
             _refuse_nonfinite(shards, start, width)
         # Only now wait for the panel before: threads that had no tile left were centring.
@@ -206,26 +200,21 @@ def _centre(panel, begin, end):
 
 
 def _certified(gram, norms, spread, d, pool):
-    """Turn ``gram`` into squared distances; return them and the pairs that are not certified."""
+    """Turn ``gram`` into squared distances, in place; list the pairs that are not certified.
+
+    Returns (squared, starts, columns): the pairs in doubt are (i, j) for the j in
+    ``columns[starts[i] : starts[i + 1]]``, and their squared distances are 0 as yet.
+    """
     n = len(norms)
     drift = DEPTH / 4 * ROUNDOFF
     fluctuation = 4 * DEPTH**0.5 * ROUNDOFF * np.sqrt(spread) / 2
     lost = d * 2.0**-126
-    edges = np.unique(np.linspace(0, n, PARTS + 1).astype(int))
-    parts = [
-        pool.submit(_certify, gram, norms, drift, fluctuation, lost, first, last)
-        for first, last in pairwise(edges)
-    ]
-    counts = np.concatenate([part.result() for part in parts])
-    starts = np.concatenate([[0], np.cumsum(counts)])
+    parts = list(pairwise(np.unique(np.linspace(0, n, PARTS + 1).astype(int))))
+    counts = pool.map(lambda p: _certify(gram, norms, drift, fluctuation, lost, *p), parts)
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(list(counts)))])
     columns = np.empty(starts[-1], np.int32)
-    parts = [
-        pool.submit(_collect, gram, n, starts, columns, first, last)
-        for first, last in pairwise(edges)
-    ]
-    for part in parts:
-        part.result()
-    return gram, Pairs(starts, columns)
+    list(pool.map(lambda p: _collect(gram, n, starts, columns, *p), parts))
+    return gram, starts, columns
 
 
 @kernel()
@@ -264,20 +253,16 @@ def _collect(squared, n, starts, columns, first, last):
 # Second pass: differences -----------------------------------------------------------------
 
 
-def _differences(shards, d, doubtful, squared, pool, progress):
+def _differences(shards, d, squared, starts, columns, pool, progress):
     """Compute the squared distances of the pairs in doubt from the differences of features."""
-    starts, columns = doubtful
     needed = np.diff(starts) > 0
     needed[columns] = True
-    place = np.cumsum(needed) - 1
-    edges = np.unique(np.searchsorted(starts, np.linspace(0, starts[-1], PARTS + 1)))
-    for _, width, panel in _panels(shards, np.flatnonzero(needed), d, "close pairs", progress):
-        parts = [
-            pool.submit(_subtract, panel, width, place, starts, columns, squared, first, last)
-            for first, last in pairwise(edges)
-        ]
-        for part in parts:
-            part.result()
+    rows, place = np.flatnonzero(needed), np.cumsum(needed) - 1
+    shares = np.searchsorted(starts, np.linspace(0, starts[-1], PARTS + 1))
+    parts = list(pairwise(np.unique(shares)))
+    for _, width, panel in _panels(shards, rows, d, "close pairs", progress):
+        args = panel, width, place, starts, columns, squared
+        list(pool.map(lambda p, args=args: _subtract(*args, *p), parts))
 
 
 @kernel(fastmath=REORDERED)
@@ -358,13 +343,14 @@ def _panels(shards, rows, d, description, progress):
     A panel is float32, C order, at least ``width`` columns wide. It is the caller's to
     overwrite, until it asks for the next but one.
     """
+    widest = min(d, max(LEAST, PANEL // (4 * len(rows) * DEPTH) * DEPTH))
     # Three: one is read, one centred, one multiplied. A row is a little longer than a panel is
     # wide: rows that are a power of two apart would compete for the same lines of the cache.
-    panels = [np.empty((len(rows), min(d, WIDTH) + 16), np.float32) for _ in range(3)]
+    panels = [np.empty((len(rows), widest + 16), np.float32) for _ in range(3)]
 
     def read(start):
         panels.append(panels.pop(0))
-        _read(shards, rows, start, min(WIDTH, d - start), panels[-1])
+        _read(shards, rows, start, min(widest, d - start), panels[-1])
         return panels[-1]
 
     with (
@@ -372,11 +358,11 @@ def _panels(shards, rows, d, description, progress):
         tqdm(total=d, desc=description, unit="column", mininterval=1, disable=not progress) as bar,
     ):
         coming = reader.submit(read, 0)
-        for start in range(0, d, WIDTH):
+        for start in range(0, d, widest):
             panel = coming.result()
-            if start + WIDTH < d:
-                coming = reader.submit(read, start + WIDTH)
-            width = min(WIDTH, d - start)
+            if start + widest < d:
+                coming = reader.submit(read, start + widest)
+            width = min(widest, d - start)
             yield start, width, panel
             bar.update(width)
 
@@ -386,20 +372,19 @@ def _read(shards, rows, start, width, panel):
     past = 0
     for shard in shards:
         first, last = np.searchsorted(rows, [past, past + shard.rows])
-        direct = shard.dtype == panel.dtype
-        buffer = np.empty(width, shard.dtype)
+        line = np.empty(width, shard.dtype)
         with open(shard.path, "rb", buffering=0) as file:
             for at in range(first, last):
-                row = int(rows[at]) - past
-                offset = shard.offset + (row * shard.columns + start) * shard.dtype.itemsize
-                target = panel[at, :width] if direct else buffer
-                if os.preadv(file.fileno(), [target], offset) != target.nbytes:
+                into = panel[at, :width] if shard.dtype == panel.dtype else line
+                begin = (int(rows[at]) - past) * shard.columns + start
+                read = os.preadv(file.fileno(), [into], shard.offset + begin * line.itemsize)
+                if read != line.nbytes:
                     raise UserError(
                         f"{shard.path}: cut short while it was read. Remove the file and run "
                         "again to have it made anew."
                     )
-                if not direct:
-                    panel[at, :width] = buffer
+                if into is line:
+                    panel[at, :width] = line
         past += shard.rows
 
 

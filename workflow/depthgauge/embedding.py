@@ -99,11 +99,14 @@ def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
     Raises
     ------
     UserError
-        If there are fewer than three images, or distances that are not finite.
+        If there are fewer than three images, distances that are not finite, or a perplexity
+        of 1 or less.
     """
     n = images(len(condensed))
     if n < 3:
         raise UserError(f"{n} images are too few for a t-SNE map; it takes at least 3.")
+    if not perplexity > 1:
+        raise UserError(f"perplexity: {perplexity} was asked for; it must be above 1, such as 30.")
     usable = usable_perplexity(perplexity, n)
     if usable < perplexity:
         log.info("perplexity lowered from %g to %.3g: only %d images", perplexity, usable, n)

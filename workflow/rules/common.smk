@@ -56,7 +56,7 @@ except UserError as error:
 
 # In the environment, not among the parameters of a rule: another mirror makes nothing anew.
 if CONFIG["mirror"]:
-    os.environ["DEPTHGAUGE_MIRROR"] = CONFIG["mirror"]
+    os.environ.update(DEPTHGAUGE_MIRROR=os.path.expanduser(CONFIG["mirror"]))
 
 
 def layer_names(spec):
@@ -109,8 +109,13 @@ DOWNLOADS = {source.path: source for needed in NEEDED.values() for source in nee
 
 
 def downloaded(sources):
-    """Where downloads are."""
-    return [f"results/downloads/{source.path}" for source in sources]
+    """Where downloads are, as inputs of what is made from them.
+
+    A file is held to its checksum, published or recorded: fetched again, it is the same, and
+    nothing is made anew for its date. An optional one may have been an empty file before.
+    """
+    files = [(source, f"results/downloads/{source.path}") for source in sources]
+    return [file if source.optional else ancient(file) for source, file in files]
 
 
 def not_fetched():
@@ -121,8 +126,8 @@ def not_fetched():
         for file in files:
             if file.exists() and not file.stat().st_size:
                 lines.append(
-                    f"{part}: LEFT OUT is {file.name}, which could not be fetched. "
-                    "`snakemake --cores 1 data --forcerun download` tries again."
+                    f"{part}: LEFT OUT is {file.name}, which could not be fetched. Try again by "
+                    f"`snakemake --cores 1 --force {file}` (and the --configfile of this run)."
                 )
         tried = [
             file.name

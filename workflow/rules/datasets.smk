@@ -7,7 +7,7 @@ localrules:
 
 # Fetches and checks all that a run needs from outside, and computes nothing: for a machine
 # that has the network, before a run on one that has not. `--forcerun download` checks again
-# what is there, and tries again what could not be had.
+# what is there.
 rule data:
     input:
         downloaded(DOWNLOADS.values()),

@@ -86,21 +86,15 @@ def pictures(name, spec, sources, seed, scratch):
     is empty, is left out, with a warning and a note.
     """
     given = _given(name, spec)
-    fetched = {
-        path.stem.removeprefix("testImages_"): path
-        for path in sources
-        if path.is_file() and path.stat().st_size
-    }
+    fetched = {path.stem.removeprefix("testImages_"): path for path in sources}
     made, notes = [], []
     for part in given["parts"]:
         place = given[part] or fetched.get(part)
-        if not place:
+        if not place or (place == fetched.get(part) and not _has_content(place)):
             remedy = "give its folder as `iaps` and its labels as `iaps_labels`"
             if part != "iaps":
-                remedy = (
-                    f"`snakemake data --forcerun download` tries again to fetch it; or give its "
-                    f"zip or folder as `{part}`"
-                )
+                again = f"`snakemake --force {place}` tries again to fetch it; or " if place else ""
+                remedy = f"{again}give its zip or folder as `{part}`"
             log.warning("%s: the part %s is missing and LEFT OUT; %s.", name, part, remedy)
             notes.append(Note(part, PARTS[part], 0, "missing, left out"))
             continue
@@ -133,6 +127,10 @@ def pictures(name, spec, sources, seed, scratch):
         Picture(stem, label, f"{part}/{readable(file.name)}", file, part)
         for stem, (label, part, file) in zip(stems, made, strict=True)
     ], notes
+
+
+def _has_content(file):
+    return file.is_file() and file.stat().st_size > 0
 
 
 def emotion(word):

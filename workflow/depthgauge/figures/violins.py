@@ -14,6 +14,7 @@ from .style import COLUMN, GREY, INK, PAGE, PALE, RED, new_figure, save, shorten
 _QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
 _GRID = 200  # points at which a density is drawn
 _FEW = 50  # up to so many permutations each is drawn as a tick
+_NEAR = 0.75  # a truth is drawn among the nulls up to so many of their ranges away
 _HALF = 0.36  # half the width of a violin, in layers
 
 
@@ -77,7 +78,7 @@ def _layer_table(row, null):
 def _figure(rows, nulls, table, seed):
     count = len(rows)
     figure = new_figure(float(np.clip(1.1 + 0.85 * count, COLUMN, PAGE)), 4.2)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1])
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.15])
     places = np.arange(1, count + 1)
     layers = [table[table.layer == layer].set_index("series") for layer in rows.layer]
 
@@ -176,11 +177,16 @@ def _magnified(axes, places, rows, layers, nulls, fontsize):
     values = values[np.isfinite(values)]
     low, high = values.min(), values.max()
     reach = max(high - low, 1e-9)
-    near = rows.goodness[(rows.goodness > low - 0.5 * reach) & (rows.goodness < high + 0.5 * reach)]
+    near = rows.goodness[
+        (rows.goodness > low - _NEAR * reach) & (rows.goodness < high + _NEAR * reach)
+    ]
     low, high = min(low, *near, low), max(high, *near, high)
     reach = max(high - low, 1e-9)
     # Room below for arrows down, above for arrows up and two lines of text.
-    axes.set_ylim(low - 0.22 * reach, high + 0.75 * reach)
+    axes.set_ylim(low - 0.2 * reach, high + 0.65 * reach)
+    ticks = axes.get_yticks()
+    axes.set_yticks(ticks[(ticks >= low - 0.05 * reach) & (ticks <= high + 0.05 * reach)])
+    axes.spines.left.set_bounds(low - 0.05 * reach, high + 0.05 * reach)
     sideways = axes.get_xaxis_transform()
     for place, row, layer in zip(places, rows.itertuples(), layers, strict=True):
         null = nulls[row.layer]
@@ -192,7 +198,7 @@ def _magnified(axes, places, rows, layers, nulls, fontsize):
         if row.goodness in near.to_numpy():
             axes.plot(place, row.goodness, "o", color=RED, markersize=4, zorder=5)
         else:
-            foot, tip = (0.66, 0.78) if row.goodness > high else (0.12, 0.0)
+            foot, tip = (0.7, 0.81) if row.goodness > high else (0.12, 0.0)
             axes.annotate(
                 "",
                 (place, tip),
@@ -228,6 +234,7 @@ def _name_layers(axes, places, rows, inches):
         names = [shorten(layer, 22) for layer in rows.layer]
         labels = [f"{name}  {dim:,}" for name, dim in zip(names, rows.dim, strict=True)]
         axes.set_xticks(places, labels, rotation=35, ha="right", rotation_mode="anchor")
+        axes.figure.set_figheight(axes.figure.get_figheight() + 0.8)
 
 
 def _fold(name, letters):
