@@ -328,7 +328,10 @@ def maps(stem, embeddings, layers, rows, title, perplexity, seed):
         table = pd.concat([pd.read_csv(row) for row in rows])
         goodness = dict(zip(table.layer, table.goodness, strict=True))
     draw_maps(
-        {file.stem: pd.read_csv(file, keep_default_na=False) for file in embeddings},
+        {
+            file.stem: pd.read_csv(file, keep_default_na=False, dtype={"image": str, "label": str})
+            for file in embeddings
+        },
         stem,
         title=title,
         perplexity=perplexity,

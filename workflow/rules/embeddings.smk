@@ -14,7 +14,7 @@ rule embedding:
         "results/benchmarks/embedding/{dataset}_{extractor}_{layer}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset),
         runtime=lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500,

@@ -60,5 +60,5 @@ rule maps:
         "Drawing the maps of {wildcards.dataset}, {wildcards.extractor}"
     shell:
         "depthgauge maps {params.stem} {input.embeddings} {params.rows} --layers {input.layers}"
-        " --title '{wildcards.dataset}, {wildcards.extractor}'"
+        " --title '{wildcards.dataset}  ·  {wildcards.extractor}'"
         " --perplexity {params.perplexity} --seed {params.seed} --log {log}"
