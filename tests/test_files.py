@@ -45,9 +45,12 @@ def test_full_disk_is_said_with_the_remedy(tmp_path):
 def test_real_full_disk(tmp_path):
     if not os.path.exists("/dev/full"):
         pytest.skip("this machine has no /dev/full")
-    with pytest.raises(UserError, match="a.npy: no space left"), whole(tmp_path / "a.npy"):
-        with open("/dev/full", "wb") as full:
-            full.write(b"x" * 10**6)
+    with (
+        pytest.raises(UserError, match="a.npy: no space left"),
+        whole(tmp_path / "a.npy"),
+        open("/dev/full", "wb") as full,
+    ):
+        full.write(b"x" * 10**6)
 
 
 def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
