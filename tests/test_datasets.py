@@ -298,9 +298,10 @@ def test_mnist_names_its_sources():
     for split in mnist.FILES:
         files = sources("x", {"kind": "mnist", "split": split})
         assert len(files) == 2
-        for path, urls, checks in files:
-            assert len(urls) == 3 and all(url.endswith(Path(path).name) for url in urls)
-            assert len(checks["content_md5"]) == 32
+        for file in files:
+            assert len(file.urls) == 3
+            assert all(url.endswith(Path(file.path).name) for url in file.urls)
+            assert len(file.checks["content_md5"]) == 32
 
 
 def test_the_real_digits(tmp_path):

@@ -1,8 +1,8 @@
 """Extraction against Keras' own `predict`: Inception-v3, its four pooling layers, 299 x 299.
 
 Ours goes from JPEG files to feature files; Keras gets the decoded pictures for nothing and
-keeps the features in memory, at its default batch of 32. Each round starts both, in turn, in a
-process of its own.
+keeps the features in memory, at its default batch and at ours. Each round starts all, in turn, each
+in a process of its own.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def ours(folder, threads):
     return (len(lines) - 1 - FEW) / (seconds[1] - seconds[0])  # start-up cancels
 
 
-def keras(folder, threads):
+def keras(folder, threads, batch):
     import numpy as np
     from depthgauge.keras_network import _paper_layers
     from depthgauge.pixels import load_pixels
@@ -59,10 +59,17 @@ def keras(folder, threads):
     model = tf.keras.Model(model.inputs[0], list(layers.values()))
     files = sorted((folder / "images").glob("*.jpg"))
     pictures = np.stack([load_pixels(file, 299) for file in files]) / 127.5 - 1
-    model.predict(pictures[:32], batch_size=32, verbose=0)
+    model.predict(pictures[:32], batch_size=batch, verbose=0)
     start = time.perf_counter()
-    model.predict(pictures, batch_size=32, verbose=0)
+    model.predict(pictures, batch_size=batch, verbose=0)
     return len(files) / (time.perf_counter() - start)
+
+
+WAYS = {
+    "depthgauge": ours,
+    "keras predict, its batch of 32": lambda folder, threads: keras(folder, threads, 32),
+    "keras predict, our batch of 4": lambda folder, threads: keras(folder, threads, 4),
+}
 
 
 def main():
@@ -71,26 +78,26 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", help="a CSV to write")
-    parser.add_argument("--run", choices=["ours", "keras"], help=argparse.SUPPRESS)
+    parser.add_argument("--run", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
-        print({"ours": ours, "keras": keras}[arguments.run](arguments.folder, arguments.threads))
+        print(WAYS[arguments.run](arguments.folder, arguments.threads))
         return
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder), arguments.images)
-        rates = {"ours": [], "keras": []}
+        rates = {way: [] for way in WAYS}
         for _ in range(arguments.rounds):
             for run, found in rates.items():
                 command = [sys.executable, __file__, "--run", run, "--folder", folder]
                 command += ["--threads", str(arguments.threads)]
                 printed = subprocess.run(command, check=True, capture_output=True, text=True)
                 found.append(float(printed.stdout.split()[-1]))
-    first = rates["ours"]
+    first = rates["depthgauge"]
     report(
         [
             {
-                "way": {"ours": "depthgauge", "keras": "Keras predict"}[run],
+                "way": run,
                 "images_per_s": statistics.median(found),
                 "min": min(found),
                 "max": max(found),
