@@ -33,7 +33,7 @@ DEPTH = 384
 PANEL = 32 << 20
 LEAST = 12 * DEPTH
 # Most images a side of one matrix product.
-TILE = 340
+TILE = 512
 # Relative error that a squared distance may have by the products. 1e-5 of the distance is
 # 2e-5 of its square; the rest is left to centring and to rounding to float32.
 TOLERANCE = 1.5e-5
@@ -136,8 +136,9 @@ def _products(shards, n, d, pool, progress):
 
 def _tiles(n):
     """Return the (top, bottom, left, right) of products that cover all pairs i <= j."""
-    edges = np.linspace(0, n, -(-n // TILE) + 1).astype(int)
-    sides = list(pairwise(edges))
+    # Three sides at least, lest a few large tiles keep threads waiting for one another.
+    edges = np.linspace(0, n, max(3, -(-n // TILE)) + 1).astype(int)
+    sides = list(pairwise(np.unique(edges)))
     across = [(*rows, *columns) for rows, columns in combinations(sides, 2)]
     # Those on the diagonal take half as long (BLAS makes a triangle of x x'): the last to start.
     return across + [(*side, *side) for side in sides]
