@@ -227,11 +227,12 @@ def test_wrong_frozen_graph_is_named(tmp_path, change, message):
     assert not (tmp_path / "net.pb").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"this is no graph at all"])
-def test_file_that_is_no_graph_is_named(tmp_path, content):
-    path = tmp_path / "bad.pb"
+@pytest.mark.parametrize("suffix", [".pb", ".tgz"])
+@pytest.mark.parametrize("content", [b"", b"this is no graph at all", b"\x1f\x8b\x08cut short"])
+def test_file_that_is_no_graph_is_named(tmp_path, content, suffix):
+    path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="bad.pb"):
+    with pytest.raises(UserError, match="bad.*not a frozen|bad.*empty"):
         build(tmp_path, FROZEN | {"path": str(path)})
 
 

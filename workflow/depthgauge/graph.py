@@ -1,6 +1,7 @@
 """Frozen TensorFlow graphs: read one, run one."""
 
 import tarfile
+import zlib
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -23,7 +24,7 @@ def read_graph(path):
         graph_def.ParseFromString(_graph_bytes(path))
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such network file; check `path`.") from error
-    except (DecodeError, tarfile.TarError, EOFError) as error:
+    except (DecodeError, tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise UserError(
             f"{path}: not a frozen TensorFlow graph (a GraphDef in a .pb file, or a .tgz with "
             f"one inside): {error}."
