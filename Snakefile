@@ -34,12 +34,12 @@ rule all:
     input:
         "results/goodness.csv" if LABELLED else [],
         expand(
-            "results/figures/violins/{dataset}_{extractor}.png",
+            "results/figures/violins/{dataset}/{extractor}.png",
             dataset=LABELLED,
             extractor=LAYERS,
         ),
         expand(
-            "results/figures/maps/{dataset}_{extractor}.png",
+            "results/figures/maps/{dataset}/{extractor}.png",
             dataset=CONFIG["datasets"],
             extractor=LAYERS,
         ),

@@ -118,7 +118,7 @@ def test_run_makes_every_file_of_the_contract(finished):
         embedding = pd.read_csv(results / f"embeddings/shapes/small/{layer}.csv")
         assert embedding.columns.tolist() == ["image", "label", "x", "y"]
         assert embedding.image.tolist() == manifest.image.tolist()
-    for figure in ("violins/shapes_small", "maps/shapes_small", "maps/loose_small"):
+    for figure in ("violins/shapes/small", "maps/shapes/small", "maps/loose/small"):
         for suffix in (".png", ".pdf", ".csv"):
             assert (results / f"figures/{figure}{suffix}").stat().st_size > 0
 
@@ -132,7 +132,7 @@ def test_unlabelled_images_get_a_map_and_no_goodness(finished):
 def test_every_job_leaves_a_log_and_a_benchmark(finished):
     folder, _ = finished
     for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
-        for job in ("dataset/shapes", "network/small", "distances/shapes_small_deep"):
+        for job in ("dataset/shapes", "network/small", "distances/shapes/small/deep"):
             assert (folder / f"results/{kind}/{job}.{suffix}").stat().st_size > 0
 
 

@@ -139,21 +139,11 @@ def download(urls, output, checks, mirror, optional):
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True)
 @seed
 @threads
-def dataset(name, spec, sources, images, manifest, notes, quality, seed, threads):
+def dataset(**options):
     """Make the dataset NAME of SPEC (YAML), with the downloaded SOURCES that it needs."""
     from .datasets import make_dataset
 
-    make_dataset(
-        name,
-        spec,
-        images,
-        manifest,
-        seed=seed,
-        quality=quality,
-        sources=sources,
-        notes=notes,
-        threads=threads,
-    )
+    make_dataset(**options)
 
 
 @stage
@@ -164,11 +154,11 @@ def dataset(name, spec, sources, images, manifest, notes, quality, seed, threads
 @click.option("--layers", type=FILE, required=True, help="Description to write (.json).")
 @click.option("--nodes", type=FILE, help="Table of the graph's nodes to write (.csv).")
 @seed
-def network(name, spec, source, graph, layers, nodes, seed):
+def network(**options):
     """Freeze the extractor NAME of SPEC (YAML) into a graph, and describe its layers."""
     from .network import build_network
 
-    build_network(name, spec, graph, layers, seed=seed, source=source, nodes=nodes)
+    build_network(**options)
 
 
 @stage
@@ -212,27 +202,12 @@ def distances(shards, output, threads):
 @click.option("--permutations", type=click.IntRange(1), default=9999, show_default=True)
 @seed
 @threads
-def goodness(
-    distances, manifest, null, row, dataset, extractor, layer, layers, permutations, seed, threads
-):
+def goodness(distances, manifest, null, row, layer, layers, **options):
     """Measure how labels cluster in DISTANCES (condensed .npy); test it by permutation."""
     from .goodness import write_goodness
 
     depth, dim = _depth_and_dim(layers, layer)
-    write_goodness(
-        distances,
-        manifest,
-        null,
-        row,
-        dataset=dataset,
-        extractor=extractor,
-        layer=layer,
-        depth=depth,
-        dim=dim,
-        permutations=permutations,
-        seed=seed,
-        threads=threads,
-    )
+    write_goodness(distances, manifest, null, row, layer=layer, depth=depth, dim=dim, **options)
 
 
 def _depth_and_dim(layers, name):
@@ -257,21 +232,11 @@ def _depth_and_dim(layers, name):
 @click.option("--perplexity", type=float, default=30, show_default=True)
 @seed
 @threads
-def embedding(distances, manifest, output, dataset, extractor, layer, perplexity, seed, threads):
+def embedding(distances, manifest, output, **options):
     """Lay out the images of DISTANCES (condensed .npy) on a map by t-SNE."""
     from .embedding import write_embedding
 
-    write_embedding(
-        distances,
-        manifest,
-        output,
-        dataset=dataset,
-        extractor=extractor,
-        layer=layer,
-        perplexity=perplexity,
-        seed=seed,
-        threads=threads,
-    )
+    write_embedding(distances, manifest, output, **options)
 
 
 @stage

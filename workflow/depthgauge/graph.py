@@ -1,11 +1,11 @@
 """Frozen TensorFlow graphs: read one, run one."""
 
-import tarfile
-import zlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from google.protobuf.message import DecodeError
 
+from .archives import unpack
 from .errors import UserError
 from .quiet_tensorflow import tf
 
@@ -24,7 +24,7 @@ def read_graph(path):
         graph_def.ParseFromString(_graph_bytes(path))
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such network file; check `path`.") from error
-    except (DecodeError, tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except (DecodeError, OSError) as error:
         raise UserError(
             f"{path}: not a frozen TensorFlow graph (a GraphDef in a .pb file, or a .tgz with "
             f"one inside): {error}."
@@ -37,14 +37,14 @@ def read_graph(path):
 def _graph_bytes(path):
     if path.suffix not in (".tgz", ".gz", ".tar"):
         return path.read_bytes()
-    with tarfile.open(path) as archive:  # read in memory: nothing is unpacked
-        found = [member for member in archive if member.isfile() and member.name.endswith(".pb")]
+    with TemporaryDirectory() as folder:
+        found = list(unpack(path, Path(folder, "unpacked")).rglob("*.pb"))
         if len(found) != 1:
             raise UserError(
                 f"{path}: holds {len(found)} files that end in .pb, one was expected. Unpack it "
                 "and give the `path` of the graph."
             )
-        return archive.extractfile(found[0]).read()
+        return found[0].read_bytes()
 
 
 def graph_function(graph_def, tensors):

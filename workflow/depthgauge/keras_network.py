@@ -143,7 +143,7 @@ def file_graph(name, spec):
     if size is None:
         raise UserError(f"extractor {name}: {path} takes images of any size; state `size`.")
     outputs = _layers_by_name(name, model, spec["layers"])
-    preprocess = _preprocessing(spec.get("preprocessing", {}), channels=shape[-1])
+    preprocess = _preprocessing(name, spec.get("preprocessing", {}), channels=shape[-1])
     return *_freeze(model, outputs, size, preprocess), size
 
 
@@ -190,9 +190,15 @@ def _names(model):
     return ", ".join(layer.name for layer in model.layers)
 
 
-def _preprocessing(spec, channels):
+def _preprocessing(name, spec, channels):
     if "application" in spec:
-        return getattr(tf.keras.applications, spec["application"]).preprocess_input
+        modules = dict(inspect.getmembers(tf.keras.applications, inspect.ismodule))
+        if spec["application"] not in modules:
+            raise UserError(
+                f"extractor {name}: preprocessing: keras.applications has no module "
+                f"{spec['application']!r}; it has {', '.join(modules)}."
+            )
+        return modules[spec["application"]].preprocess_input
     mean, scale = (np.asarray(spec.get(k, d), np.float32) for k, d in (("mean", 0), ("scale", 1)))
 
     def preprocess(images):

@@ -19,5 +19,6 @@ def use_threads(threads):
 
     Call it before anything is computed.
     """
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # a GPU's three digits
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(threads)

@@ -12,9 +12,9 @@ rule distances:
     output:
         "results/distances/{dataset}/{extractor}/{layer}.npy",
     log:
-        "results/logs/distances/{dataset}_{extractor}_{layer}.log",
+        "results/logs/distances/{dataset}/{extractor}/{layer}.log",
     benchmark:
-        "results/benchmarks/distances/{dataset}_{extractor}_{layer}.tsv"
+        "results/benchmarks/distances/{dataset}/{extractor}/{layer}.tsv"
     priority: 20
     conda:
         "../../envs/depthgauge.yaml"

@@ -9,9 +9,9 @@ rule embedding:
     output:
         "results/embeddings/{dataset}/{extractor}/{layer}.csv",
     log:
-        "results/logs/embedding/{dataset}_{extractor}_{layer}.log",
+        "results/logs/embedding/{dataset}/{extractor}/{layer}.log",
     benchmark:
-        "results/benchmarks/embedding/{dataset}_{extractor}_{layer}.tsv"
+        "results/benchmarks/embedding/{dataset}/{extractor}/{layer}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
     threads: 4

@@ -53,9 +53,9 @@ for extractor, layers in LAYERS.items():
                 for layer in layers
             ],
         log:
-            f"results/logs/features/{{dataset}}_{extractor}_{{shard}}.log",
+            f"results/logs/features/{{dataset}}/{extractor}/{{shard}}.log",
         benchmark:
-            f"results/benchmarks/features/{{dataset}}_{extractor}_{{shard}}.tsv"
+            f"results/benchmarks/features/{{dataset}}/{extractor}/{{shard}}.tsv"
         conda:
             "../../envs/depthgauge.yaml"
         threads: 8

@@ -8,12 +8,12 @@ rule violins:
         nulls=per_layer("results/nulls/{dataset}/{extractor}/{layer}.npy"),
     output:
         multiext(
-            "results/figures/violins/{dataset}_{extractor}", ".png", ".pdf", ".csv"
+            "results/figures/violins/{dataset}/{extractor}", ".png", ".pdf", ".csv"
         ),
     log:
-        "results/logs/violins/{dataset}_{extractor}.log",
+        "results/logs/violins/{dataset}/{extractor}.log",
     benchmark:
-        "results/benchmarks/violins/{dataset}_{extractor}.tsv"
+        "results/benchmarks/violins/{dataset}/{extractor}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
@@ -21,7 +21,7 @@ rule violins:
         mem_mb=1000,
         runtime=10,
     params:
-        stem="results/figures/violins/{dataset}_{extractor}",
+        stem="results/figures/violins/{dataset}/{extractor}",
         seed=CONFIG["seed"],
     message:
         "Drawing the violins of {wildcards.dataset}, {wildcards.extractor}"
@@ -40,11 +40,11 @@ rule maps:
         ),
         layers="results/networks/{extractor}.json",
     output:
-        multiext("results/figures/maps/{dataset}_{extractor}", ".png", ".pdf", ".csv"),
+        multiext("results/figures/maps/{dataset}/{extractor}", ".png", ".pdf", ".csv"),
     log:
-        "results/logs/maps/{dataset}_{extractor}.log",
+        "results/logs/maps/{dataset}/{extractor}.log",
     benchmark:
-        "results/benchmarks/maps/{dataset}_{extractor}.tsv"
+        "results/benchmarks/maps/{dataset}/{extractor}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
@@ -52,7 +52,7 @@ rule maps:
         mem_mb=1000,
         runtime=10,
     params:
-        stem="results/figures/maps/{dataset}_{extractor}",
+        stem="results/figures/maps/{dataset}/{extractor}",
         rows=lambda wildcards, input: [f"--row={row}" for row in input.rows],
         perplexity=CONFIG["perplexity"],
         seed=CONFIG["seed"],

@@ -11,9 +11,9 @@ rule goodness:
         null="results/nulls/{dataset}/{extractor}/{layer}.npy",
         row="results/nulls/{dataset}/{extractor}/{layer}.csv",
     log:
-        "results/logs/goodness/{dataset}_{extractor}_{layer}.log",
+        "results/logs/goodness/{dataset}/{extractor}/{layer}.log",
     benchmark:
-        "results/benchmarks/goodness/{dataset}_{extractor}_{layer}.tsv"
+        "results/benchmarks/goodness/{dataset}/{extractor}/{layer}.tsv"
     priority: 10
     conda:
         "../../envs/depthgauge.yaml"
