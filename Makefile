@@ -17,7 +17,7 @@ BENCH ?= small
 demo: $(VENV)/ready
 	$(BIN)/snakemake --cores $(CORES)
 
-test: $(VENV)/ready lint
+test: lint
 	$(BIN)/pytest
 
 # Ratios, measured side by side in one run.
@@ -33,14 +33,14 @@ embedding_size := --images 1797 --repeats 2
 extraction_size := --images 192 --rounds 2
 endif
 
-bench: $(VENV)/ready
+bench: $(VENV)/tested
 	mkdir -p results/bench
 	$(BIN)/python tests/bench/bench_extraction.py $(extraction_size) --output results/bench/extraction.csv
 	$(BIN)/python tests/bench/bench_distances.py $(distances_size) --output results/bench/distances.csv
 	$(BIN)/python tests/bench/bench_null.py $(null_size) --output results/bench/null.csv
 	$(BIN)/python tests/bench/bench_embedding.py $(embedding_size) --output results/bench/embedding.csv
 
-lint: $(VENV)/ready
+lint: $(VENV)/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -54,10 +54,17 @@ $(VENV)/ready: envs/requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-lock:
+# What only tests and timings need, on top.
+$(VENV)/tested: $(VENV)/ready envs/requirements-test.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements-test.lock
+	touch $@
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+lock: $(VENV)/ready
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --extra test --no-header --output-file envs/requirements.lock pyproject.toml
+	$(COMPILE) --extra slurm --output-file envs/requirements.lock pyproject.toml
+	$(COMPILE) --extra slurm --extra test --constraint envs/requirements.lock \
+	  --output-file envs/requirements-test.lock pyproject.toml
 	$(BIN)/python envs/conda_from_lock.py
 
 clean:

@@ -6,6 +6,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
+from .memory import keep_freed_memory
+
 tf.get_logger().setLevel("ERROR")
 
 __all__ = ["tf", "use_threads"]
@@ -19,6 +21,7 @@ def use_threads(threads):
 
     Call it before anything is computed.
     """
+    keep_freed_memory()
     tf.config.experimental.enable_tensor_float_32_execution(False)  # a GPU's three digits
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
