@@ -6,8 +6,10 @@ import tracemalloc
 import numpy as np
 import pytest
 from depthgauge import distances as module
-from depthgauge.distances import distances
+from depthgauge import joining, panels, products, shards, tiles
+from depthgauge.distances import distance_block, distances
 from depthgauge.errors import UserError
+from depthgauge.joining import join_blocks
 from scipy.spatial.distance import pdist
 
 RNG = np.random.default_rng(7)
@@ -145,14 +147,18 @@ def test_error_bound_holds_before_anything_is_recomputed(tmp_path, monkeypatch):
     """What the certificate lets through is right by itself; most of it does get through."""
     seen = {}
 
-    def certified(*args):
-        squared, *doubtful = original(*args)
-        seen["passed"] = squared > 0
-        seen["squared"] = squared.copy()
-        return squared, *doubtful
+    def certified(totals, tiles, *args):
+        doubts = original(totals, tiles, *args)
+        n = tiles[-1].bottom
+        seen["squared"] = np.zeros((n, n))
+        for total, (top, bottom, left, right) in zip(totals, tiles, strict=True):
+            seen["squared"][top:bottom, left:right] = total
+        seen["squared"] = seen["squared"][np.triu_indices(n, 1)]
+        seen["passed"] = seen["squared"] > 0
+        return doubts
 
-    original = module._certified
-    monkeypatch.setattr(module, "_certified", certified)
+    original = module.certified
+    monkeypatch.setattr(module, "certified", certified)
     passed = {}
     for name in ("normal", "rectified", "equal columns, uneven", "clusters", "heavy tails"):
         features = CASES[name]().astype(np.float32)
@@ -168,8 +174,8 @@ def test_error_bound_holds_before_anything_is_recomputed(tmp_path, monkeypatch):
 
 
 def test_same_bits_for_any_threads_and_shards(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "PANEL", 1 << 18)
-    monkeypatch.setattr(module, "LEAST", module.DEPTH)  # several panels
+    monkeypatch.setattr(panels, "PANEL", 1 << 18)
+    monkeypatch.setattr(panels, "LEAST", panels.DEPTH)  # several panels
     features = np.concatenate([normal(500, 5000), near_duplicates()[:, :2500].repeat(2, axis=1)])
     first = run(tmp_path, features)
     for threads, splits in [(2, 1), (3, 4), (1, 60), (5, 7)]:
@@ -179,8 +185,8 @@ def test_same_bits_for_any_threads_and_shards(tmp_path, monkeypatch):
 
 
 def test_memory_is_a_fraction_of_the_features(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "PANEL", 1 << 18)
-    monkeypatch.setattr(module, "LEAST", module.DEPTH)
+    monkeypatch.setattr(panels, "PANEL", 1 << 18)
+    monkeypatch.setattr(panels, "LEAST", panels.DEPTH)
     features = normal(200, 40_000)
     features[5] = features[6]
     paths = save(tmp_path / "x", features)
@@ -191,22 +197,21 @@ def test_memory_is_a_fraction_of_the_features(tmp_path, monkeypatch):
     assert peak < features.nbytes / 4
 
 
-def test_columns_are_read_once_and_only_needed_rows_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "PANEL", 1 << 18)
-    monkeypatch.setattr(module, "LEAST", module.DEPTH)
+def test_columns_are_read_once_and_only_a_few_rows_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(panels, "PANEL", 1 << 18)
+    monkeypatch.setattr(panels, "LEAST", panels.DEPTH)
     features = normal(300, 6000)
     features[200] = features[100]
     read = []
 
-    def counted(shards, rows, start, width, panel):
-        read.append((len(rows), width))
-        return original(shards, rows, start, width, panel)
+    def counted(shard, file, places, lines, ahead):
+        read.append(lines.size)
+        return original(shard, file, places, lines, ahead)
 
-    original = module._read
-    monkeypatch.setattr(module, "_read", counted)
+    original = shards._read
+    monkeypatch.setattr(shards, "_read", counted)
     run(tmp_path, features)
-    assert sum(rows * width for rows, width in read) == 302 * 6000
-    assert {rows for rows, _ in read} == {300, 2}
+    assert sum(read) == (300 + products.ORIGIN + 2) * 6000
 
 
 def refused(tmp_path, paths, match, **options):
@@ -262,3 +267,63 @@ def test_refuses_wrong_numbers_of_images(tmp_path):
 def test_refuses_distances_beyond_float32(tmp_path):
     features = np.full((3, 50), 3e38, np.float32) * np.float32([[1], [-1], [0]])
     refused(tmp_path, save(tmp_path / "x", features), "exceed")
+
+
+def block_files(tmp_path, paths, k, threads=1):
+    files = []
+    for a in range(k):
+        for b in range(a, k):
+            files.append(tmp_path / f"{a}-{b}-of-{k}.npy")
+            distance_block(paths, files[-1], (a, b, k), threads=threads, progress=False)
+    return files
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_blocks_joined_are_what_one_job_makes(tmp_path, monkeypatch, k):
+    """To the last bit, whatever is computed once more."""
+    monkeypatch.setattr(tiles, "SIDE", 23)
+    monkeypatch.setattr(joining, "BAND", 10)
+    monkeypatch.setattr(panels, "PANEL", 1 << 18)
+    monkeypatch.setattr(panels, "LEAST", panels.DEPTH)
+    features = np.concatenate([normal(70, 3000), near_duplicates(), rectified()[:, :3000]])
+    features[[3, 99, 180]] = features[55]
+    paths = save(tmp_path / "x", features, 4)
+    distances(paths, tmp_path / "one.npy", progress=False)
+    files = block_files(tmp_path, paths, k, threads=2)
+    join_blocks(files, tmp_path / "joined.npy")
+    assert (tmp_path / "joined.npy").read_bytes() == (tmp_path / "one.npy").read_bytes()
+    np.testing.assert_allclose(np.load(tmp_path / "one.npy"), brute(features), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n", [2, 3, 17, 499, 500, 501, 1001, 60_000])
+def test_tiles_cover_every_pair_once(n):
+    for k in {1, tiles.parts(n, 7), tiles.parts(n, 400), tiles.parts(n, 20_000)}:
+        blocks = [tiles.block(n, a, b, k) for a in range(k) for b in range(a, k)]
+        if n < 2000:
+            seen = np.zeros((n, n), int)
+            for rows, cut in blocks:
+                for top, bottom, left, right in cut:
+                    seen[np.ix_(rows[top:bottom], rows[left:right])] += 1
+            assert (seen[np.triu_indices(n)] == 1).all()
+        for _, cut in blocks:
+            assert all(b - a <= tiles.SIDE and d - c <= tiles.SIDE for a, b, c, d in cut)
+
+
+def test_refuses_bad_blocks(tmp_path):
+    files = block_files(tmp_path, save(tmp_path / "x", normal(9, 20)), 2)
+    output = tmp_path / "joined.npy"
+
+    def refused(files, match):
+        with pytest.raises(UserError, match=match):
+            join_blocks(files, output)
+        assert not output.exists()
+
+    refused(files[:2], "2 were given")
+    refused([files[0], files[2], files[1]], "1-1-of-2.npy: distances of shape")
+    content = files[1].read_bytes()
+    files[1].write_bytes(content[:-1])
+    refused(files, "0-1-of-2.npy: not a complete")
+    np.save(files[1], np.zeros((4, 5)))
+    refused(files, "0-1-of-2.npy: holds float64")
+    files[1].unlink()
+    refused(files, "0-1-of-2.npy: there is no such")

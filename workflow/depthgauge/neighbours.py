@@ -13,7 +13,7 @@ from .kernels import kernel
 _BLOCK = 1 << 23  # pairs in a block of rows: 32 MiB, so that its second reading is from a cache
 
 
-def nearest_neighbours(condensed, k, *, threads=1, progress=True):
+def nearest_neighbours(condensed, k, *, groups=None, threads=1, progress=True):
     """Return the ``k`` nearest other images of each image, exactly.
 
     The matrix is read once, front to back, a block of rows at a time; memory is
@@ -26,6 +26,9 @@ def nearest_neighbours(condensed, k, *, threads=1, progress=True):
         Distances of the pairs i < j in the order of ``scipy.spatial.distance.squareform``.
     k : int
         Neighbours an image, from 1 to n - 1.
+    groups : (n,) integer array, optional
+        Images of one group are not each other's neighbours: patches cut from one photograph,
+        say. At least ``k`` images must be outside of each group.
     threads : int
     progress : bool
         Show a bar on stderr when it lasts.
@@ -40,12 +43,14 @@ def nearest_neighbours(condensed, k, *, threads=1, progress=True):
     Raises
     ------
     UserError
-        If distances among the nearest are not finite.
+        If distances among the nearest are not finite, or if a group leaves too few images
+        outside of it.
     """
     condensed = np.asarray(condensed)
     n = images(len(condensed))
     if not 1 <= k < n:
         raise ValueError(f"k is {k}; {n} images have from 1 to {n - 1} neighbours each.")
+    groups = np.arange(n) if groups is None else _checked(groups, n, k)
     indices = np.full((n, k), n, np.int64)
     distances = np.full((n, k), np.inf, np.float32)
     with (
@@ -64,7 +69,7 @@ def nearest_neighbours(condensed, k, *, threads=1, progress=True):
             # A thread alone changes the images that it was given: no locks, no races.
             bounds = np.linspace(first, last, threads + 1).astype(np.int64)
             for done in [
-                pool.submit(kernel, condensed, n, *block, a, b, indices, distances)
+                pool.submit(kernel, condensed, groups, *block, a, b, indices, distances)
                 for a, b in pairwise(bounds)
             ]:
                 done.result()
@@ -86,25 +91,43 @@ def nearest_neighbours(condensed, k, *, threads=1, progress=True):
     return indices, distances
 
 
+def _checked(groups, n, k):
+    """Return ``groups`` numbered from 0, having checked that each leaves ``k`` images."""
+    groups = np.asarray(groups)
+    if groups.shape != (n,):
+        raise ValueError(f"groups has the shape {groups.shape}; there are {n} images.")
+    names, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    largest = sizes.argmax()
+    if n - sizes[largest] < k:
+        raise UserError(
+            f"group {names[largest]}: it has {sizes[largest]} of the {n} images, which leaves "
+            f"{n - sizes[largest]} outside of it where {k} neighbours were asked for. Ask for "
+            "fewer, or make the groups smaller."
+        )
+    return codes
+
+
 @kernel()
-def _offer_along_rows(condensed, n, first, last, indices, distances):
-    """Offer to each image i of first..last the images j > i."""
+def _offer_along_rows(condensed, groups, first, last, indices, distances):
+    """Offer to each image i of first..last the images j > i of other groups."""
+    n = len(groups)
     for i in range(first, last):
         start = i * (2 * n - i - 1) // 2 - i - 1
         for j in range(i + 1, n):
             distance = np.float32(condensed[start + j])
-            if distance <= distances[i, 0]:
+            if distance <= distances[i, 0] and groups[i] != groups[j]:
                 _take(indices[i], distances[i], j, distance)
 
 
 @kernel()
-def _offer_along_columns(condensed, n, first_row, last_row, first, last, indices, distances):
+def _offer_along_columns(condensed, groups, first_row, last_row, first, last, indices, distances):
     """Offer to each image j of first..last the images i < j of first_row..last_row."""
+    n = len(groups)
     for i in range(first_row, last_row):
         start = i * (2 * n - i - 1) // 2 - i - 1
         for j in range(max(i + 1, first), last):
             distance = np.float32(condensed[start + j])
-            if distance <= distances[j, 0]:
+            if distance <= distances[j, 0] and groups[i] != groups[j]:
                 _take(indices[j], distances[j], i, distance)
 
 

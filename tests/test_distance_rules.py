@@ -1,0 +1,96 @@
+"""The rules of distances: blocks where there are many images, and shards of something else."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from conftest import REPOSITORY
+from depthgauge.distances import distances
+from depthgauge.fingerprint import fingerprint, write_header
+
+CELL = "shapes/small/deep"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run that has come as far as its features: 40 images, two layers."""
+    results = tmp_path / "results"
+    (results / "networks").mkdir(parents=True)
+    (results / "datasets" / "shapes" / "images").mkdir(parents=True)
+    (tmp_path / "model.keras").write_text("a model")
+    config = {
+        "keep_features": True,
+        "datasets": {"shapes": {"kind": "synthetic", "per_class": 10, "size": 32}},
+        "extractors": {
+            "small": {"kind": "keras_file", "path": "model.keras", "layers": ["shallow", "deep"]}
+        },
+    }
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(config))
+    manifest = results / "datasets" / "shapes" / "manifest.csv"
+    manifest.write_text("image,label\n" + "".join(f"{i}.jpg,{i % 4}\n" for i in range(40)))
+    (manifest.parent / "notes.csv").write_text("note\n")
+    network = results / "networks" / "small"
+    layers = [{"layer": name, "tensor": name, "dim": 30} for name in ("shallow", "deep")]
+    network.with_suffix(".pb").write_text("a graph")
+    network.with_suffix(".json").write_text(json.dumps({"layers": layers}))
+    network.with_suffix(".csv").write_text("nodes\n")
+    made_from = fingerprint(manifest, network.with_suffix(".pb"), network.with_suffix(".json"))
+    values = np.random.default_rng(0).standard_normal((40, 30)).astype(np.float32)
+    for layer in layers:
+        shard = results / "features" / "shapes" / "small" / layer["layer"] / "0-of-1.npy"
+        shard.parent.mkdir(parents=True)
+        with open(shard, "wb") as file:
+            said = made_from | {"images": [0, 40, 40], "layer": layer["layer"]}
+            write_header(file, "float32", values.shape, said)
+            file.write(values)
+    return tmp_path
+
+
+def snakemake(folder, *arguments, config=()):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+            *("--directory", str(folder), "--configfile", str(folder / "experiment.yaml")),
+            *("--rerun-triggers", "mtime", "--cores", "2", *arguments),
+            *(["--config", *config] if config else []),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_blocks_are_computed_and_joined(folder):
+    output = snakemake(folder, f"results/distances/{CELL}.npy", config=["block_images=30"])
+    made = folder / "results" / "distances" / f"{CELL}.npy"
+    shard = folder / "results" / "features" / CELL / "0-of-1.npy"
+    distances([shard], folder / "one.npy", progress=False)
+    assert made.read_bytes() == (folder / "one.npy").read_bytes()
+    assert re.search(r"^distance_block +3$", output, re.MULTILINE)
+    assert "\nfeatures_small " not in output
+    assert not list((folder / "results" / "blocks").rglob("*.npy"))
+
+
+def test_a_shard_of_something_else_is_made_anew(folder):
+    target = f"results/distances/{CELL}.npy"
+    first = snakemake(folder, target, "--dry-run")
+    assert "\ndistances " in first and "\nfeatures_small " not in first
+    manifest = folder / "results" / "datasets" / "shapes" / "manifest.csv"
+    shard = folder / "results" / "features" / CELL / "0-of-1.npy"
+    shutil.copy2(manifest, folder / "before.csv")
+    manifest.write_text(manifest.read_text().replace("39.jpg", "40.jpg"))
+    shard.touch()  # newer than the manifest: dates do not tell
+    (shard.parents[1] / "shallow" / "0-of-1.npy").touch()
+    output = snakemake(folder, target, "--dry-run")
+    assert f"features/{CELL}/0-of-1.npy: damaged, or made from another" in output
+    assert "\nfeatures_small " in output and "\ndistances " in output
+    shutil.copy2(folder / "before.csv", manifest)
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert "\nfeatures_small " in snakemake(folder, target, "--dry-run")

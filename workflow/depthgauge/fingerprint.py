@@ -1,0 +1,138 @@
+"""What a shard of features was made from, written in the shard itself.
+
+The header of a ``.npy`` file is a Python dictionary padded with spaces, and may hold a comment.
+There each shard says, in JSON, the checksums of the manifest and of the network, its layer and
+its images; ``head -1`` shows it. A shard cannot lose it, and NumPy reads the file as any other.
+"""
+
+import hashlib
+import json
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UserError
+from .shards import open_shard
+
+_MARK = "# depthgauge: "
+
+
+def fingerprint(manifest, graph, layers):
+    """Return what the shards of a dataset and a network must have been made from.
+
+    Parameters
+    ----------
+    manifest : path
+        The dataset's manifest.
+    graph, layers : path
+        The network and its description.
+
+    Returns
+    -------
+    dict
+        ``manifest`` and ``network``: SHA-256 in hexadecimal.
+    """
+    return {"manifest": _sha256(manifest), "network": _sha256(graph, layers)}
+
+
+def _sha256(*paths):
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except FileNotFoundError as error:
+            raise UserError(f"{path}: there is no such file.") from error
+    return digest.hexdigest()
+
+
+def write_header(file, dtype, shape, made_from):
+    """Begin a ``.npy`` file (format 1.0, C order) that says what it was made from.
+
+    Parameters
+    ----------
+    file : binary file
+    dtype : str
+    shape : tuple of int
+    made_from : dict
+        The :func:`fingerprint`, with ``layer`` (a name) and ``images``: [first, last, of how
+        many], the last one exclusive.
+    """
+    array = {"descr": np.dtype(dtype).newbyteorder("<").str, "fortran_order": False}
+    header = f"{array | {'shape': shape}} {_MARK}{json.dumps(made_from)}".encode("ascii")
+    length = -(-(len(header) + 11) // 64) * 64  # magic and lengths are 10 bytes, the newline one
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", length - 10))
+    file.write(header.ljust(length - 11) + b"\n")
+
+
+def read_fingerprint(path):
+    """Return what the shard at ``path`` was made from, or {} where it does not say."""
+    with open(path, "rb") as file:
+        header = file.readline(4096).decode("latin-1")
+    found = re.search(re.escape(_MARK) + r"(\{.*\})\s*$", header)
+    try:
+        return json.loads(found[1]) if found else {}
+    except ValueError:
+        return {}
+
+
+def check_fingerprints(paths, expected):
+    """Raise unless the shards at ``paths`` are all images, in order, of what is ``expected``.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    expected : dict
+        The :func:`fingerprint`, and ``layer``.
+
+    Raises
+    ------
+    UserError
+        Naming the first shard that is not, and what it is of.
+    """
+    past, total = 0, None
+    for path in paths:
+        remedy = f"{Path(path).parent}: remove {Path(path).name} there and run again."
+        found = read_fingerprint(path)
+        differ = [key for key in expected if found.get(key) != expected[key]]
+        if differ:
+            is_of = "it says of none" if not found else f"it is of another {' and '.join(differ)}"
+            raise UserError(
+                f"{path}: these features were not made from the manifest and the network of this "
+                f"dataset and layer: {is_of}. {remedy}"
+            )
+        first, last, of = found["images"]
+        if first != past or total not in (None, of):
+            raise UserError(
+                f"{path}: holds images {first + 1} to {last} of {of}; those from {past + 1} on "
+                f"were expected here. {remedy}"
+            )
+        past, total = last, of
+    if past != total:
+        raise UserError(
+            f"{paths[-1]}: the shards end at image {past} of {total}; some are missing."
+        )
+
+
+def is_foreign(path, expected, part, parts):
+    """Return whether a shard is damaged, or is not the one of ``parts`` that is expected.
+
+    Parameters
+    ----------
+    path : path
+    expected : dict
+        The :func:`fingerprint`, and ``layer``.
+    part, parts : int
+        Which of how many parts of the manifest it must hold.
+    """
+    try:
+        rows = open_shard(path).rows
+    except UserError:
+        return True
+    found = read_fingerprint(path)
+    if any(found.get(key) != value for key, value in expected.items()):
+        return True
+    first, last, of = found["images"]
+    return [first, last, rows] != [part * of // parts, (part + 1) * of // parts, last - first]
