@@ -1,0 +1,77 @@
+"""The jackknife against literal deletion, and its standard errors against simulation."""
+
+import numpy as np
+import pytest
+from depthgauge.class_sums import class_sums
+from depthgauge.condensed import subset
+from depthgauge.jackknife import log_goodness_without, standard_error
+from depthgauge.rank_auc import rank_auc
+from scipy.spatial.distance import pdist, squareform
+
+RNG = np.random.default_rng(8)
+
+
+def log_goodness(condensed, codes):
+    i, j = np.triu_indices(len(codes), 1)
+    same = codes[i] == codes[j]
+    if same.all() or not same.any():
+        return np.nan
+    return np.log(condensed[~same].mean() / condensed[same].mean())
+
+
+@pytest.mark.parametrize("sizes", [[2, 1], [2, 3], [20, 1, 8, 3], [40, 40]])
+def test_is_literal_deletion(sizes):
+    codes = RNG.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    n = len(codes)
+    condensed = pdist(RNG.normal(size=(n, 3)) + codes[:, None])
+    found = log_goodness_without(class_sums(condensed, codes), codes)
+    for i in range(n):
+        rest = np.delete(np.arange(n), i)
+        expected = log_goodness(subset(condensed, rest), codes[rest])
+        np.testing.assert_allclose(found[i], expected, rtol=1e-10, atol=1e-12)
+
+
+def test_only_one_image_is_no_copy():
+    """Without it all images of a class are copies, and goodness is infinite."""
+    points = np.array([[0.1], [0.1], [0.1], [0.7], [5.3], [5.3]])
+    codes = np.array([0, 0, 0, 0, 1, 1])
+    theta = log_goodness_without(class_sums(pdist(points), codes), codes)
+    np.testing.assert_array_equal(np.isposinf(theta), codes * 0 + [0, 0, 0, 1, 0, 0])
+    assert np.isnan(standard_error(theta))
+
+
+def test_standard_error_of_a_mean_is_the_textbooks():
+    values = RNG.normal(size=50)
+    theta = (values.sum() - values) / 49
+    expected = values.std(ddof=1) / np.sqrt(50)
+    assert standard_error(theta) == pytest.approx(expected, rel=1e-12)
+    assert standard_error(theta, RNG.permutation(50)) == pytest.approx(expected, rel=1e-12)
+    # Ten copies of each of five: the standard error of the mean of five.
+    theta = (values[:5].repeat(10).sum() - values[:5].repeat(10)) / 49
+    five = standard_error(theta, np.arange(5).repeat(10))
+    assert five == pytest.approx(values[:5].std(ddof=1) / np.sqrt(5), rel=1e-12)
+    assert np.isnan(standard_error(theta, np.zeros(50)))
+
+
+def test_intervals_cover_the_truth():
+    """95 % intervals of log goodness and of AUC from 60 images drawn at random, 600 times."""
+    rng = np.random.default_rng(1)
+
+    def cell(n):
+        codes = rng.integers(0, 3, n)
+        condensed = pdist(rng.normal(size=(n, 8)) + 2.5 * np.eye(8)[codes])
+        sums = squareform(condensed) @ np.eye(3)[codes]
+        auc, auc_theta = rank_auc(condensed, codes, progress=False)
+        return np.array([log_goodness(condensed, codes), auc]), (
+            log_goodness_without(sums, codes),
+            auc_theta,
+        )
+
+    truth, _ = cell(2500)
+    covered = []
+    for _ in range(600):
+        values, thetas = cell(60)
+        errors = np.array([standard_error(theta) for theta in thetas])
+        covered.append(np.abs(values - truth) < 1.96 * errors)
+    coverage = np.mean(covered, axis=0)
+    assert (coverage >= 0.93).all() and (coverage <= 0.97).all(), coverage
