@@ -1,6 +1,5 @@
 """Goodness and its null against direct sums, full enumeration and scikit-bio."""
 
-import csv
 import itertools
 import logging
 import tracemalloc
@@ -10,9 +9,9 @@ import pytest
 from depthgauge import permutations as module
 from depthgauge.condensed import pairs
 from depthgauge.errors import UserError
-from depthgauge.goodness import goodness, write_goodness
+from depthgauge.exchange import exchange
+from depthgauge.goodness import goodness
 from depthgauge.permutations import within_sums
-from depthgauge.seeds import derive_seed
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import binomtest, chisquare, kstest
 from skbio.stats.distance import DistanceMatrix, permanova
@@ -41,7 +40,7 @@ def test_sums_are_those_of_the_labels_drawn(n, classes, dtype):
     condensed = random_distances(n, dtype)
     codes = RNG.integers(0, classes, n)
     sums = within_sums(condensed, codes, permutations=40, seed=5, threads=2, progress=False)
-    labels = module._labels(codes.astype(np.uint16), 5, 0, 41)
+    labels = module._labels(codes.astype(np.uint16), 5, 0, 41, np.arange(n), np.array([0, n]))
     np.testing.assert_array_equal(labels[:, 0], codes)
     np.testing.assert_array_equal(np.sort(labels, axis=0), np.sort(codes)[:, None].repeat(41, 1))
     square = squareform(condensed.astype(np.float64))
@@ -221,43 +220,168 @@ def test_refusals(condensed, labels, permutations, says):
         goodness(condensed, list(labels), permutations=permutations, progress=False)
 
 
-COLUMNS = (
-    "dataset,extractor,layer,depth,dim,images,classes,within,between,goodness,permutations,"
-    "null_mean,null_sd,p_value"
-)
-CELL = {"dataset": "digits", "extractor": "net, big", "layer": "pool", "depth": 2, "dim": 77}
+def every_goodness(condensed, labels, orders):
+    """Goodness under each order of the labels."""
+    return np.array(
+        [
+            between / within
+            for within, between in (
+                direct(condensed, np.asarray(labels)[order]) for order in orders
+            )
+        ]
+    )
 
 
-def test_write_goodness(tmp_path):
-    n = 30
-    labels = RNG.choice(["x", "y"], n)
-    np.save(tmp_path / "d.npy", random_distances(n))
-    manifest = tmp_path / "manifest.csv"
-    manifest.write_text(
-        "image,label\n" + "".join(f"{i}.jpg,{label}\n" for i, label in enumerate(labels))
-    )
-    null, row = tmp_path / "nulls" / "n.npy", tmp_path / "rows" / "r.csv"
-    write_goodness(
-        tmp_path / "d.npy", manifest, null, row, **CELL, permutations=99, seed=8, progress=False
-    )
-    expected = goodness(
-        np.load(tmp_path / "d.npy"),
-        labels,
-        permutations=99,
-        seed=derive_seed(8, "digits", "permutations"),
+def assert_null_is(found, ratios):
+    """The null is drawn from these, each as often, and from nothing else."""
+    values, weights = np.unique(np.round(ratios, 9), return_counts=True)
+    at = np.abs(found.null[:, None] - values[None, :]).argmin(axis=1)
+    np.testing.assert_allclose(found.null, values[at], rtol=1e-8)
+    expected = weights / weights.sum() * len(found.null)
+    assert chisquare(np.bincount(at, minlength=len(values)), expected).pvalue > 1e-4
+    assert found.null.mean() == pytest.approx(ratios.mean(), rel=0.02)
+
+
+def test_permuting_within_groups():
+    """Against all orders that leave each image in its group."""
+    condensed = random_distances(7, np.float64)
+    labels, groups = list("aabbabc"), list("xxxyyyy")
+    orders = [
+        [*first, *second]
+        for first in itertools.permutations(range(3))
+        for second in itertools.permutations(range(3, 7))
+    ]
+    found = goodness(
+        *(condensed, labels),
+        groups=groups,
+        permute="within_groups",
+        permutations=6000,
         progress=False,
     )
-    np.testing.assert_array_equal(np.load(null, allow_pickle=False), expected.null)
-    assert row.read_text().splitlines()[0] == COLUMNS
-    (found,) = csv.DictReader(row.open(newline=""))
-    for name, value in CELL.items():
-        assert found[name] == str(value)
-    for name in COLUMNS.split(",")[5:]:
-        assert float(found[name]) == getattr(expected, name), name
+    assert_null_is(found, every_goodness(condensed, labels, orders))
+    assert found.distinct == 3 * 12
+    assert np.isnan(found.p_pearson)
 
-    np.save(tmp_path / "d.npy", random_distances(n + 1))
-    with pytest.raises(UserError, match="d.npy.* of 31 images where 30"):
-        write_goodness(tmp_path / "d.npy", manifest, null, row, **CELL, progress=False)
-    manifest.write_text("image,label\n" + "".join(f"{i}.jpg,\n" for i in range(n)))
-    with pytest.raises(UserError, match="manifest.csv: no image has a label"):
-        write_goodness(tmp_path / "d.npy", manifest, null, row, **CELL, progress=False)
+
+@pytest.mark.parametrize("sizes", [(2, 2, 2, 2), (1, 2, 2, 1, 2)])
+def test_permuting_whole_groups(sizes):
+    """Against all orders of the groups, among those of as many images."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    classes = np.array(list("aabba"))[: len(sizes)]
+    labels = classes[groups]
+    condensed = random_distances(len(groups), np.float64)
+    orders = [
+        np.concatenate([np.flatnonzero(groups == group) for group in order])
+        for order in itertools.permutations(range(len(sizes)))
+        if all(sizes[a] == sizes[b] for a, b in enumerate(order))
+    ]
+    found = goodness(
+        *(condensed, labels),
+        groups=groups,
+        permute="groups",
+        permutations=6000,
+        progress=False,
+    )
+    ratios = every_goodness(condensed, labels, orders)
+    assert_null_is(found, ratios)
+    within, between = direct(condensed, labels)
+    assert found.goodness == pytest.approx(between / within, rel=1e-12)
+    if len(set(sizes)) == 1:  # then the moments are exact, too
+        assert found.distinct == 3
+        every = [direct(condensed, labels[order])[0] for order in orders]
+        z = (np.mean(every) - within) / np.std(every)
+        assert found.z == pytest.approx(z, rel=1e-9)
+        assert found.p_pearson >= 1 / 3
+    else:
+        assert np.isnan(found.p_pearson)
+
+
+@pytest.mark.parametrize("strata", [None, [0, 0, 0, 0, 1, 1, 1]])
+@pytest.mark.parametrize(
+    "codes", [[0, 0, 1, 1, 0, 1, 2], [0, 0, 0, 1, 1, 1, 2], [0, 1, 0, 1, 0, 1, 1]]
+)
+def test_distinct_permutations_are_counted(codes, strata):
+    codes = np.array(codes)
+    groups = None if strata is None else np.array(strata)
+    of = exchange(codes, "abc", groups, "images" if strata is None else "within_groups")
+    partitions = set()
+    for order in itertools.permutations(range(7)):
+        order = list(order)
+        if groups is None or (groups[order] == groups).all():
+            partitions.add(first_names(codes[order]))
+    assert of.distinct == len(partitions)
+
+
+def first_names(codes):
+    """The partition alone: classes named in the order in which they come up."""
+    names = {}
+    return tuple(names.setdefault(code, len(names)) for code in codes)
+
+
+def test_few_distinct_permutations_are_said(caplog):
+    with caplog.at_level(logging.WARNING):
+        found = goodness(random_distances(4), list("aabb"), permutations=9, progress=False)
+    assert found.distinct == 3 and "3 distinct ways" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "permute", "says"),
+    [
+        ("aabb", None, "groups", "needs groups"),
+        ("aabb", "xyyz", "groups", "'y' has images of the classes 'a' and 'b'"),
+        ("aabb", "xxyy", "groups", "distinct permutations is 1"),
+        ("aabb", "xxyy", "within_groups", "distinct permutations is 1"),
+        ("aabb", "xxyy", "photographs", "not one of images, within_groups, groups"),
+    ],
+)
+def test_groups_that_cannot_be_permuted(labels, groups, permute, says):
+    with pytest.raises(UserError, match=says):
+        goodness(
+            random_distances(4),
+            list(labels),
+            groups=groups and list(groups),
+            permute=permute,
+            permutations=9,
+            progress=False,
+        )
+
+
+def test_patches_of_one_photograph_make_images_look_significant():
+    """Photographs that labels say nothing of: only whole groups keep to 5 %."""
+    rejected = {"images": 0, "groups": 0}
+    trials = 100
+    for trial in range(trials):
+        rng = np.random.default_rng(trial)
+        photographs = np.repeat(np.arange(12), 4)
+        x = 3 * rng.standard_normal((12, 3))[photographs] + rng.standard_normal((48, 3))
+        labels = rng.permutation(np.arange(12) % 2)[photographs]
+        for permute in rejected:
+            found = goodness(
+                *(pdist(x), labels),
+                groups=photographs,
+                permute=permute,
+                permutations=199,
+                seed=trial,
+                progress=False,
+            )
+            rejected[permute] += found.p_value <= 0.05
+    assert rejected["images"] > 0.3 * trials
+    assert binomtest(rejected["groups"], trials, 0.05).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+def test_exact_moments_keep_to_their_level_and_have_power(balanced):
+    """Pearson III's p: uniform where labels mean nothing, small where classes lie apart."""
+    sizes = [10, 10, 10] if balanced else [20, 7, 3]
+    labels = np.repeat(list("abc"), sizes)
+    null, planted = [], []
+    for trial in range(150):
+        rng = np.random.default_rng(trial)
+        x = rng.standard_normal((30, 3))
+        for values, shift in ((null, 0), (planted, 1.5)):
+            y = x + shift * np.eye(3)[np.repeat(range(3), sizes)]
+            found = goodness(pdist(y), labels, permutations=1, progress=False)
+            values.append(found.p_pearson)
+    assert kstest(null, "uniform").pvalue > 1e-4
+    assert binomtest(int(np.sum(np.array(null) <= 0.05)), 150, 0.05).pvalue > 1e-3
+    assert np.mean(np.array(planted) <= 0.05) > 0.8

@@ -1,22 +1,23 @@
 """Clustering goodness of one distance matrix, and its null under permutation of the labels."""
 
-import csv
 import logging
 from dataclasses import dataclass
 
 import numpy as np
 
-from .condensed import images, open_condensed, pair_at, pairs
+from .condensed import images, pair_at, pairs
 from .errors import UserError
-from .files import whole
-from .manifest import class_codes, read_manifest
+from .exchange import exchange, group_sums
+from .manifest import class_codes
+from .moments import null_moments
 from .permutations import within_sums
-from .seeds import derive_seed
 
 log = logging.getLogger(__name__)
 
 # Entries of the matrix that are looked at in one go: 16 MB of float32.
 STRETCH = 1 << 22
+# Distinct permutations below which no test can be significant at 5 %.
+FEW = 20
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,10 @@ class Goodness:
 
     ``within`` and ``between`` are the mean distances of the pairs with the same and with
     different labels, ``goodness`` is between / within, ``null`` the goodness under each of the
-    ``permutations`` permutations, in the order in which they were drawn.
+    ``permutations`` permutations, in the order in which they were drawn. ``z`` is how many
+    standard deviations of its null ``within`` lies below its mean, ``p_pearson`` the p-value
+    from the null's exact moments (see ``moments.null_moments``), NaN where they are not to be
+    had. ``distinct`` counts the ways in which permuting can part the images into classes.
     """
 
     images: int
@@ -38,9 +42,22 @@ class Goodness:
     null_mean: float
     null_sd: float
     p_value: float
+    z: float
+    p_pearson: float
+    distinct: int
 
 
-def goodness(condensed, labels, *, permutations=9999, seed=0, threads=1, progress=True):
+def goodness(
+    condensed,
+    labels,
+    *,
+    groups=None,
+    permute="images",
+    permutations=9999,
+    seed=0,
+    threads=1,
+    progress=True,
+):
     """Return how much farther apart the images of different labels are than those of the same.
 
     Goodness is the mean distance of pairs with different labels over the mean distance of
@@ -52,6 +69,12 @@ def goodness(condensed, labels, *, permutations=9999, seed=0, threads=1, progres
     infinite; permutations that part the images in the same way are then infinite too, and
     count. ``null_mean`` and ``null_sd`` (with m - 1) are infinite and NaN if any of them is.
 
+    Goodness falls strictly with the mean distance within classes, so all of this is the test of
+    MRPP with weights n_c (n_c - 1), and Mantel's of distances and labels. Its z and Pearson III
+    p-value come from exact moments, not from the permutations; with strata (permuting within
+    groups, or groups of unequal size) there is no p-value of this kind, and z is that of the
+    permutations.
+
     Parameters
     ----------
     condensed : array of float32 or float64, shape (n(n-1)/2,)
@@ -59,6 +82,9 @@ def goodness(condensed, labels, *, permutations=9999, seed=0, threads=1, progres
     labels : sequence of str, length n
         At least two different ones, at least one of them on two images. The only image of a
         class is in pairs with different labels alone.
+    groups : sequence of str, length n, optional
+    permute : {"images", "within_groups", "groups"}
+        What changes labels, see ``exchange.exchange``.
     permutations : int
         m, at least 1.
     seed, threads, progress
@@ -72,7 +98,8 @@ def goodness(condensed, labels, *, permutations=9999, seed=0, threads=1, progres
     ------
     UserError
         If the labels are not as said above, or of another number of images than the matrix;
-        if a distance is negative or not finite, or all are zero; if ``permutations`` < 1.
+        if a distance is negative or not finite, or all are zero; if ``permutations`` < 1; if
+        there is nothing to permute as ``permute`` says.
     """
     if permutations < 1:
         raise UserError(f"permutations: {permutations}; at least 1 is needed, 9999 is usual.")
@@ -95,16 +122,42 @@ def goodness(condensed, labels, *, permutations=9999, seed=0, threads=1, progres
             "classes of one image, which have no within-class distances: %s",
             ", ".join(classes[sizes == 1]),
         )
+    units = exchange(codes, classes, groups, permute)
+    if units.distinct < FEW:
+        log.warning(
+            "Permuting %s parts the images in %d distinct ways only; p is at least about 1/%d.",
+            permute,
+            units.distinct,
+            units.distinct,
+        )
     total = _total(condensed, n)
     within_pairs = int(pairs(sizes).sum())
-    sums = within_sums(
+    inside = 0.0
+    if units.units is not None:
+        inside, condensed = group_sums(condensed, units.units)
+    sums = inside + within_sums(
         condensed,
-        codes,
+        units.codes,
         permutations=permutations,
         seed=seed,
+        strata=units.strata,
         threads=threads,
         progress=progress,
     )
+    if units.strata is None:
+        moments = null_moments(
+            condensed,
+            units.codes,
+            (sums[0] - inside) / pairs(np.bincount(units.codes)).sum(),
+            least_p=1 / units.distinct,
+            threads=threads,
+            progress=progress,
+        )
+        z, p_pearson = moments.z, moments.p_value
+    else:
+        spread = sums[1:].std(ddof=1) if permutations > 1 else 0.0
+        z = (sums[1:].mean() - sums[0]) / spread if spread > 0 else 0.0
+        p_pearson = float("nan")
     within = sums / within_pairs
     # Round-off may leave a hair below zero where all distances between classes are zero.
     between = np.maximum(total - sums, 0) / (pairs(n) - within_pairs)
@@ -123,83 +176,10 @@ def goodness(condensed, labels, *, permutations=9999, seed=0, threads=1, progres
         null_mean=float(mean),
         null_sd=float(sd),
         p_value=(1 + int(np.count_nonzero(null >= ratio[0]))) / (1 + permutations),
+        z=float(z),
+        p_pearson=p_pearson,
+        distinct=units.distinct,
     )
-
-
-def write_goodness(
-    distances_path,
-    manifest_path,
-    output_null,
-    output_row,
-    *,
-    dataset,
-    extractor,
-    layer,
-    depth,
-    dim,
-    permutations=9999,
-    seed=0,
-    threads=1,
-    progress=True,
-):
-    """Write the goodness of one cell (dataset, extractor, layer) and its null.
-
-    The permutations are those of (``seed``, ``dataset``): every layer of a dataset meets
-    the same ones.
-
-    Parameters
-    ----------
-    distances_path : path
-        Condensed distances, ``.npy``.
-    manifest_path : path
-        The manifest of their images, labelled.
-    output_null : path
-        Takes the goodness under each permutation, ``.npy``, float64.
-    output_row : path
-        Takes a CSV of one row: dataset,extractor,layer,depth,dim,images,classes,within,between,
-        goodness,permutations,null_mean,null_sd,p_value.
-    dataset, extractor, layer : str
-        The names of the cell.
-    depth : int
-        Of the layer, from 1.
-    dim : int
-        Of the layer's features.
-    permutations, seed, threads, progress
-        As for ``goodness``, but ``seed`` is the run's.
-
-    Raises
-    ------
-    UserError
-        As ``goodness``, and if a file is not what it should be.
-    """
-    labels = read_manifest(manifest_path).label
-    class_codes(labels, source=manifest_path)
-    found = goodness(
-        open_condensed(distances_path, expected=len(labels)),
-        labels,
-        permutations=permutations,
-        seed=derive_seed(seed, dataset, "permutations"),
-        threads=threads,
-        progress=progress,
-    )
-    log.info(
-        "%s, %s, %s: goodness %.4f, p = %.4g",
-        dataset,
-        extractor,
-        layer,
-        found.goodness,
-        found.p_value,
-    )
-    names = ("images", "classes", "within", "between", "goodness")
-    names += ("permutations", "null_mean", "null_sd", "p_value")
-    row = {"dataset": dataset, "extractor": extractor, "layer": layer, "depth": depth, "dim": dim}
-    row |= {name: getattr(found, name) for name in names}
-    with whole(output_null) as beside:
-        np.save(beside, found.null)
-    with whole(output_row) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, row, lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(row)
 
 
 def _total(condensed, n):

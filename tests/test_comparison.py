@@ -1,0 +1,126 @@
+"""Paired comparisons against a direct jackknife, and their intervals by simulation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from depthgauge import comparison as module
+from depthgauge.class_sums import class_sums
+from depthgauge.comparison import compare, write_comparisons
+from depthgauge.errors import UserError
+from depthgauge.jackknife import log_goodness_without, standard_error
+from scipy.spatial.distance import pdist
+from scipy.stats import binomtest, norm
+
+RNG = np.random.default_rng(6)
+
+
+def test_difference_and_its_error_are_the_paired_jackknife():
+    without = RNG.standard_normal((50, 3))
+    values = np.array([1.0, 3.0, 2.0])
+    for groups in (None, np.repeat(range(10), 5)):
+        found = compare(values, without, groups=groups)
+        assert list(zip(found.a, found.b, strict=True)) == [(0, 1), (0, 2), (1, 2)]
+        for row in found.itertuples():
+            assert row.difference == values[row.a] - values[row.b]
+            paired = without[:, row.a] - without[:, row.b]
+            assert row.se == pytest.approx(standard_error(paired, groups), rel=1e-9)
+            assert (row.low + row.high) / 2 == pytest.approx(row.difference)
+
+
+def test_one_pair_is_the_normal_interval():
+    without = RNG.standard_normal((80, 2)) / 80
+    found = compare(np.array([0.3, 0.0]), without).iloc[0]
+    assert found.high - found.difference == pytest.approx(1.96 * found.se, rel=0.02)
+    expected = 2 * norm.sf(abs(found.difference / found.se))
+    assert found.p_adjusted == pytest.approx(expected, rel=0.05, abs=2e-4)
+
+
+def test_intervals_agree_with_p_and_widen_with_the_pairs():
+    without = RNG.standard_normal((80, 6)) / 80
+    values = np.linspace(0, 0.6, 6)
+    found = compare(values, without)
+    outside = (found.low > 0) | (found.high < 0)
+    np.testing.assert_array_equal(outside, found.p_adjusted <= 0.05)
+    assert 0 < outside.sum() < len(found)
+    width = ((found.high - found.difference) / found.se).to_numpy()
+    np.testing.assert_allclose(width, width[0])
+    assert width[0] == pytest.approx(2.85, abs=0.05)  # Tukey's, of 6: q(.95) / sqrt 2
+
+
+def test_copies_and_cells_that_are_not_finite():
+    without = RNG.standard_normal((40, 3)) / 40
+    without[:, 1] = without[:, 0]
+    without[3, 2] = np.inf
+    found = compare(np.array([1.0, 1.0, np.inf]), without).set_index(["a", "b"])
+    assert found.loc[(0, 1), ["difference", "se", "p_adjusted"]].tolist() == [0, 0, 1]
+    assert found.loc[[(0, 2), (1, 2)], ["se", "low", "p_adjusted"]].isna().all(axis=None)
+
+
+def test_coverage_of_intervals_of_log_goodness(monkeypatch):
+    """Three layers of one set of images; the truth is that of very many images.
+
+    Of each layer by itself, and of all differences at once.
+    """
+    monkeypatch.setattr(module, "DRAWS", 5_000)
+
+    def cells(rng, count):
+        labels = np.repeat(range(3), count)
+        signal = rng.standard_normal((3 * count, 4)) + 1.2 * np.eye(4)[labels]
+        noise = rng.standard_normal((3 * count, 4))
+        layers = [pdist(np.hstack([signal, t * noise])) for t in (0, 0.5, 1)]
+        sums = [class_sums(layer, labels, progress=False) for layer in layers]
+        return np.array([log_goodness(s, labels) for s in sums]), labels, sums
+
+    def log_goodness(sums, labels):
+        own = np.take_along_axis(sums, labels[:, None], axis=1).sum()
+        sizes = np.bincount(labels)[labels]
+        between = (sums.sum() - own) / (len(labels) - sizes).sum()
+        return np.log(between / (own / (sizes - 1).sum()))
+
+    truth, _, _ = cells(np.random.default_rng(0), 700)
+    trials = 150
+    alone, together = 0, 0
+    for trial in range(trials):
+        values, labels, sums = cells(np.random.default_rng(trial), 20)
+        without = np.stack([log_goodness_without(s, labels) for s in sums], axis=1)
+        errors = [standard_error(column) for column in without.T]
+        alone += (np.abs(values - truth) <= 1.96 * np.array(errors))[trial % 3]
+        found = compare(values, without, seed=trial)
+        true = truth[found.a] - truth[found.b]
+        together += ((found.low <= true) & (true <= found.high)).all()
+    assert binomtest(int(alone), trials, 0.95).pvalue > 1e-3
+    assert binomtest(int(together), trials, 0.95).pvalue > 1e-3
+
+
+def test_files(tmp_path):
+    rows = []
+    for place, layer in enumerate(("first", "second")):
+        row = tmp_path / "d" / "net" / f"{layer}.csv"
+        row.parent.mkdir(parents=True, exist_ok=True)
+        images = pd.DataFrame(
+            {
+                "image": [f"{i}.jpg" for i in range(30)],
+                "nearest_correct": RNG.random(30) < 0.6 + 0.2 * place,
+                "theta": RNG.standard_normal(30) / 30,
+                "auc_theta": RNG.standard_normal(30) / 30,
+            }
+        )
+        images.to_csv(tmp_path / "d" / "net" / f"{layer}.images.csv", index=False)
+        cell = {"dataset": "d", "extractor": "net", "layer": layer, "goodness": 1.5, "auc": 0.7}
+        pd.DataFrame([cell]).to_csv(row, index=False)
+        rows.append(row)
+    write_comparisons(rows, tmp_path / "comparisons.csv", seed=1)
+    found = pd.read_csv(tmp_path / "comparisons.csv")
+    assert ",".join(found.columns) == (
+        "dataset,measure,extractor_a,layer_a,extractor_b,layer_b,difference,se,low,high,p_adjusted"
+    )
+    assert found.measure.tolist() == ["log_goodness", "auc", "knn1"]
+    assert (found.layer_a == "first").all() and (found.layer_b == "second").all()
+    correct = [pd.read_csv(row.with_name(f"{row.stem}.images.csv")).nearest_correct for row in rows]
+    assert found.difference[2] == pytest.approx(correct[0].mean() - correct[1].mean())
+    paired = correct[0].astype(float) - correct[1].astype(float)
+    assert found.se[2] == pytest.approx(paired.std(ddof=1) / np.sqrt(30), rel=1e-9)
+
+    images.iloc[::-1].to_csv(tmp_path / "d" / "net" / "second.images.csv", index=False)
+    with pytest.raises(UserError, match="second.csv: its images are not those of"):
+        write_comparisons(rows, tmp_path / "comparisons.csv", seed=1)

@@ -1,0 +1,103 @@
+"""Heat maps: how far apart classes are, within and between, at every depth."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import CenteredNorm
+
+from .style import COLUMN, GREY, INK, PAGE, in_reading_order, new_figure, save, shorten, styled
+
+_LETTERS = 14
+_WRITTEN = 10  # up to so many classes the values stand in the cells
+
+
+def draw_heatmap(tables, stem, *, title=""):
+    """Draw the mean distances between classes, and within them on the diagonal, a panel a layer.
+
+    Distances are divided by the layer's mean over all pairs of images: at 1 two classes are as
+    far apart as any two images. All panels have one scale of colours.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        For each layer, in order of depth, the columns class, other, pairs, distance and goodness:
+        LAYER.classes.csv.
+    stem : path
+        Of the .png, .pdf and .csv that are written.
+    title : str
+        Above the panels.
+    """
+    table = pd.concat([_relative(layer, table) for layer, table in tables.items()])
+    with styled():
+        save(_figure(table, title), stem, table)
+
+
+def _relative(layer, table):
+    once = table["class"] <= table.other
+    mean = np.average(table.distance[once].fillna(0), weights=table.pairs[once])
+    table = table.assign(relative=table.distance / mean)
+    table.insert(0, "layer", layer)
+    return table
+
+
+def _figure(table, title):
+    layers = table.layer.unique()
+    classes = sorted(table["class"].unique(), key=in_reading_order)
+    names = [shorten(name, _LETTERS) for name in classes]
+    margin = 0.25 + 0.055 * max(map(len, names))
+    inch = float(np.clip(COLUMN - 0.4 - margin, 0, 0.42 * len(classes)))  # a panel's side
+    fits = max(1, int((PAGE - 0.7) / (inch + margin + 0.1)))
+    columns = -(-len(layers) // -(-len(layers) // fits))
+    lines = -(-len(layers) // columns)
+    figure = new_figure(
+        max(columns * (inch + margin + 0.1) + 0.7, COLUMN), lines * (inch + margin + 0.35) + 0.45
+    )
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes in grid[len(layers) :]:
+        axes.set_visible(False)
+    # A few pairs of classes do not set the scale of all.
+    far = np.nanmax(np.abs(table.relative - 1))
+    reach = min(1.3 * np.nanquantile(np.abs(table.relative - 1), 0.98), far) or 1
+    norm = CenteredNorm(1, reach)
+    fontsize = float(np.clip(72 * inch / len(classes) * 0.85, 2.5, 6.5))
+    for axes, layer in zip(grid, layers, strict=False):
+        drawn = table[table.layer == layer]
+        square = drawn.pivot(index="class", columns="other", values="relative")
+        square = square.loc[classes, classes].to_numpy()
+        shown = axes.imshow(square, cmap="PuOr_r", norm=norm)
+        axes.set_title(layer)
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=fontsize)
+        axes.set_yticks(range(len(names)), names, fontsize=fontsize)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        if len(classes) <= _WRITTEN:
+            for (row, column), value in np.ndenumerate(square):
+                if np.isfinite(value):
+                    dark = abs(value - 1) > 0.6 * reach
+                    axes.text(
+                        *(column, row, f"{value:.2f}"),
+                        ha="center",
+                        va="center",
+                        fontsize=min(5.5, 30 * inch / len(classes)),
+                        color="white" if dark else INK,
+                    )
+    figure.colorbar(
+        shown,
+        ax=list(grid),
+        label="mean distance / mean of all pairs",
+        shrink=0.8 if lines > 1 else 0.9,
+        pad=0.02,
+        extend="both" if reach < far else "neither",
+    )
+    figure.suptitle(title, color=INK)
+    n = int((1 + np.sqrt(1 + 8 * _pairs(table, layers[0]))) / 2)
+    figure.supxlabel(
+        f"n = {n:,} images, {len(classes)} classes; on the diagonal, distances within a class",
+        fontsize=6.5,
+        color=GREY,
+    )
+    return figure
+
+
+def _pairs(table, layer):
+    drawn = table[(table.layer == layer) & (table["class"] <= table.other)]
+    return int(drawn.pairs.sum())
