@@ -1,0 +1,128 @@
+"""Whether disk and memory suffice for a run: estimated and said before it starts."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UserError
+
+# The paper's four layers, which `pooling` stands for at the size that Inception-v3 was made for.
+POOLING = (341_056, 83_232, 49_152, 2_048)
+# Of one JPEG, about; small beside its features.
+IMAGE_BYTES = 40_000
+
+REMEDIES = (
+    "Free some or go to a larger place (`snakemake --directory`), or change the config: "
+    "`features_dtype: float16` halves the features, `keep_features: false` removes them after use, "
+    "`pairs: 1000000` takes a sample of 1,415 images of each larger dataset; or take fewer images "
+    "(`images`, `per_class`) or fewer of the shallow layers, which are the wide ones."
+)
+
+
+def feature_bytes(images, dims, dtype="float32"):
+    """Return the bytes that the features of ``images`` images take at layers of ``dims``."""
+    return images * sum(dims) * np.dtype(dtype).itemsize
+
+
+def distance_bytes(images):
+    """Return the bytes of the condensed distances of ``images`` images in single precision."""
+    return images * (images - 1) // 2 * 4
+
+
+def bytes_under(folder):
+    """Return the bytes of all files under ``folder``; 0 where there is none."""
+    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+
+
+def check_disk(folder, needs, *, free=None):
+    """Hold what is going to be written against the disk that is free.
+
+    Parameters
+    ----------
+    folder : path
+        Where; if it does not exist yet, the nearest folder above it that does is looked at.
+    needs : dict of str to int
+        Bytes that are yet to be written and will lie there at the same time, by what they are.
+    free : int, optional
+        Free bytes, instead of those that the system tells.
+
+    Raises
+    ------
+    UserError
+        If more is needed than is free: with both numbers, the largest needs and remedies.
+    """
+    folder = Path(folder).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free if free is None else free
+    needed = sum(needs.values())
+    if needed > free:
+        largest = sorted(needs.items(), key=lambda need: -need[1])[:4]
+        raise UserError(
+            f"{folder}: {size(needed)} of disk are needed there and {size(free)} are free: "
+            f"{', '.join(f'{what} {size(count)}' for what, count in largest if count)}. {REMEDIES}"
+        )
+
+
+def check_memory(needs, *, total=None):
+    """Hold the largest job against the memory of this machine.
+
+    Parameters
+    ----------
+    needs : dict of str to int
+        Bytes that each job needs, by what it does.
+    total : int, optional
+        Bytes of memory, instead of those that the system tells.
+
+    Raises
+    ------
+    UserError
+        If there is less: with both numbers, the job and remedies.
+    """
+    if total is None:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    what, needed = max(needs.items(), key=lambda need: need[1], default=("", 0))
+    if needed > total:
+        raise UserError(
+            f"{what}: needs about {size(needed)} of memory, and this machine has {size(total)}. "
+            "Memory grows with the square of the number of images: change the config to take "
+            "fewer (`images`, `per_class`) or a sample of them (`pairs: 1000000` takes 1,415 "
+            "images of each larger dataset), or use a larger machine."
+        )
+
+
+def check_features_room(outputs, images, dims, dtype, *, free=None):
+    """Before the first image: whether all layers of a dataset find room beside one another.
+
+    Parameters
+    ----------
+    outputs : list of path
+        A shard of each layer, in the folder of all shards of that layer.
+    images : int
+        Of the whole dataset.
+    dims : list of int
+        Of the layers.
+    dtype : str
+    free : int, optional
+        As for ``check_disk``.
+
+    Raises
+    ------
+    UserError
+        As ``check_disk``.
+    """
+    folders = [Path(output).parent for output in outputs]
+    there = sum(bytes_under(folder) for folder in folders)
+    needed = feature_bytes(images, dims, dtype) - there
+    what = f"features of {images:,} images with {sum(dims):,} values each"
+    check_disk(folders[0], {what: max(0, needed)}, free=free)
+
+
+def size(count):
+    """Return a number of bytes as a person writes it."""
+    for unit, bytes_of_it in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= bytes_of_it:
+            return f"{count / bytes_of_it:.3g} {unit}"
+    return f"{count / 1e3:.3g} kB"
