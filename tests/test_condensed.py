@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from depthgauge.condensed import images, open_condensed, pair_at, pair_index, pairs
+from depthgauge.condensed import (
+    images,
+    open_condensed,
+    pair_at,
+    pair_index,
+    pairs,
+    rows,
+    subset,
+)
 from depthgauge.errors import UserError
 from scipy.spatial.distance import squareform
 
@@ -74,3 +82,16 @@ def test_refuses_truncated_missing_foreign_and_other_number(tmp_path):
         np.savez(file, np.zeros(6))
     with pytest.raises(UserError, match="archive"):
         open_condensed(path)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_and_subsets_are_those_of_the_square_to_the_bit(dtype):
+    rng = np.random.default_rng(0)
+    condensed = rng.random(pairs(23)).astype(dtype)
+    square = squareform(condensed)
+    chosen = rng.permutation(23)[:9]
+    np.testing.assert_array_equal(rows(condensed, chosen), square[chosen], strict=True)
+    expected = squareform(square[np.ix_(chosen, chosen)], checks=False)
+    np.testing.assert_array_equal(subset(condensed, chosen), expected, strict=True)
+    np.testing.assert_array_equal(subset(condensed, range(23)), condensed)
+    assert len(subset(condensed, [4])) == 0 and rows(condensed, []).shape == (0, 23)

@@ -136,7 +136,10 @@ def test_at_most_so_many_a_class(folder, tmp_path):
         (lambda f: (shutil.rmtree(f), f.write_text("x")), ["is a file"]),
         (lambda f: (shutil.rmtree(f), (f / "cat").mkdir(parents=True)), ["holds no images"]),
         (lambda f: shutil.rmtree(f / "dog"), ["cat", "two classes", "unlabelled"]),
-        (lambda f: picture(f / "loose.png"), ["loose.png", "beside the class folders", "cat, dog"]),
+        (
+            lambda f: picture(f / "loose.png"),
+            ["loose.png", "beside the class folders", "cat, dog", "unlabelled: ."],
+        ),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_said_early(folder, tmp_path, change, words):
@@ -204,3 +207,93 @@ def test_the_fingerprint_changes_with_the_images_alone(folder):
 def test_the_home_folder_is_understood(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(folder.parent))
     assert len(make(tmp_path / "out", spec("~/in"))[0]) == 6
+
+
+def test_loose_images_have_no_label_if_that_is_said(folder, tmp_path):
+    for i in range(3):
+        picture(folder / f"{i}.png")
+    partly = spec(folder, unlabelled=".")
+    manifest, notes = make(tmp_path / "out", partly)
+    assert manifest.label.tolist() == ["cat"] * 3 + ["dog"] * 3 + [""] * 3
+    assert manifest.source.tolist()[6:] == ["0.png", "1.png", "2.png"]
+    assert image_count("x", partly) == 9
+    assert notes[0]["note"] == "2 classes, 3 images without label"
+
+
+def test_a_named_sub_folder_has_no_labels(folder, tmp_path):
+    for i in range(3):
+        picture(folder / "new" / f"{i}.png")
+    manifest, _ = make(tmp_path / "out", spec(folder, unlabelled="new"))
+    assert manifest.label.tolist() == ["cat"] * 3 + ["dog"] * 3 + [""] * 3
+
+
+def by_csv(folder, text):
+    """A flat folder of six images, and a csv of labels beside it."""
+    for i in range(6):
+        picture(folder / f"{i}.png")
+    (folder.parent / "labels.csv").write_text(text, encoding="utf-8")
+    return spec(folder, labels=str(folder.parent / "labels.csv"))
+
+
+def test_labels_from_a_csv_change_neither_names_nor_order(tmp_path):
+    one = by_csv(tmp_path / "in", "\ufeffimage,label\n1.png,dog\n./4.png,cat\n0.png,\n1.png,dog\n")
+    picture(tmp_path / "in" / "deep" / "1.png")
+    before, _ = make(tmp_path / "one", one)
+    assert dict(zip(before.source, before.label, strict=True)) == {
+        **{f"{i}.png": "" for i in (0, 2, 3, 5)},
+        **{"1.png": "dog", "4.png": "cat", "deep/1.png": ""},
+    }
+    seen = folder_fingerprint(one["path"], one["labels"])
+    with open(one["labels"], "a") as file:
+        file.write("deep/1.png,dog\n")
+    assert folder_fingerprint(one["path"], one["labels"]) != seen
+    after, _ = make(tmp_path / "two", one)
+    assert after.image.tolist() == before.image.tolist()
+    assert (after.label == "").sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("image,label\n1.png,a\n2.pn,b\n", ["1 of its 2", "2.pn", "did you mean '2.png'"]),
+        ("image,label\n1.png,a\n2.png,b\n1.png,b\n", ["line 4", "'1.png'", "'a'", "'b'"]),
+        ("image,label\n1.png,a\n2.png,a\n", ["only label is 'a'", "two classes"]),
+        ("image,label\n1.png,\n", ["no label"]),
+        ("name,label\n1.png,a\n", ["image,label", "name,label"]),
+        ("", ["image,label", "nothing"]),
+    ],
+)
+def test_what_is_wrong_with_a_csv_of_labels_is_said_early(tmp_path, text, words):
+    given = by_csv(tmp_path / "in", text)
+    for act in (
+        lambda: check_folder(given["path"], given["labels"]),
+        lambda: image_count("x", given),
+        lambda: make(tmp_path / "out", given),
+    ):
+        with pytest.raises(UserError) as error:
+            act()
+        assert all(word in str(error.value) for word in [given["labels"], *words])
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "words"),
+    [
+        (lambda f: None, {"unlabelled": "new"}, ["names no images", "cat, dog"]),
+        (lambda f: None, {"unlabelled": "."}, ["names no images"]),
+        (lambda f: picture(f / "x.png"), {"unlabelled": "cat"}, ["x.png", "'cat'"]),
+        (lambda f: shutil.rmtree(f / "cat"), {"unlabelled": "dog"}, ["no class folder"]),
+        (lambda f: picture(f / "new" / "1.png"), {"labels": "none.csv"}, ["none.csv"]),
+        (lambda f: None, {"labels": "a.csv", "unlabelled": "."}, ["exclude each other"]),
+    ],
+)
+def test_keys_for_few_labels_that_do_not_fit_are_refused(folder, tmp_path, change, more, words):
+    change(folder)
+    with pytest.raises(UserError) as error:
+        make(tmp_path / "out", spec(folder, **more))
+    assert all(word in str(error.value) for word in words)
+
+
+def test_one_class_beside_the_unlabelled_is_too_few(folder, tmp_path):
+    shutil.move(folder / "cat", folder / "new")
+    with pytest.raises(UserError, match="two classes"):
+        check_folder(folder, unlabelled="new")

@@ -71,3 +71,51 @@ def open_condensed(path, expected=None):
             "belong to another set of images. Remove the file and run again."
         )
     return condensed
+
+
+def rows(condensed, indices):
+    """Return the distances from the images at ``indices`` to all images, a row each.
+
+    Parameters
+    ----------
+    condensed : (n (n - 1) / 2,) array or memory map
+    indices : sequence of m int
+
+    Returns
+    -------
+    (m, n) array of the matrix's dtype, zero where an image meets itself
+    """
+    n = images(len(condensed))
+    found = np.zeros((len(indices), n), condensed.dtype)
+    before = np.arange(n)
+    for row, i in zip(found, indices, strict=True):
+        row[:i] = condensed[pair_index(before[:i], i, n)]
+        start = pair_index(i, i + 1, n)
+        row[i + 1 :] = condensed[start : start + n - 1 - i]
+    return found
+
+
+def subset(condensed, indices):
+    """Return the condensed distances among the images at ``indices``, in the order given.
+
+    Each distance is copied to the bit; the matrix is read row by row.
+
+    Parameters
+    ----------
+    condensed : (n (n - 1) / 2,) array or memory map
+    indices : sequence of m int, all different
+
+    Returns
+    -------
+    (m (m - 1) / 2,) array of the matrix's dtype
+    """
+    n = images(len(condensed))
+    indices = np.asarray(indices, np.int64)
+    found = np.empty(pairs(len(indices)), condensed.dtype)
+    start = 0
+    for place, i in enumerate(indices):
+        others = indices[place + 1 :]
+        pair = pair_index(np.minimum(i, others), np.maximum(i, others), n)
+        found[start : start + len(others)] = condensed[pair]
+        start += len(others)
+    return found

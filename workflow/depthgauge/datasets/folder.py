@@ -1,7 +1,9 @@
-"""A folder of your own images: one sub-folder a class, or flat and unlabelled."""
+"""A folder of your own images: one sub-folder a class, or labels from a csv, for all or some."""
 
+import csv
 import logging
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,10 @@ from .picture import (
 
 log = logging.getLogger(__name__)
 
-DEFAULTS = {"path": None, "per_class": None, "skip_unreadable": False}
+DEFAULTS = {
+    **{"path": None, "labels": None, "unlabelled": None},
+    **{"per_class": None, "skip_unreadable": False},
+}
 
 EXTENSIONS = (
     *(".avif", ".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
@@ -36,13 +41,19 @@ def _given(name, spec):
         raise UserError(f"datasets: {name}: path: give the folder that holds the images.")
     if given["per_class"] is not None:
         number(name, "per_class", given["per_class"])
-    return Path(given["path"]).expanduser(), given["per_class"]
+    if given["labels"] and given["unlabelled"]:
+        raise UserError(
+            f"datasets: {name}: `labels` (images without a line there have no label) and "
+            "`unlabelled` (a sub-folder) exclude each other; take one of the two out."
+        )
+    where = (Path(given["path"]).expanduser(), given["labels"], given["unlabelled"])
+    return where, given["per_class"]
 
 
 def count(name, spec):
     """Return the number of images."""
-    path, limit = _given(name, spec)
-    return sum(min(limit or len(files), len(files)) for files in check_folder(path).values())
+    where, limit = _given(name, spec)
+    return sum(min(limit or len(files), len(files)) for files in check_folder(*where).values())
 
 
 def sources(name, spec):
@@ -53,11 +64,13 @@ def sources(name, spec):
 def pictures(name, spec, sources, seed, scratch):
     """Return the pictures of the folder and the notes.
 
-    Keys of ``spec``: ``path``; ``per_class``, at most so many images a class (of the whole
-    folder where it is flat), chosen at random by ``seed``, null for all.
+    Keys of ``spec``: ``path``, ``labels`` and ``unlabelled`` as for `check_folder`;
+    ``per_class``, at most so many images a class, and as many without label, chosen at random
+    by ``seed``, null for all.
     """
-    path, limit = _given(name, spec)
-    classes, empty, ignored = _scan(path)
+    where, limit = _given(name, spec)
+    path, *_ = where
+    classes, empty, ignored = _scan(*where)
     for entry in empty:
         log.warning("%s: holds no images; it does not count as a class.", entry)
     if ignored:
@@ -75,50 +88,73 @@ def pictures(name, spec, sources, seed, scratch):
             rng = np.random.default_rng(derive_seed(seed, name, label))
             files = [files[i] for i in stratified([label] * len(files), limit, rng)]
         chosen += [(label, file) for file in files]
-    # All files of a class under its name, those of its sub-folders too.
-    plain = [
-        f"{label}__{readable(file.stem)}" if label else readable(file.stem)
-        for label, file in chosen
-    ]
+    if where[1]:
+        # Names and order are those of the files: another label changes neither.
+        chosen.sort(key=lambda item: _order(item[1]))
+        plain = ["__".join(_inside(path, file.with_suffix("")).split("/")) for _, file in chosen]
+    else:
+        # All files of a class under its name, those of its sub-folders too.
+        plain = [
+            f"{label}__{readable(file.stem)}" if label else readable(file.stem)
+            for label, file in chosen
+        ]
     made = [
         Picture(stem, label, readable(file.relative_to(path)), file)
         for stem, (label, file) in zip(file_stems(plain), chosen, strict=True)
     ]
     found = sum(map(len, classes.values()))
-    note = "unlabelled" if "" in classes else f"{len(classes)} classes"
+    note = f"{len(classes) - ('' in classes)} classes" if classes.keys() - {""} else "unlabelled"
+    if "" in classes and len(classes) > 1:
+        note += f", {sum(label == '' for label, _ in chosen)} images without label"
     if len(made) < found:
         note += f", {len(made)} of {found} images chosen at random"
     return made, [Note("", "", len(made), note)]
 
 
-def check_folder(path):
+def check_folder(path, labels=None, unlabelled=None):
     """Return the image files of each class in ``path``, in stable order.
 
     Parameters
     ----------
     path : folder with one sub-folder a class (images in sub-folders of that belong to the
         class too), or with images and no sub-folders that hold any: then they are unlabelled
+    labels : path of a csv with the columns ``image,label``, optional
+        Images are named by their paths within the folder. Then sub-folders are no classes;
+        images that are not named, or with an empty label, have no label.
+    unlabelled : str, optional
+        The sub-folder whose images have no label, or ``.`` for the images that lie beside
+        the class folders.
 
     Returns
     -------
     dict of str to list of Path
-        Classes and files in natural order; the one class "" where the images are unlabelled.
+        Classes and files in natural order; last "", the images without label, if there are any.
 
     Raises
     ------
     UserError
-        If there is no such folder, no image, a single class, or images beside class folders.
+        If there is no such folder, no image, a single class, or images beside class folders
+        that were not said to be unlabelled; if the csv names an image that does not exist, or
+        gives one image two labels.
     """
-    return _scan(Path(path).expanduser())[0]
+    return _scan(Path(path).expanduser(), labels, unlabelled)[0]
 
 
-def _scan(path):
+def _scan(path, labels=None, unlabelled=None):
     """Return (what `check_folder` returns, folders without images, files that are none)."""
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
         raise UserError(
             f"{path}: {what}; expected a folder of images, with one sub-folder for each class."
         )
+    if labels:
+        files, ignored = _walk(path)
+        if not files:
+            raise UserError(
+                f"{path}: holds no images. Expected files that end in one of "
+                f"{', '.join(EXTENSIONS)}."
+            )
+        return _by_csv(path, files, Path(labels).expanduser()), [], ignored
     classes, loose, empty, ignored = {}, [], [], []
     for entry in sorted(path.iterdir(), key=_order):
         if entry.name.startswith("."):
@@ -139,12 +175,15 @@ def _scan(path):
             f"{path}: holds no images. Expected one sub-folder for each class, with files that "
             f"end in one of {', '.join(EXTENSIONS)}."
         )
-    if loose and classes:
+    if unlabelled:
+        loose = _unlabelled(path, classes, loose, unlabelled)
+    elif loose and classes:
         raise UserError(
             f"{path}: {len(loose)} images lie beside the class folders "
             f"({', '.join(readable(f.name) for f in loose[:10])}"
             f"{', ...' if len(loose) > 10 else ''}), so they have no label. Move each "
-            f"into the folder of its class ({', '.join(list(classes)[:10])}) or out of {path}."
+            f"into the folder of its class ({', '.join(list(classes)[:10])}) or out of {path}; or "
+            "say `unlabelled: .` in the config, if they are to be labelled from the others."
         )
     if len(classes) == 1:
         (only,) = classes
@@ -153,17 +192,105 @@ def _scan(path):
             f"two classes. Add a sub-folder for each class, or, if they are unlabelled, give "
             f"{path / only} as the path."
         )
-    return classes or {"": loose}, empty, ignored
+    return {**classes, **({"": loose} if loose else {})}, empty, ignored
 
 
-def folder_fingerprint(path):
+def _unlabelled(path, classes, loose, name):
+    """Return the images that the key ``unlabelled`` names, taken out of ``classes``."""
+    if name == ".":
+        found = loose
+    elif loose:
+        raise UserError(
+            f"{path}: {len(loose)} images lie beside the folders (the first: "
+            f"{readable(loose[0].name)}). Move them into {name!r}, which `unlabelled` names, or "
+            "into the folder of their class."
+        )
+    else:
+        found = classes.pop(readable(name.strip("/")), None)
+    if not found:
+        raise UserError(
+            f"{path}: `unlabelled: {name}` names no images. Give the sub-folder that holds "
+            f"those without label (there are {', '.join(classes) or 'none'}), or `.` where they "
+            "lie beside the class folders."
+        )
+    if not classes:
+        raise UserError(
+            f"{path}: no class folder beside {name!r}. Add one with some images for each of at "
+            "least two classes, or take `unlabelled` out of the config: a flat folder has no "
+            "labels."
+        )
+    return found
+
+
+def _by_csv(path, files, table):
+    """Return the ``files`` of each class by the csv ``table``, "" for those without label."""
+    files = {_inside(path, file): file for file in files}
+    label_of = _read_labels(table)
+    unknown = [image for image in label_of if image not in files]
+    if unknown:
+        close = get_close_matches(unknown[0], files, 1)
+        raise UserError(
+            f"{table}: {len(unknown)} of its {len(label_of)} images do not exist in {path}: "
+            f"{', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}. Name each by its "
+            "path within that folder"
+            + (f"; did you mean {close[0]!r}?" if close else f", such as {next(iter(files))!r}.")
+        )
+    names = sorted(set(label_of.values()) - {""}, key=natural_key)
+    if len(names) < 2:
+        raise UserError(
+            f"{table}: {f'the only label is {names[0]!r}' if names else 'gives no label'}; label "
+            "some images of each of at least two classes, or take `labels` out of the config."
+        )
+    classes = {name: [] for name in [*names, ""]}
+    for image, file in files.items():
+        classes[label_of.get(image, "")].append(file)
+    return {name: found for name, found in classes.items() if found}
+
+
+def _read_labels(table):
+    """Return the label of each image of the csv ``table``."""
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns, lines = list(reader.fieldnames or ()), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{table}: cannot be read as a csv in UTF-8 ({error}); `labels` names a file with the "
+            "columns image,label."
+        ) from error
+    if not {"image", "label"} <= set(columns):
+        raise UserError(
+            f"{table}: expected the columns image,label, found {','.join(columns) or 'nothing'}."
+        )
+    label_of = {}
+    for number_, line in enumerate(lines, start=2):
+        image, label = (readable((line[key] or "").strip()) for key in ("image", "label"))
+        image = image.removeprefix("./")
+        if label_of.setdefault(image, label) != label:
+            raise UserError(
+                f"{table}: line {number_} gives {image!r} the label {label!r}, an earlier one "
+                f"{label_of[image]!r}. Leave one of the two."
+            )
+    return label_of
+
+
+def _inside(path, file):
+    return readable(file.relative_to(path).as_posix())
+
+
+def folder_fingerprint(path, labels=None, unlabelled=None):
     """Return a short digest of the names, sizes and times of the images in ``path``.
 
-    It changes when an image is added, removed, renamed or rewritten, and costs one
-    ``stat`` a file. Raises what `check_folder` raises.
+    It changes when an image is added, removed, renamed or rewritten, or the csv of ``labels``
+    is, and costs one ``stat`` a file. Parameters and errors are those of `check_folder`.
     """
     path = Path(path).expanduser()
-    return digest_of_times(path, [f for files in check_folder(path).values() for f in files])
+    classes = check_folder(path, labels, unlabelled)
+    digest = digest_of_times(path, [f for files in classes.values() for f in files])
+    if labels:
+        table = Path(labels).expanduser()
+        digest += digest_of_times(table.parent, [table])
+    return digest
 
 
 def _walk(folder):

@@ -1,0 +1,347 @@
+"""Few labels: methods held to dense solves and scikit-learn, curves, and labels for the rest."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from depthgauge import nearest_labelled, propagation
+from depthgauge.calibration import calibration
+from depthgauge.cli import main
+from depthgauge.condensed import rows
+from depthgauge.errors import UserError
+from depthgauge.figures.label_curves import draw_label_curves
+from depthgauge.label_accuracy import label_accuracy, write_label_accuracy
+from depthgauge.label_splits import label_splits
+from depthgauge.label_summary import label_summary
+from depthgauge.labelling import best, write_labels
+from depthgauge.linear_probe import write_linear_probe
+from depthgauge.manifest import write_manifest
+from depthgauge.neighbour_graph import neighbour_graph
+from depthgauge.neighbours import nearest_neighbours
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import ttest_1samp
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.semi_supervised import LabelSpreading
+
+
+def planted(sizes, apart=6.0, dim=5, seed=0):
+    """Features around centres ``apart`` from the origin, and their classes."""
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    centres = apart * np.eye(len(sizes), dim)
+    return centres[codes] + rng.standard_normal((len(codes), dim)), codes
+
+
+def graph_of(points, k=5):
+    condensed = pdist(points).astype(np.float32)
+    return neighbour_graph(*nearest_neighbours(condensed, k, progress=False))
+
+
+def dense_weights(points, k):
+    """W of Calder et al., by brute force."""
+    square = squareform(pdist(points).astype(np.float32)).astype(np.float64)
+    np.fill_diagonal(square, np.inf)
+    directed = np.zeros_like(square)
+    for i, row in enumerate(square):
+        near = np.argsort(row, kind="stable")[:k]
+        directed[i, near] = np.exp(-4 * row[near] ** 2 / row[near[-1]] ** 2)
+    return (directed + directed.T) / 2
+
+
+def dense_scores(method, weights, labelled, given, classes):
+    """The same equations, solved densely, for a connected graph."""
+    degree = weights.sum(axis=1)
+    y = np.eye(classes)[given]
+    sources = np.zeros((len(weights), classes))
+    if method == "label_spreading":
+        sources[labelled] = y
+        similarity = weights / np.sqrt(np.outer(degree, degree))
+        return np.linalg.solve(np.eye(len(weights)) - 0.99 * similarity, sources)
+    sources[labelled] = y - y.mean(axis=0)
+    u = np.linalg.lstsq(np.diag(degree) - weights, sources, rcond=None)[0]
+    return u - degree @ u / degree.sum()
+
+
+@pytest.mark.parametrize("method", propagation.METHODS)
+def test_scores_solve_the_equations_and_leaving_out_solves_them_anew(method):
+    points, codes = planted([20, 15, 25], apart=2.0)
+    graph, weights = graph_of(points), dense_weights(points, 5)
+    assert graph.component.max() == 0
+    labelled = np.array([0, 3, 7, 21, 30, 36, 40, 59])
+    given = codes[labelled]
+    scores = propagation.METHODS[method](graph, labelled, given, 3)
+    expected = dense_scores(method, weights, labelled, given, 3)
+    np.testing.assert_allclose(scores, expected, atol=1e-4 * np.abs(expected).max())
+    evaluated = np.array([0, 2, 4, 7])
+    left_out = propagation.left_out(method, graph, labelled, given, 3, evaluated)
+    for row, place in zip(left_out, evaluated, strict=True):
+        keep = np.arange(len(labelled)) != place
+        anew = dense_scores(method, weights, labelled[keep], given[keep], 3)[labelled[place]]
+        np.testing.assert_allclose(row, anew, atol=1e-4 * np.abs(expected).max())
+
+
+def test_label_spreading_decides_as_scikit_learn_does():
+    points, codes = planted([30, 30, 30], apart=1.5)
+    weights = dense_weights(points, 5)
+    labels = np.full(90, -1)
+    labelled = np.array([1, 2, 31, 32, 61, 62])
+    labels[labelled] = codes[labelled]
+    model = LabelSpreading(
+        kernel=lambda x, y: weights, alpha=propagation.ALPHA, max_iter=20_000, tol=1e-12
+    )
+    model.fit(points, labels)
+    scores = propagation.label_spreading(graph_of(points), labelled, codes[labelled], 3)
+    ranked = np.sort(scores, axis=1)
+    clear = ranked[:, -1] - ranked[:, -2] > 1e-4 * ranked[:, -1]
+    assert clear.sum() > 80
+    np.testing.assert_array_equal(scores.argmax(axis=1)[clear], model.transduction_[clear])
+
+
+@pytest.mark.parametrize("method", propagation.METHODS)
+def test_a_component_without_label_stays_unlabelled_and_one_class_takes_its_component(method):
+    points, codes = planted([12, 12, 12], apart=100.0)
+    graph = graph_of(points)
+    assert graph.component.max() == 2
+    labelled = np.array([0, 12, 13])
+    scores = propagation.METHODS[method](graph, labelled, codes[labelled], 3)
+    assert np.isneginf(scores[24:]).all()
+    np.testing.assert_array_equal(scores[:24].argmax(axis=1), codes[:24])
+    assert np.isfinite(scores[:24]).any(axis=1).all()
+    left_out = propagation.left_out(
+        method, graph, labelled, codes[labelled], 3, np.arange(len(labelled))
+    )
+    assert np.isneginf(left_out[0]).all()
+    assert left_out[1:].argmax(axis=1).tolist() == [1, 1]
+
+
+def test_copies_do_not_harm_the_graph():
+    points, codes = planted([12, 12])
+    points[:8] = points[0]
+    graph = graph_of(points)
+    assert np.isfinite(graph.similarity.data).all()
+    scores = propagation.poisson_learning(graph, np.array([0, 12]), codes[[0, 12]], 2)
+    assert np.isfinite(scores[:8]).any(axis=1).all()
+
+
+@pytest.mark.parametrize(("name", "k"), [("1-NN", 1), ("5-NN", 5)])
+def test_nearest_labelled_decide_as_scikit_learn_does(name, k):
+    points, codes = planted([30, 30, 30], apart=1.0)
+    condensed = pdist(points)
+    labelled = np.random.default_rng(1).permutation(90)[:25]
+    near = rows(condensed, labelled)
+    model = KNeighborsClassifier(k, weights="distance", metric="precomputed")
+    model.fit(squareform(condensed)[np.ix_(labelled, labelled)], codes[labelled])
+    scores = nearest_labelled.METHODS[name](near, codes[labelled], 3)
+    np.testing.assert_array_equal(scores.argmax(axis=1), model.predict(near.T))
+    if k > 1:
+        shares = np.where(np.isfinite(scores), scores, 0)
+        np.testing.assert_allclose(shares, model.predict_proba(near.T), atol=1e-12)
+
+
+def test_splits_are_stratified_nested_and_follow_from_the_seed(caplog):
+    codes = np.array([0] * 9 + [1] * 6 + [2] * 30)
+    counts, draws = label_splits(codes, [1, 2, 5, 6, 50], 7, 3)
+    assert counts == [1, 2, 5] and draws.shape == (7, 3, 5)
+    assert "6, 50 labels a class: skipped" in caplog.text and "6 images" in caplog.text
+    for split in draws:
+        assert (codes[split] == np.arange(3)[:, None]).all()
+        assert len(np.unique(split)) == split.size
+    assert len({split.tobytes() for split in draws}) == 7
+    np.testing.assert_array_equal(draws, label_splits(codes, [1, 2, 5], 7, 3)[1])
+    assert (draws != label_splits(codes, [5], 7, 4)[1]).any()
+
+
+def test_accuracy_is_that_of_the_hidden_images_whatever_the_threads():
+    points, codes = planted([25, 25, 25], apart=3.0)
+    condensed = pdist(points).astype(np.float32)
+    counts, draws = label_splits(codes, [1, 5], 4, 0)
+    table = label_accuracy(condensed, codes, counts, draws, progress=False)
+    other = label_accuracy(condensed, codes, counts, draws, threads=3, progress=False)
+    pd.testing.assert_frame_equal(table, other, check_exact=True)
+    square = squareform(condensed)
+    for row in table[table.method == "1-NN"].itertuples():
+        labelled = draws[row.split, :, : row.labels_per_class].ravel()
+        hidden = np.setdiff1d(np.arange(75), labelled)
+        nearest = codes[labelled][square[np.ix_(hidden, labelled)].argmin(axis=1)]
+        assert row.hidden == len(hidden) and row.accuracy == (nearest == codes[hidden]).mean()
+    means = table[table.labels_per_class == 1].groupby("method").accuracy.mean()
+    assert means["poisson_learning"] > means["1-NN"]
+
+
+def test_what_is_not_reached_counts_as_wrong():
+    points, codes = planted([12, 24], apart=100.0)
+    points[24:] += 1000  # a component of its own, of the second class
+    counts, draws = label_splits(codes, [1], 6, 0)
+    table = label_accuracy(pdist(points).astype(np.float32), codes, counts, draws, progress=False)
+    spread = table[table.method == "label_spreading"]
+    assert (spread.coverage < 1).all()
+    np.testing.assert_array_equal(spread.accuracy, spread.coverage)
+
+
+def test_summary_has_students_interval_and_pairs():
+    rng = np.random.default_rng(0)
+    trials = pd.DataFrame(
+        [
+            (layer, method, count, split, 50, 1.0, rng.random())
+            for layer in ("a", "b")
+            for method in ("1-NN", "poisson_learning")
+            for count in (1, 2)
+            for split in range(6)
+        ],
+        columns=["layer", "method", "labels_per_class", "split", "hidden", "coverage", "accuracy"],
+    )
+    curves, differences = label_summary(trials.sample(frac=1, random_state=1))
+    values = trials.set_index(["layer", "method", "labels_per_class"]).accuracy
+    assert len(curves) == 8 and len(differences) == 2 * (2 + 2)
+    for row in curves.itertuples():
+        x = values[row.layer, row.method, row.labels_per_class]
+        interval = ttest_1samp(x, 0).confidence_interval(0.95)
+        expected = [x.mean(), max(interval.low, 0), min(interval.high, 1)]
+        np.testing.assert_allclose([row.accuracy, row.low, row.high], expected)
+    for row in differences.itertuples():
+        x = values[row.layer, row.method, row.labels_per_class].to_numpy()
+        x = x - values[row.other_layer, row.other_method, row.labels_per_class].to_numpy()
+        interval = ttest_1samp(x, 0).confidence_interval(0.95)
+        expected = [x.mean(), *interval]
+        np.testing.assert_allclose([row.difference, row.low, row.high], expected)
+
+
+def test_calibrated_probabilities_are_the_share_that_is_right():
+    rng = np.random.default_rng(0)
+    margins = rng.random(4000)
+    right = rng.random(4000) < 0.3 + 0.6 * margins
+    probability = calibration(margins, right)
+    for low, high in [(0, 0.3), (0.3, 0.7), (0.7, 1)]:
+        part = (margins >= low) & (margins < high)
+        assert abs(probability(margins[part]).mean() - right[part].mean()) < 0.04
+    assert (np.diff(probability(np.linspace(0, 1, 9))) >= 0).all()
+    sure = calibration(margins[:10], np.ones(10, bool))(margins)
+    assert ((sure > 0.85) & (sure < 1)).all()
+
+
+def test_the_best_of_many_guesses_is_seen_through():
+    rng = np.random.default_rng(0)
+    guesses = rng.random((40, 50)) < 0.5
+    chosen, optimism = best(guesses, rng)
+    assert guesses[chosen].mean() > 0.6
+    assert abs(guesses[chosen].mean() - optimism - 0.5) < 0.08
+    assert best(np.vstack([guesses, np.ones((1, 50), bool)]), rng) == (40, 0.0)
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """Two layers of one network, the second of which parts the classes better."""
+    points, codes = planted([40, 40, 40], apart=4.0)
+    noise = np.random.default_rng(5).standard_normal(points.shape)
+    paths = []
+    for layer, features in (("noise", noise), ("deep", points)):
+        paths.append(tmp_path / "net" / f"{layer}.npy")
+        paths[-1].parent.mkdir(exist_ok=True)
+        np.save(paths[-1], pdist(features).astype(np.float32))
+    np.save(tmp_path / "shard.npy", points.astype(np.float32))
+    names = np.array(["NA", "b", "c"])[codes]
+    images = [f"{i}.jpg" for i in range(120)]
+    write_manifest(pd.DataFrame({"image": images, "label": names}), tmp_path / "full.csv")
+    return tmp_path, paths, images, names
+
+
+def few_labels(folder, images, names, kept):
+    labels = np.where(np.isin(np.arange(len(names)), kept), names, "")
+    table = pd.DataFrame({"image": images, "label": labels, "source": images})
+    write_manifest(table, folder / "few.csv")
+    return folder / "few.csv"
+
+
+def test_labels_for_all_by_the_better_depth_whatever_the_threads(cells):
+    folder, paths, images, names = cells
+    kept = np.r_[0:5, 40:45, 80:85]
+    manifest = few_labels(folder, images, names, kept)
+    made = []
+    for threads in (1, 3):
+        outputs = [folder / f"labels{threads}.csv", folder / f"accuracy{threads}.csv"]
+        write_labels(manifest, paths, *outputs, dataset="x", threads=threads, progress=False)
+        made.append([file.read_bytes() for file in outputs])
+    assert made[0] == made[1]
+    table = pd.read_csv(outputs[0], keep_default_na=False, dtype={"label": str})
+    assert table.columns.tolist() == ["image", "label", "probability", "origin", "source"]
+    assert table.image.tolist() == images
+    assert np.flatnonzero(table.origin == "given").tolist() == kept.tolist()
+    assert (table.label[kept] == names[kept]).all()
+    taken = table.origin == "propagated"
+    assert ((table.label != "") == (taken | (table.origin == "given"))).all()
+    assert (table.probability[taken] >= 0.5).all()
+    assert (table.probability[table.origin == "unlabelled"] < 0.5).all()
+    accuracy = pd.read_csv(outputs[1])
+    assert len(accuracy) == 8 and accuracy.layer[0] == "deep"
+    assert accuracy.expected_accuracy.notna().tolist() == [True] + [False] * 7
+    first = accuracy.iloc[0]
+    right = (table.label == names)[taken].mean()
+    assert abs(first.propagated_accuracy - right) < 0.1
+    assert first.low <= right
+    assert first.propagated == taken.sum() and first.unlabelled == 105
+
+
+def test_thin_evidence_leaves_images_unlabelled(cells):
+    folder, paths, images, names = cells
+    manifest = few_labels(folder, images, names, np.r_[0:5, 40:45, 80:85])
+    outputs = folder / "labels.csv", folder / "accuracy.csv"
+    write_labels(manifest, paths[:1], *outputs, dataset="x", confidence=0.9, progress=False)
+    table = pd.read_csv(outputs[0], keep_default_na=False)
+    assert (table.origin == "unlabelled").sum() > 90  # noise
+    assert pd.read_csv(outputs[1]).expected_accuracy[0] < 0.6
+
+
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [([], "no labels"), ([0, 1, 2], "only label is 'NA'"), ([0, 40, 80], "no two images")],
+)
+def test_labels_that_tell_nothing_are_refused(cells, kept, says):
+    folder, paths, images, names = cells
+    manifest = few_labels(folder, images, names, kept)
+    with pytest.raises(UserError, match=says) as error:
+        write_labels(manifest, paths, folder / "l.csv", folder / "a.csv", dataset="x")
+    assert str(manifest) in str(error.value) and not (folder / "l.csv").exists()
+
+
+def test_the_probe_meets_the_same_trials(cells):
+    folder, paths, _, _ = cells
+    options = {"dataset": "x", "labels_per_class": [1, 5, 500], "splits": 3}
+    write_label_accuracy(folder / "full.csv", paths, folder / "t.csv", **options, progress=False)
+    write_linear_probe(
+        folder / "full.csv", [folder / "shard.npy"], folder / "p.csv", layer="deep", **options
+    )
+    trials, probe = pd.read_csv(folder / "t.csv"), pd.read_csv(folder / "p.csv")
+    assert trials.columns.tolist() == probe.columns.tolist()
+    assert len(trials) == 2 * 4 * 2 * 3 and len(probe) == 2 * 3
+    assert probe[probe.labels_per_class == 5].accuracy.mean() > 0.9
+    np.save(folder / "wide.npy", np.zeros((120, 4097), np.float32))
+    write_linear_probe(
+        folder / "full.csv", [folder / "wide.npy"], folder / "w.csv", layer="deep", **options
+    )
+    assert pd.read_csv(folder / "w.csv").empty
+
+
+def test_curves_from_the_command_line_and_without_any_point(cells):
+    folder, paths, _, _ = cells
+    for counts in (["--labels", "1", "--labels", "5"], ["--labels", "40"]):
+        for line in (
+            ["label-accuracy", folder / "full.csv", *paths, "-o", folder / "t.csv", *counts],
+            [
+                *("label-curves", folder / "figure", folder / "t.csv", "--curves"),
+                *(folder / "c.csv", "--differences", folder / "d.csv"),
+            ],
+        ):
+            done = CliRunner().invoke(main, [*map(str, line), "--seed", "1"])
+            assert done.exit_code == 0, (done.output, done.exception)
+        drawn = pd.read_csv(folder / "figure.csv")
+        pd.testing.assert_frame_equal(drawn, pd.read_csv(folder / "c.csv"))
+        assert len(drawn) == (16 if len(counts) > 2 else 0)
+        assert (folder / "figure.png").stat().st_size > 0
+
+
+def test_a_figure_of_more_layers_than_fit_in_a_row(tmp_path):
+    row = {"method": "1-NN", "labels_per_class": 1, "splits": 20, "hidden": 9, "accuracy": 0.5}
+    row |= {"low": 0.4, "high": 0.6}
+    curves = pd.DataFrame([{"layer": f"layer{i}", **row} for i in range(5)])
+    draw_label_curves(curves, tmp_path / "f", title="x", seed=1)
+    assert pd.read_csv(tmp_path / "f.csv").layer.tolist() == curves.layer.tolist()

@@ -1,0 +1,102 @@
+"""Curves: accuracy against the number of labels, a panel a layer, a line a method."""
+
+import numpy as np
+from matplotlib.ticker import NullLocator
+
+from .style import COLUMN, GREY, PAGE, new_figure, save, shorten, styled, symbols
+
+_IN_A_ROW = 4
+_NAMES = {
+    "label_spreading": "label spreading",
+    "poisson_learning": "Poisson learning",
+    "linear_probe": "linear probe (features, supervised)",
+}
+_METHODS = ["1-NN", "5-NN", "label_spreading", "poisson_learning", "linear_probe"]
+
+
+def draw_label_curves(curves, stem, *, title, seed):
+    """Draw accuracy on the hidden images against labels a class, with 95 % bands.
+
+    A panel a layer, in the order given; on one logarithmic axis of labels and one axis of
+    accuracy, so that layers can be compared.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        As ``label_summary`` returns them; without rows, the figure says that there are none.
+    stem : path
+        Of the .png, .pdf and .csv that are written.
+    title : str
+    seed : int
+        The run's seed, stated in the figure.
+    """
+    with styled():
+        save(_figure(curves, title, seed), stem, curves)
+
+
+def _figure(curves, title, seed):
+    layers = curves.layer.unique()
+    columns = max(1, min(len(layers), _IN_A_ROW))
+    lines = max(1, -(-len(layers) // _IN_A_ROW))
+    columns = max(1, -(-len(layers) // lines))
+    figure = new_figure(max(COLUMN, min(PAGE, 1.8 * columns + 0.5)), 1.75 * lines + 1.0)
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    if curves.empty:
+        figure.suptitle(title)
+        grid[0].set_axis_off()
+        grid[0].text(0.5, 0.5, "too few images a class", ha="center", transform=grid[0].transAxes)
+        return figure
+    look = dict(zip(_METHODS, zip(symbols(5), "os^Dv", strict=True), strict=True))
+    for axes, layer in zip(grid, layers, strict=False):
+        for method in _METHODS:
+            curve = curves[(curves.layer == layer) & (curves.method == method)]
+            (colour, _), marker = look[method]
+            axes.fill_between(
+                curve.labels_per_class, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0
+            )
+            axes.plot(
+                *(curve.labels_per_class, curve.accuracy),
+                color=colour,
+                marker=marker,
+                markersize=2.8,
+                linestyle="--" if method == "linear_probe" else "-",
+                label=_NAMES.get(method, method) if len(curve) else None,
+            )
+        axes.set_title(shorten(layer, 28))
+        axes.grid(axis="y", color="#E4E4E4", linewidth=0.5)
+        axes.set_axisbelow(True)
+    for axes in grid[len(layers) :]:
+        axes.set_visible(False)
+    counts = np.unique(curves.labels_per_class)
+    grid[0].set_xscale("log")
+    grid[0].set_xticks(counts, [str(count) for count in counts])
+    grid[0].xaxis.set_minor_locator(NullLocator())
+    grid[0].set_ylim(max(0, curves.low.min() - 0.03), min(1.005, curves.high.max() + 0.03))
+    for axes in grid[::columns]:
+        axes.set_ylabel("accuracy on hidden images")
+    for axes in grid[max(0, len(layers) - columns) : len(layers)]:
+        axes.set_xlabel("labels a class")
+        axes.tick_params(labelbottom=True)
+    handles = {}
+    for axes in grid[: len(layers)]:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    n = int(curves.hidden.iloc[0])
+    first = curves.iloc[0]
+    narrow = figure.get_figwidth() < 5
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside upper center",
+        ncols=3 if narrow else 5,
+        title=title,
+        title_fontsize=8,
+    )
+    figure.supxlabel(
+        f"mean and its 95 % interval over {first.splits} choices of the labelled images;"
+        + ("\n" if narrow else " ")
+        + f"{n:,} hidden at {first.labels_per_class} a class; seed {seed}",
+        fontsize=6.5,
+        color=GREY,
+    )
+    return figure
