@@ -1,0 +1,53 @@
+"""Reconstructions: images that an autoencoder was not trained on, and what it makes of them."""
+
+import numpy as np
+import pandas as pd
+
+from .style import GREY, PAGE, new_figure, save, styled
+
+_ROWS = ("original", "reconstruction")
+
+
+def draw_reconstructions(examples, stem, *, title="", latent):
+    """Draw originals above their reconstructions.
+
+    Parameters
+    ----------
+    examples : mapping
+        ``image`` (names), ``original`` and ``reconstruction``, uint8 [n, size, size, 3]: what
+        :func:`depthgauge.training.train_autoencoder` writes.
+    stem : path
+        Of the .png, .pdf and .csv that are written; the csv has ``image`` and the ``error``,
+        the mean squared difference of the pixels (0-1) as drawn.
+    title : str
+    latent : int
+        Values of the code, which the figure names.
+    """
+    original, decoded = (np.asarray(examples[row]) for row in _ROWS)
+    difference = original / 255 - decoded / 255
+    table = pd.DataFrame(
+        {"image": examples["image"], "error": (difference**2).mean(axis=(1, 2, 3)).round(6)}
+    )
+    with styled():
+        save(_figure(original, decoded, title, latent, table.error), stem, table)
+
+
+def _figure(original, decoded, title, latent, errors):
+    n = len(original)
+    side = min((PAGE - 0.8) / n, 0.9)
+    figure = new_figure(max(side * n + 0.8, PAGE / 2), 2 * side + 0.6)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    grid = figure.subplots(2, n, squeeze=False)
+    for axes, pixels in zip(grid.ravel(), [*original, *decoded], strict=True):
+        axes.imshow(pixels, interpolation="nearest")
+        axes.set_axis_off()
+    for axes, row in zip(grid[:, 0], _ROWS, strict=True):
+        axes.text(-0.08, 0.5, row, ha="right", va="center", fontsize=6.5, transform=axes.transAxes)
+    figure.suptitle(title)
+    figure.supxlabel(
+        f"{n} of the images held out; {latent:,} values each, mean squared error "
+        f"{errors.mean():.4f}",
+        fontsize=6.5,
+        color=GREY,
+    )
+    return figure
