@@ -9,12 +9,11 @@ at 15 neighbours.
 
 import argparse
 import statistics
-import time
 
 import numpy as np
 from depthgauge.embedding import embed
 from scipy.spatial.distance import pdist, squareform
-from side_by_side import report, spread
+from side_by_side import report, row, timed
 from sklearn.datasets import load_digits
 from sklearn.manifold import TSNE, trustworthiness
 from threadpoolctl import threadpool_limits
@@ -50,27 +49,28 @@ def main():
     trust = {"depthgauge": [], "scikit-learn": []}
     for seed in range(options.repeats):
         for name, function in (("depthgauge", ours), ("scikit-learn", theirs)):
-            start = time.perf_counter()
-            points = function(seed)
-            seconds[name].append(time.perf_counter() - start)
-            trust[name].append(
-                trustworthiness(square, points, n_neighbors=15, metric="precomputed")
-            )
+            points = []
+            seconds[name].append(timed(lambda f=function, p=points, s=seed: p.append(f(s))))
+            score = trustworthiness(square, points[0], n_neighbors=15, metric="precomputed")
+            trust[name].append(score)
 
-    print(f"{options.images} images, {options.threads} threads, {options.repeats} repeats")
-    first = statistics.median(seconds["depthgauge"])
-    report(
-        [
-            {
-                "way": name,
-                **spread(took),
-                "x_depthgauge": statistics.median(took) / first,
-                "trustworthiness": statistics.median(trust[name]),
-            }
-            for name, took in seconds.items()
-        ],
-        options.output,
-    )
+    own, other = seconds["depthgauge"], seconds["scikit-learn"]
+    rows = [
+        row("depthgauge", "s", own),
+        row(
+            "scikit-learn TSNE", "s", other, "scikit-learn TSNE / depthgauge", (other, own), ">= 2"
+        ),
+        row(
+            "trustworthiness",
+            "of 1",
+            trust["depthgauge"],
+            "trustworthiness, depthgauge / scikit-learn",
+            ([statistics.median(trust[name])] for name in trust),
+            ">= 0.999",
+        ),
+    ]
+    title = f"t-SNE, {options.images:,} points, {options.threads} threads"
+    report(f"{title}, {options.repeats} repeats", rows, options.output)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""The permutation null, beside scikit-bio's permanova: one sum a permutation over one matrix."""
+"""The permutation null, beside scikit-bio's permanova: one sum a permutation over one matrix.
+
+Ten times the permutations are timed on a matrix of its own, larger in the full size.
+"""
 
 import argparse
 import os
-import statistics
 
 import numpy as np
 from depthgauge.goodness import goodness
 from scipy.spatial.distance import squareform
-from side_by_side import report, side_by_side, spread
+from side_by_side import report, row, side_by_side, timed
 
 
 def main():
@@ -15,18 +17,17 @@ def main():
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--permutations", type=int, default=999)
+    parser.add_argument("--more-images", type=int, default=10_000)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--alone", action="store_true", help="no peers")
     parser.add_argument("--output", help="a CSV to write")
     args = parser.parse_args()
     n = args.images
-    rng = np.random.default_rng(0)
-    condensed = rng.uniform(0.5, 1.5, n * (n - 1) // 2).astype(np.float32)
-    labels = rng.integers(0, args.classes, n).astype(str)
+    condensed, labels = problem(n, args.classes)
 
-    def ours(permutations=args.permutations):
-        goodness(condensed, labels, permutations=permutations, threads=args.threads, progress=False)
+    def ours(permutations=args.permutations, problem=(condensed, labels)):
+        goodness(*problem, permutations=permutations, threads=args.threads, progress=False)
 
     ours(1)  # compiles the kernels
     ways = {"depthgauge": ours}
@@ -42,17 +43,29 @@ def main():
         ways["scikit-bio permanova"] = lambda: scikit_bio(None)
         ways["scikit-bio permanova, engine='numba'"] = lambda: scikit_bio("numba")
     seconds = side_by_side(ways, args.repeats)
-    first = statistics.median(seconds["depthgauge"])
-    print(
-        f"n = {n}, {args.classes} classes, {args.permutations} permutations, {args.threads} threads"
+    own = seconds["depthgauge"]
+    rows = [row("depthgauge", "s", own)]
+    for name in list(seconds)[1:]:
+        pairs = seconds[name], own
+        target = ">= 100" if name == "scikit-bio permanova" else ""
+        rows.append(row(name, "s", seconds[name], f"{name} / depthgauge", pairs, target))
+    n, m = args.more_images, args.permutations
+    larger = problem(n, args.classes)
+    few, many = (timed(ours, times * m, larger) for times in (1, 10))
+    rows.append(row(f"depthgauge, n = {n:,}, {m:,} permutations", "s", [few]))
+    name = f"depthgauge, n = {n:,}, {10 * m:,} permutations"
+    rows.append(
+        row(name, "s", [many], f"{10 * m:,} permutations / {m:,}", ([many], [few]), "<= 10")
     )
-    report(
-        [
-            {"way": name, **spread(took), "x_depthgauge": statistics.median(took) / first}
-            for name, took in seconds.items()
-        ],
-        args.output,
-    )
+    title = f"Null, n = {args.images:,}, {args.classes} classes, {m:,} permutations"
+    report(f"{title}, {args.threads} threads", rows, args.output)
+
+
+def problem(n, classes):
+    """Return random distances and labels."""
+    rng = np.random.default_rng(0)
+    condensed = rng.uniform(0.5, 1.5, n * (n - 1) // 2).astype(np.float32)
+    return condensed, rng.integers(0, classes, n).astype(str)
 
 
 if __name__ == "__main__":

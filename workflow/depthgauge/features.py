@@ -12,9 +12,12 @@ from tqdm import tqdm
 
 from .errors import UserError
 from .files import whole
+from .fingerprint import fingerprint, write_header
 from .graph import graph_function, read_graph
 from .manifest import read_manifest
 from .pixels import load_pixels
+from .precision import usable_precision
+from .quiet_tensorflow import use_precision
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +26,18 @@ log = logging.getLogger(__name__)
 BATCH = 4
 
 
-def features(graph, layers, images, manifest, outputs, *, shard=(0, 1), dtype="float32", threads=1):
+def features(
+    graph,
+    layers,
+    images,
+    manifest,
+    outputs,
+    *,
+    shard=(0, 1),
+    dtype="float32",
+    precision="float32",
+    threads=1,
+):
     """Write the features of one shard of a dataset at every layer of a network.
 
     Decoding, resizing and writing overlap with computing; ``threads`` batches are computed
@@ -42,7 +56,10 @@ def features(graph, layers, images, manifest, outputs, *, shard=(0, 1), dtype="f
     shard : (int, int)
         (i, k): the i-th of k parts of the manifest, rows i*n//k to (i+1)*n//k.
     dtype : str
-        ``float32`` or ``float16``.
+        ``float32`` or ``float16``: how they are stored.
+    precision : str
+        ``float32`` or ``bfloat16``: how they are computed; see
+        :func:`depthgauge.precision.usable_precision`.
     threads : int
         Batches in flight.
 
@@ -59,6 +76,9 @@ def features(graph, layers, images, manifest, outputs, *, shard=(0, 1), dtype="f
     names = names[start:stop]
     tensors = [layer["tensor"] for layer in description["layers"]]
     dims = [layer["dim"] for layer in description["layers"]]
+    labels = [layer["layer"] for layer in description["layers"]]
+    precision = usable_precision(precision)
+    use_precision(precision)
     extract = graph_function(read_graph(graph), tensors)
 
     def pixels(name):
@@ -69,10 +89,14 @@ def features(graph, layers, images, manifest, outputs, *, shard=(0, 1), dtype="f
         return [value.reshape(len(batch), -1) for value in extract(batch)]
 
     log.info("%s: images %d to %d of %d", description["extractor"], start + 1, stop, total)
+    made_from = fingerprint(manifest, graph, layers) | {"images": [start, stop, total]}
+    made_from["precision"] = precision
     with ExitStack() as stack:
         files = [
-            stack.enter_context(_rows(output, (len(names), dim), dtype))
-            for output, dim in zip(outputs, dims, strict=True)
+            stack.enter_context(
+                _rows(output, (len(names), dim), dtype, made_from | {"layer": name})
+            )
+            for output, dim, name in zip(outputs, dims, labels, strict=True)
         ]
         bar = stack.enter_context(
             tqdm(total=len(names), desc=description["extractor"], unit="image", mininterval=1)
@@ -93,11 +117,10 @@ def features(graph, layers, images, manifest, outputs, *, shard=(0, 1), dtype="f
 
 
 @contextmanager
-def _rows(path, shape, dtype):
+def _rows(path, shape, dtype, made_from):
     """Open a .npy file of ``shape`` for writing row after row; it appears when whole."""
-    header = {"descr": np.dtype(dtype).newbyteorder("<").str, "fortran_order": False}
     with whole(path) as beside, open(beside, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header | {"shape": shape})
+        write_header(file, dtype, shape, made_from)
         yield file
 
 

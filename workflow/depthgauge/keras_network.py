@@ -9,7 +9,9 @@ import numpy as np
 from keras.src.utils import file_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from .autoencoder import build_autoencoder
 from .errors import UserError
+from .learned import is_learned, learned_layers
 from .quiet_tensorflow import tf
 
 # The networks of keras.applications that were trained at something else than 224 pixels.
@@ -145,6 +147,28 @@ def file_graph(name, spec):
     outputs = _layers_by_name(name, model, spec["layers"])
     preprocess = _preprocessing(name, spec.get("preprocessing", {}), channels=shape[-1])
     return *_freeze(model, outputs, size, preprocess), size
+
+
+def learned_graph(name, spec, seed, source=None):
+    """Return (GraphDef, {layer: tensor}, size) of an autoencoder's encoder, or of a PCA.
+
+    ``source`` is the model that was learned (.keras); with ``train: false`` there is none.
+
+    Raises
+    ------
+    UserError
+        If the source is missing or no such model.
+    """
+    layers = learned_layers(spec)
+    if is_learned(spec):
+        if source is None:
+            raise UserError(
+                f"extractor {name}: it is learned from a dataset; `depthgauge {spec['kind']}` does "
+                "that, and `--source FILE` hands the model to this command."
+            )
+        return file_graph(name, {"path": source, "layers": layers})
+    model, size = build_autoencoder(spec, seed), spec["size"]
+    return *_freeze(model, _layers_by_name(name, model, layers), size, tf.identity), size
 
 
 def _paper_layers(name, application, model):

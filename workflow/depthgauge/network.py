@@ -36,7 +36,8 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     seed : int
         The run's seed; random weights derive theirs from it and ``name``.
     source : path, optional
-        The downloaded file, where the spec names a URL or ImageNet weights.
+        The downloaded file, where the spec names a URL or ImageNet weights; the model that was
+        learned from a dataset (.keras), where the spec is of such a kind.
     nodes : path, optional
         Where the graph's nodes go in topological order (.csv): columns ``name``, ``op``,
         ``inputs`` (names joined by ``;``) and ``shape`` (without the batch, ``73x73x64``).
@@ -74,9 +75,11 @@ def _graph(name, spec, seed, source):
                 "it, and `--source FILE` hands it to this command."
             )
         return _frozen_graph(name, spec, source or spec["path"])
-    from .keras_network import application_graph, file_graph  # Keras only where it is needed
+    from .keras_network import application_graph, file_graph, learned_graph  # only where needed
 
     tf.keras.utils.set_random_seed(derive_seed(seed, name, "weights"))
+    if spec["kind"] in ("autoencoder", "pca"):
+        return learned_graph(name, spec, seed, source)
     if spec["kind"] == "keras_application":
         return application_graph(name, spec, source)
     return file_graph(name, spec)

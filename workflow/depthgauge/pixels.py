@@ -1,5 +1,8 @@
 """An image file as the array that a network takes."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -46,6 +49,16 @@ def load_pixels(path, size, resample="bilinear"):
     if picture.size != (size, size):
         picture = picture.resize((size, size), PILLOW[resample])
     return np.asarray(picture, np.float32)
+
+
+def load_stack(folder, names, size, *, threads=1):
+    """Return the images ``names`` of ``folder`` as uint8 RGB of shape [N, size, size, 3]."""
+    stack = np.empty((len(names), size, size, 3), np.uint8)
+    with ThreadPoolExecutor(threads) as pool:
+        loaded = pool.map(lambda name: load_pixels(Path(folder) / name, size), names)
+        for row, pixels in zip(stack, loaded, strict=True):
+            row[:] = pixels
+    return stack
 
 
 def _tf1_bilinear(pixels, size):

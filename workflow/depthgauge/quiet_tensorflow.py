@@ -10,7 +10,7 @@ from .memory import keep_freed_memory
 
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["tf", "use_threads"]
+__all__ = ["tf", "use_precision", "use_threads"]
 
 
 def use_threads(threads):
@@ -25,3 +25,12 @@ def use_threads(threads):
     tf.config.experimental.enable_tensor_float_32_execution(False)  # a GPU's three digits
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def use_precision(precision):
+    """Run graphs in ``float32``, or multiply in ``bfloat16`` and add in float32.
+
+    What a graph takes and gives stays float32; oneDNN does it, where the processor can.
+    """
+    option = {"auto_mixed_precision_onednn_bfloat16": precision == "bfloat16"}
+    tf.config.optimizer.set_experimental_options(option)

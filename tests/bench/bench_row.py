@@ -1,0 +1,117 @@
+"""A whole row, from images to figures, by Snakemake, beside the sum of what limits its stages.
+
+    python tests/bench/bench_row.py [--per-class 20] [--cores 2]
+
+The row is scikit-learn's handwritten digits through an untrained Inception-v3. Limits, in seconds
+of the whole machine: of extraction 11.5 GFLOP an image, and of distances n^2 d operations a layer,
+at the rate of sgemm; of all other jobs the time that they took less their start-up, over the cores
+if they ran on one thread. What is start-up is measured by `python -c 'import ...'` once a command.
+The fewer the images, the more of the time is start-up: the target is for 10,000 of them.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from bench_startup import python, stages
+from side_by_side import report, row, sgemm, timed
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DIMS = 341_056, 83_232, 49_152, 2_048
+# Stages that run on as many threads as there are cores.
+MACHINE = {"dataset", "features", "distances", "goodness", "embedding"}
+MACHINE |= {"label_accuracy", "linear_probe", "labels"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--per-class", type=int, default=20, help="digits of each of ten classes")
+    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--output", help="a CSV to write")
+    args = parser.parse_args()
+    n = 10 * args.per_class
+
+    with tempfile.TemporaryDirectory() as folder:
+        wall = run(Path(folder), args)
+        jobs = benchmarks(Path(folder, "results/benchmarks"))
+    product, operations = sgemm(args.cores)
+    rate = operations / min(timed(product) for _ in range(5))
+    start_up = {
+        name.replace("-", "_"): timed(python, "-c", f"import depthgauge.cli, {', '.join(modules)}")
+        for name, modules in stages().items()
+        if modules and name.replace("-", "_") in set(jobs.stage)
+    }
+    jobs["start_up"] = jobs.stage.map(start_up).fillna(min(start_up.values()))
+    jobs["limit"] = (jobs.seconds - jobs.start_up).clip(lower=0)
+    single = ~jobs.stage.isin(MACHINE)
+    jobs.loc[single, ["start_up", "limit"]] /= args.cores
+    limits = jobs.groupby("stage").limit.sum()
+    limits["features"] = n * 11.5e9 / rate
+    limits["distances"] = n * n * sum(DIMS) / rate
+    table = [
+        {
+            "stage": stage,
+            "jobs": len(part),
+            "seconds": part.seconds.sum(),
+            "start_up_s": part.start_up.sum(),
+            "limit_s": limits[stage],
+        }
+        for stage, part in jobs.groupby("stage")
+    ]
+    title = f"A row of {n:,} images, {args.cores} cores"
+    report(f"{title}: its stages", table, args.output and Path(args.output).with_stem("row_stages"))
+    busy = jobs.seconds.where(~single, jobs.seconds / args.cores).sum()
+    overhead = max(wall - busy, 0) + jobs.start_up.sum()
+    total = limits.sum()
+    rows = [
+        row("wall time of Snakemake", "s", [wall], "wall / limits", ([wall], [total]), "<= 1.25"),
+        row(
+            "Snakemake, imports, idle cores",
+            "s",
+            [overhead],
+            "overhead / wall",
+            ([overhead], [wall]),
+            "<= 0.05",
+        ),
+    ]
+    report(title, rows, args.output)
+
+
+def run(folder, args):
+    """Run the workflow in ``folder``; return its seconds."""
+    config = {
+        "datasets": {"digits": {"kind": "digits", "per_class": args.per_class}},
+        "extractors": {
+            "inception": {
+                "kind": "keras_application",
+                "application": "InceptionV3",
+                "weights": None,
+                "layers": "pooling",
+            }
+        },
+    }
+    (folder / "row.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
+    command += ["--directory", folder, "--cores", str(args.cores), "--configfile", "row.yaml"]
+    with open(folder / "log", "w") as log:
+        try:
+            return timed(subprocess.run, command, check=True, cwd=folder, stdout=log, stderr=log)
+        except subprocess.CalledProcessError:
+            sys.exit((folder / "log").read_text())
+
+
+def benchmarks(folder):
+    """Return the stage and the seconds of every job."""
+    files = sorted(folder.rglob("*.tsv"))
+    stage = [file.relative_to(folder).parts[0].removesuffix(".tsv") for file in files]
+    seconds = [pd.read_csv(file, sep="\t").s.iloc[0] for file in files]
+    return pd.DataFrame({"stage": stage, "seconds": seconds})
+
+
+if __name__ == "__main__":
+    main()

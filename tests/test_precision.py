@@ -1,0 +1,72 @@
+import json
+import logging
+
+import numpy as np
+import pytest
+from depthgauge.features import features
+from depthgauge.network import build_network
+from depthgauge.precision import BFLOAT16, processor_flags, usable_precision
+from PIL import Image
+
+
+def test_bfloat16_is_used_where_the_processor_has_it(monkeypatch, caplog):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    assert usable_precision("bfloat16", {"avx2", "avx512_bf16"}) == "bfloat16"
+    assert usable_precision("float32", {"avx512_bf16"}) == "float32"
+    assert not caplog.records
+
+
+def test_float32_takes_its_place_elsewhere_and_the_log_says_why(monkeypatch, caplog):
+    assert usable_precision("bfloat16", {"avx2", "fma"}) == "float32"
+    assert "not used but float32" in caplog.text and "avx512_bf16" in caplog.text
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert usable_precision("bfloat16", {"avx512_bf16"}) == "float32"
+    assert "TF_ENABLE_ONEDNN_OPTS=0" in caplog.text
+    assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+def test_flags_of_a_processor(tmp_path):
+    file = tmp_path / "cpuinfo"
+    file.write_text("processor\t: 0\nflags\t\t: fpu avx2 amx_bf16\n\nprocessor\t: 1\n")
+    assert processor_flags(file) >= {"fpu", "avx2", "amx_bf16"}
+    assert processor_flags(tmp_path / "absent") == set()
+
+
+@pytest.fixture
+def extracted(tmp_path, monkeypatch):
+    """A function from a precision to (features of noise through a network, what made them)."""
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    rng = np.random.default_rng(0)
+    names = [f"{i}.png" for i in range(6)]
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / name)
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("image,label\n" + "".join(f"{name},x\n" for name in names))
+    spec = {"kind": "keras_application", "application": "MobileNet", "weights": None, "size": 64}
+    layers = ["conv_pw_3_relu", "conv_pw_11_relu"]
+    graph, described = tmp_path / "net.pb", tmp_path / "net.json"
+    build_network("net", spec | {"layers": layers}, graph, described)
+
+    def run(precision):
+        outputs = [tmp_path / f"{precision}-{layer}.npy" for layer in layers]
+        features(graph, described, tmp_path, manifest, outputs, precision=precision)
+        with open(outputs[0], "rb") as file:
+            made_from = json.loads(file.readline().decode("latin-1").split("# depthgauge: ")[1])
+        return [np.load(file) for file in outputs], made_from
+
+    return run
+
+
+def test_features_in_bfloat16_are_within_a_hundredth_or_those_of_float32(extracted):
+    single, made_from = extracted("float32")
+    assert made_from["precision"] == "float32"
+    half, made_from = extracted("bfloat16")
+    for one, other in zip(single, half, strict=True):
+        assert one.dtype == other.dtype == np.float32
+        error = np.linalg.norm(one - other) / np.linalg.norm(one)
+        if BFLOAT16 & processor_flags():
+            assert made_from["precision"] == "bfloat16"
+            assert 0 < error <= 0.01
+        else:
+            assert made_from["precision"] == "float32"
+            assert error == 0
