@@ -29,7 +29,7 @@ def draw_samples(images, manifest, stem, *, title="", per_class=8):
         The folder that the manifest's ``image`` column refers to.
     manifest : path
     stem : path
-        Of the .png, .pdf and .csv that are written.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written.
     title : str
     per_class : int
         Images a class; one beyond twelve classes.
@@ -42,14 +42,14 @@ def draw_samples(images, manifest, stem, *, title="", per_class=8):
     table = read_manifest(manifest)
     classes = sorted(set(table.label), key=in_reading_order)
     if classes == [""]:
-        chosen = _spread(table, 2 * per_class)
+        chosen = spread(table, 2 * per_class)
         places = [divmod(place, per_class) for place in range(len(chosen))]
     elif len(classes) <= _ROWS:
-        parts = [_spread(table[table.label == label], per_class) for label in classes]
+        parts = [spread(table[table.label == label], per_class) for label in classes]
         chosen = pd.concat(parts)
         places = [(row, column) for row, part in enumerate(parts) for column in range(len(part))]
     else:
-        chosen = pd.concat([_spread(table[table.label == label], 1) for label in classes])
+        chosen = pd.concat([spread(table[table.label == label], 1) for label in classes])
         places = [divmod(place, _COLUMNS) for place in range(len(chosen))]
     drawn = chosen[["image", "label"]].reset_index(drop=True)
     drawn.insert(0, "row", [row for row, _ in places])
@@ -57,10 +57,18 @@ def draw_samples(images, manifest, stem, *, title="", per_class=8):
     in_rows = len(classes) <= _ROWS
     with styled():
         figure = _figure(Path(images), drawn, title, len(table), len(classes), in_rows)
-        save(figure, stem, drawn)
+        save(figure, stem, drawn, _caption(drawn, title, len(table), classes))
 
 
-def _spread(rows, count):
+def _caption(drawn, title, n, classes):
+    name = f" of {title}" if title else ""
+    what = "without labels" if classes == [""] else f"of {len(classes)} classes"
+    return (
+        f"{len(drawn)} of the {n:,} images{name}, {what}, taken at equal steps through each class."
+    )
+
+
+def spread(rows, count):
     """Return ``count`` rows, or all, in the middles of equal steps."""
     count = min(count, len(rows))
     return rows.iloc[(np.arange(count) * 2 + 1) * len(rows) // (2 * count)]
