@@ -1,0 +1,109 @@
+"""Misplaced images: a contact sheet of those that lie among images of another label."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ..thumbnails import thumbnail
+from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
+
+_COLUMNS, _LINES = 8, 3
+_PIXELS = 220  # greatest side of a picture in the figure
+_SIDE, _BELOW = 0.72, 0.62  # inches: a picture, and the text below it
+_LETTERS = 15
+_TEXT = ("image", "label", "nearest", "nearest_label", "neighbours_label")
+
+
+def draw_misplaced(images, table, stem, *, title=""):
+    """Draw the worst misplaced images, each with its label and that of most of its neighbours.
+
+    Where fewer are misplaced than fit, fewer are drawn; where none is, the figure says so.
+
+    Parameters
+    ----------
+    images : path
+        The folder of the images.
+    table : DataFrame
+        See ``misplaced.misplaced``: the worst first.
+    stem : path
+        Of the .png, .pdf and .csv that are written.
+    title : str
+
+    Raises
+    ------
+    UserError
+        If an image is missing or cannot be read.
+    """
+    drawn = table[table.misplaced].head(_COLUMNS * _LINES)
+    with styled():
+        save(_figure(Path(images), table, drawn, title), stem, drawn)
+
+
+def draw_advised(images, tables, stem, *, verdict=None, dataset="", extractor=""):
+    """Draw ``draw_misplaced`` at the depth that the verdict advises, or else at the deepest.
+
+    Parameters
+    ----------
+    images, stem : path
+    tables : sequence of path
+        LAYER.csv of ``misplaced.write_misplaced``, in order of depth.
+    verdict : path, optional
+        verdict.csv.
+    dataset, extractor : str
+        Names in it, and above the figure.
+    """
+    layers = {Path(path).name.removesuffix(".csv"): path for path in tables}
+    layer, reason = list(layers)[-1], "the deepest"
+    if verdict is not None:
+        advised = pd.read_csv(verdict, dtype=str, keep_default_na=False)
+        of_cell = (advised.dataset == dataset) & (advised.extractor == extractor)
+        for found in advised.layer[of_cell & (advised.scope == "depth")]:
+            if found in layers:
+                layer, reason = found, "the depth advised"
+    text = {"dtype": dict.fromkeys(_TEXT, str), "keep_default_na": False}
+    numbers = dict.fromkeys(("goodness", "class_goodness", "relative", "silhouette"), "")
+    table = pd.read_csv(layers[layer], **text, na_values=numbers)
+    title = "  ·  ".join(filter(None, [dataset, extractor, f"{layer} ({reason})"]))
+    draw_misplaced(images, table, stem, title=title)
+
+
+def _figure(images, table, drawn, title):
+    lines = -(-len(drawn) // _COLUMNS)
+    height = 0.55 + lines * (_SIDE + _BELOW)
+    figure = new_figure(PAGE, height)
+    figure.set_layout_engine("none")  # every picture has its place
+    for place, image in enumerate(drawn.itertuples()):
+        line, column = divmod(place, _COLUMNS)
+        left = PAGE / _COLUMNS * (column + 0.5) - _SIDE / 2
+        bottom = height - 0.28 - line * (_SIDE + _BELOW) - _SIDE
+        size = (left / PAGE, bottom / height, _SIDE / PAGE, _SIDE / height)
+        axes = figure.add_axes(size, anchor="S")
+        axes.set_axis_off()
+        axes.imshow(thumbnail(images / image.image, _PIXELS))
+        texts = [
+            (f"is “{shorten(image.label, _LETTERS)}”", 6, INK),
+            (f"near “{shorten(image.neighbours_label, _LETTERS)}”", 6, RED),
+            (f"{image.neighbours_other} of {image.neighbours} have others", 5, GREY),
+            (f"goodness {image.goodness:.2f}", 5, GREY),
+            (f"(its class {image.class_goodness:.2f})", 5, GREY),
+        ]
+        for row, (text, fontsize, colour) in enumerate(texts):
+            figure.text(
+                *((left + _SIDE / 2) / PAGE, (bottom - 0.04 - 0.1 * row) / height, text),
+                ha="center",
+                va="top",
+                fontsize=fontsize,
+                color=colour,
+            )
+    figure.suptitle(title, color=INK, y=1 - 0.06 / height)
+    count = int(table.misplaced.sum())
+    figure.text(
+        *(0.5, 0.06 / height),
+        f"{f'the worst {len(drawn)} of {count:,}' if count else 'no image is'} misplaced, of "
+        f"n = {len(table):,} images: most of the nearest neighbours have other labels, and "
+        "goodness is below the median of the class",
+        ha="center",
+        fontsize=6,
+        color=GREY,
+    )
+    return figure
