@@ -89,10 +89,10 @@ def pdf_text(data):
     return data + b"\n".join(unfolded)
 
 
-def test_each_figure_is_png_pdf_and_csv(tmp_path):
+def test_each_figure_is_png_pdf_csv_and_caption(tmp_path):
     draw_both(tmp_path)
     assert set(pictures(tmp_path)) == {
-        f"{name}.{kind}" for name in ("violins", "maps") for kind in ("png", "pdf", "csv")
+        f"{name}.{kind}" for name in ("violins", "maps") for kind in ("png", "pdf", "csv", "txt")
     }
     with Image.open(tmp_path / "violins.png") as image:
         assert image.info["dpi"][0] >= 200

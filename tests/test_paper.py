@@ -46,8 +46,8 @@ def test_whole_experiment_is_planned_without_network_and_data(paper):
         "download": 2 + 2 + 28 + 2,  # MNIST, Affective, Kylberg, networks
         "dataset": 4,
         "network": 2,
-        "features_inception_2015": 1 + 4 + 1 + 2,  # parts of at most 2,500 images
-        "features_inception_v3": 1 + 4 + 1 + 2,
+        "features_inception_2015": 4,  # a dataset in one part: of at most 12,000 images
+        "features_inception_v3": 4,
         "distances": cells,
         "goodness": cells,
         "embedding": cells,
@@ -56,6 +56,8 @@ def test_whole_experiment_is_planned_without_network_and_data(paper):
         "samples": 4,
         "schematic": 2,
         "table_1": 1,
+        "claims": 1,
+        "report": 1,
     }
     assert {rule: jobs.get(rule) for rule in expected} == expected
     assert jobs["total"] < 300
@@ -71,6 +73,26 @@ def test_figures_of_the_paper_have_targets(paper):
     expected = {"download": 2 + 28, "network": 2, "dataset": 2, "schematic": 2, "samples": 2}
     expected |= dict.fromkeys(figures, 1)
     assert plan(paper, *figures) == expected | {"total": sum(expected.values())}
+    jobs = plan(paper, "figure_6", "figure_10")  # maps and violins of the synthetic images
+    cells = 2 * 4  # networks, layers
+    expected = {"dataset": 1, "distances": cells, "goodness": cells, "embedding": cells}
+    expected |= {"maps": 2, "violins": 2, "figure_6": 1, "figure_10": 1}
+    assert {rule: jobs.get(rule) for rule in expected} == expected
+
+
+def test_all_figures_have_one_target(paper):
+    jobs = plan(paper, "figures")
+    expected = {"samples": 4, "schematic": 2, "maps": 4 * 2, "violins": 4 * 2, "table_1": 1}
+    assert {rule: jobs.get(rule) for rule in expected} == expected
+    assert not {"report", "labels", "verdict"} & set(jobs)
+
+
+def test_figure_of_a_dataset_that_is_not_in_the_config(paper):
+    config = yaml.safe_load((paper / "experiment.yaml").read_text())
+    del config["datasets"]["affective"]
+    (paper / "experiment.yaml").write_text(yaml.safe_dump(config))
+    printed = snakemake(paper, "figure_4", "-n", expect=1)
+    assert "of the kind affective" in printed
 
 
 def test_network_without_published_weights_is_said_before_anything_starts(paper):

@@ -36,7 +36,7 @@ def draw_maps(embeddings, stem, *, title, perplexity, seed, dims=None, goodness=
     embeddings : dict of str to DataFrame
         For each layer, in order of depth, the columns ``image,label,x,y``.
     stem : path
-        Of the .png, .pdf and .csv that are written.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written.
     title : str
     perplexity : float
         As it was asked for; the figure states what the number of images allowed.
@@ -57,7 +57,26 @@ def draw_maps(embeddings, stem, *, title, perplexity, seed, dims=None, goodness=
     table = table[["layer", "dim", "goodness", "image", "label", "x", "y"]]
     table["label"] = table.label.fillna("").astype(str)
     with styled():
-        save(_figure(table, title, perplexity, seed), stem, table)
+        caption = _caption(table, title, perplexity, seed)
+        save(_figure(table, title, perplexity, seed), stem, table, caption)
+
+
+def _caption(table, title, perplexity, seed):
+    panels = table.drop_duplicates("layer")
+    n = len(table) // len(panels)
+    classes = len(set(table.label) - {""})
+    layers = "; ".join(", ".join([panel.layer, *_facts(panel)]) for _, panel in panels.iterrows())
+    coloured = f"coloured by label, {classes} classes" if classes else "without labels"
+    return (
+        f"t-SNE maps of {title.replace('  ·  ', ' by ')}, a panel a layer in order of depth, "
+        f"{coloured}. The axes have no unit. n = {n:,} images; perplexity "
+        f"{usable_perplexity(perplexity, n):.3g}; seed {seed}. Layers: {layers}."
+    )
+
+
+def _facts(panel):
+    facts = [f"{panel['dim']:,} dimensions"] if pd.notna(panel["dim"]) else []
+    return facts + ([f"goodness {panel.goodness:.3f}"] if pd.notna(panel.goodness) else [])
 
 
 def _figure(table, title, perplexity, seed):
@@ -131,9 +150,7 @@ def _panel(axes, panel, symbol, area):
     )
     axes.spines[:].set(visible=True, color=GREY, linewidth=0.4)
     first = panel.iloc[0]
-    facts = [f"{first['dim']:,} dimensions"] if pd.notna(first["dim"]) else []
-    facts += [f"goodness {first.goodness:.3f}"] if pd.notna(first.goodness) else []
-    axes.set_title("\n".join([first.layer, *facts]))
+    axes.set_title("\n".join([first.layer, *_facts(first)]))
 
 
 def _key(name, colour, marker):

@@ -64,7 +64,7 @@ def draw_network(nodes, layers, stem, *, title=""):
     layers : dict of str to str
         For each selected layer, in order of depth, the node or tensor that it is.
     stem : path
-        Of the .png, .pdf and .csv that are written.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written.
     title : str
 
     Raises
@@ -96,7 +96,15 @@ def draw_network(nodes, layers, stem, *, title=""):
         ]
     )
     with styled():
-        save(_figure(boxes, schematic, labels, title), stem, table)
+        save(_figure(boxes, schematic, labels, title), stem, table, _caption(labels, title))
+
+
+def _caption(labels, title):
+    layers = "; ".join(label.replace("\n", ", ") for label in labels.values())
+    return (
+        " ".join(filter(None, ["The network", title]))
+        + f", input first, with the layers marked that features are read from: {layers}."
+    )
 
 
 def _node(tensor):

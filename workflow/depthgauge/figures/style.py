@@ -82,8 +82,11 @@ def shorten(name, letters):
     return name if len(name) <= letters else f"{name[: letters // 3]}…{name[-(letters * 2 // 3) :]}"
 
 
-def save(figure, stem, table):
-    """Write ``stem``.png, .pdf and .csv; the same figure gives the same bytes."""
+def save(figure, stem, table, caption=""):
+    """Write ``stem``.png, .pdf and .csv, and the caption, if there is one, to ``stem``.txt.
+
+    The same figure gives the same bytes.
+    """
     stem = Path(stem)
     undated = {
         "png": {"Software": None},
@@ -94,3 +97,6 @@ def save(figure, stem, table):
             figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
     with whole(stem.with_name(f"{stem.name}.csv")) as beside:
         table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    if caption:
+        with whole(stem.with_name(f"{stem.name}.txt")) as beside:
+            beside.write_text(f"{caption}\n", encoding="utf-8")

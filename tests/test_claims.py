@@ -1,0 +1,178 @@
+"""Claims of the paper, against planted results: borne out, contradicted, or lacking parts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import REPOSITORY
+from depthgauge.claims import evaluate, read_claims, write_claims
+from depthgauge.comparison import compare
+from depthgauge.errors import UserError
+
+PAPER = REPOSITORY / "workflow" / "depthgauge" / "paper_claims.yaml"
+DIMS = {"pool": 341056, "mixed_3_pool": 83232, "mixed_8_pool": 49152, "pool_3": 2048}
+AS_CLAIMED = {
+    "synthetic": ([1.1, 1.2, 1.3, 1.5], 800, 4),
+    "mnist": ([1.2, 1.15, 1.3, 1.6], 10_000, 10),
+    "affective": ([1.02, 1.018, 1.01, 1.015], 1429, 8),
+    "kylberg": ([1.3, 1.5, 1.8, 2.4], 4480, 28),
+}
+
+
+def results(found=AS_CLAIMED, margin=0.001, extractor="network", permutations=9999):
+    """Return goodness.csv, comparisons.csv and table_1.csv of given goodness at the four layers."""
+    cells, pairs, datasets = [], [], []
+    for dataset, (goodness, images, classes) in found.items():
+        datasets.append({"dataset": dataset, "samples": images, "classes": classes, "note": ""})
+        of_layers = dict(zip(DIMS, goodness, strict=False))
+        for depth, (layer, value) in enumerate(of_layers.items(), start=1):
+            cells.append(
+                {
+                    **{"dataset": dataset, "extractor": extractor, "layer": layer, "depth": depth},
+                    **{"dim": DIMS[layer], "images": images, "classes": classes},
+                    **{"goodness": value, "permutations": permutations},
+                    **{"p_value": 1 / (1 + permutations), "log_goodness_se": margin / 2},
+                }
+            )
+        names = list(of_layers)
+        for i, a in enumerate(names):
+            for b in names[i + 1 :]:
+                difference = np.log(of_layers[a] / of_layers[b])
+                for measure, sign in (("log_goodness", 1), ("auc", -1)):
+                    pairs.append(
+                        {
+                            **{"dataset": dataset, "measure": measure},
+                            **{"extractor_a": extractor, "layer_a": a},
+                            **{"extractor_b": extractor, "layer_b": b},
+                            **{"difference": sign * difference},
+                            **{"low": sign * difference - margin},
+                            **{"high": sign * difference + margin},
+                        }
+                    )
+    return pd.DataFrame(cells), pd.DataFrame(pairs), pd.DataFrame(datasets)
+
+
+def outcomes(*tables):
+    found = evaluate(read_claims(PAPER), *tables)
+    return found.set_index("id")
+
+
+def changed(dataset, goodness=None, images=None):
+    old = AS_CLAIMED[dataset]
+    return AS_CLAIMED | {dataset: (goodness or old[0], images or old[1], old[2])}
+
+
+def test_paper_is_reproduced_where_all_is_as_claimed():
+    found = outcomes(*results())
+    assert len(found) == 17
+    assert (found.outcome == "reproduced").all()
+    ordered = found.index.str.contains("rises|peaks|beats|best|lowest")
+    assert (found.certain[ordered] == "yes").all() and (found.certain[~ordered] == "").all()
+
+
+@pytest.mark.parametrize(
+    "found, contradicted",
+    [
+        (changed("synthetic", [1.1, 1.3, 1.2, 1.5]), {"synthetic-rises"}),
+        (changed("synthetic", [1.1, 1.2, 1.5, 1.4]), {"synthetic-rises", "synthetic-peaks-last"}),
+        (changed("mnist", [1.1, 1.15, 1.3, 1.6]), {"mnist-first-beats-second"}),
+        (changed("mnist", [1.2, 1.15, 1.7, 1.6]), {"mnist-peaks-last"}),
+        (changed("affective", [1.02, 1.03, 1.01, 1.0]), {"affective-best-first"}),
+        (changed("affective", [1.9, 1.8, 1.7, 1.0]), {"affective-lowest"}),
+        (changed("kylberg", [1.3, 1.3, 1.8, 2.4]), {"kylberg-rises"}),  # equal does not rise
+        (changed("affective", images=1035), {"affective-size"}),
+    ],
+)
+def test_what_is_otherwise_is_not_reproduced(found, contradicted):
+    rows = outcomes(*results(found))
+    assert set(rows.index[rows.outcome == "not reproduced"]) == contradicted
+    assert not (rows.outcome == "not testable here").any()
+
+
+def test_numbers_and_intervals_are_those_of_the_tables():
+    row = outcomes(*results()).loc["mnist-first-beats-second"]
+    assert row.numbers == "pool 1.2, mixed_3_pool 1.15"
+    low, high = 1.2 / 1.15 * np.exp([-0.001, 0.001])
+    assert row.intervals == f"pool / mixed_3_pool {1.2 / 1.15:.4g} ({low:.4g} to {high:.4g})"
+
+
+@pytest.mark.parametrize("margin, certain", [(0.01, "yes"), (0.5, "no")])
+def test_intervals_decide_certainty_and_not_the_outcome(margin, certain):
+    for goodness, outcome in (([1.2, 1.15], "reproduced"), ([1.15, 1.2], "not reproduced")):
+        row = outcomes(*results(changed("mnist", [*goodness, 1.3, 1.6]), margin=margin))
+        row = row.loc["mnist-first-beats-second"]
+        assert (row.outcome, row.certain) == (outcome, certain)
+
+
+def test_direction_is_that_of_the_comparisons():
+    rng = np.random.default_rng(0)
+    values = np.log([1.2, 1.1])
+    pairs = compare(values, values + rng.normal(0, 1e-4, (50, 2)))
+    cells, _, datasets = results(changed("mnist", [1.2, 1.1]))
+    names = {"dataset": "mnist", "measure": "log_goodness"}
+    names |= {"extractor_a": "network", "extractor_b": "network"}
+    layers = {f"layer_{end}": np.array(list(DIMS))[pairs[end]] for end in "ab"}
+    row = outcomes(cells, pairs.assign(**names, **layers), datasets)
+    row = row.loc["mnist-first-beats-second"]
+    assert (row.outcome, row.certain) == ("reproduced", "yes")
+
+
+def test_missing_datasets_and_layers_make_claims_not_testable():
+    found = {"mnist": ([1.2, 1.15, 1.3], 10_000, 10)}  # three of the layers
+    rows = outcomes(*results(found))
+    tested = {"mnist-size", "mnist-first-beats-second"}
+    assert set(rows.index[rows.outcome == "reproduced"]) == tested
+    assert (rows.outcome[~rows.index.isin(tested)] == "not testable here").all()
+    assert "no pool_3" in rows.reason["mnist-peaks-last"]
+    assert "kylberg" in rows.reason["kylberg-rises"]
+
+
+def test_too_few_permutations_cannot_test_significance():
+    rows = outcomes(*results(permutations=199))
+    significant = rows.index.str.contains("significant")
+    assert (rows.outcome[significant] == "not testable here").all()
+    assert "199 permutations" in rows.reason["mnist-significant"]
+
+
+def test_p_above_the_claimed_is_named():
+    cells, *rest = results()
+    cells.loc[(cells.dataset == "kylberg") & (cells.layer == "pool"), "p_value"] = 0.02
+    row = outcomes(cells, *rest).loc["kylberg-significant"]
+    assert row.outcome == "not reproduced" and "at pool;" in row.reason
+
+
+def test_every_network_with_the_layers_is_judged_by_itself():
+    one = results()
+    other = results(changed("mnist", [1.1, 1.15, 1.3, 1.6]), extractor="other")
+    elsewhere = results(extractor="elsewhere")[0].replace({"layer": dict.fromkeys(DIMS, "x")})
+    tables = [pd.concat([a, b]) for a, b in zip(one, other, strict=True)]
+    tables[0] = pd.concat([tables[0], elsewhere])
+    found = evaluate(read_claims(PAPER), *tables[:2], one[2])
+    rows = found[found.id == "mnist-first-beats-second"].set_index("extractor")
+    assert rows.outcome.to_dict() == {"network": "reproduced", "other": "not reproduced"}
+
+
+def test_table_is_written_from_files(tmp_path):
+    names = ("goodness", "comparisons", "table_1")
+    for name, table in zip(names, results(), strict=True):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    files = [tmp_path / f"{name}.csv" for name in names]
+    write_claims(PAPER, *files, tmp_path / "claims.csv")
+    found = pd.read_csv(tmp_path / "claims.csv")
+    assert (found.outcome == "reproduced").all()
+    assert found.columns[:5].tolist() == ["id", "claim", "dataset", "extractor", "outcome"]
+
+
+@pytest.mark.parametrize(
+    "claims, said",
+    [
+        ({"id": "x"}, "a list of claims"),
+        ([{"id": "x", "claim": "y", "check": "guess"}], "check must be one of"),
+        ([{"id": "x", "claim": "y", "check": "size", "dataset": "d"}], "classes, images"),
+    ],
+)
+def test_claims_that_cannot_be_checked_are_refused(tmp_path, claims, said):
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(claims))
+    with pytest.raises(UserError, match=said):
+        read_claims(path)
