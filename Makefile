@@ -1,6 +1,8 @@
 # make demo    the embedded run, figures under results/
 # make test    every test
+# make test-slurm   the embedded run on a throw-away SLURM cluster (root, Debian or Ubuntu)
 # make bench   each stage beside what one would use instead; BENCH=full takes longer
+# make validate     how good a depth the verdict chooses, beside other rules; some minutes
 # make lint    style and lint checks alone (part of make test)
 # make lock    resolve the pinned environments anew from pyproject.toml
 # make clean   remove results and the environment
@@ -12,33 +14,51 @@ CORES ?= all
 
 BENCH ?= small
 
-.PHONY: demo test bench lint lock clean
+.PHONY: demo test test-slurm bench validate lint lock clean
 
 demo: $(VENV)/ready
 	$(BIN)/snakemake --cores $(CORES)
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
-# Ratios, measured side by side in one run.
+test-slurm: $(VENV)/ready
+	$(BIN)/python tests/slurm/run.py
+
+# Ratios, measured side by side in one run: a few minutes, or about a quarter of an hour.
 ifeq ($(BENCH),full)
+extraction_size := --images 192 --rounds 3
 distances_size := --images 1000 --columns 341056
-null_size := --images 4000 --permutations 999
-embedding_size := --images 5000
-extraction_size := --images 512 --rounds 5
+null_size := --images 4000 --permutations 999 --repeats 2
+embedding_size := --images 5000 --repeats 2
+growth_size := --extraction 64 128 256 --pairs 1000 2000 4000 8000
+startup_size := --repeats 2
+row_size := --per-class 60
 else
+extraction_size := --images 64 --rounds 2
 distances_size := --images 400 --columns 100000
-null_size := --images 1000 --permutations 999
+null_size := --images 1000 --permutations 999 --more-images 2000
 embedding_size := --images 1797 --repeats 2
-extraction_size := --images 192 --rounds 2
+growth_size := --extraction 32 64 128 --pairs 500 1000 2000
+startup_size := --repeats 1
+row_size := --per-class 10
 endif
 
 bench: $(VENV)/tested
 	mkdir -p results/bench
+	$(BIN)/python tests/bench/bench_machine.py --folder results/bench --output results/bench/machine.csv
 	$(BIN)/python tests/bench/bench_extraction.py $(extraction_size) --output results/bench/extraction.csv
 	$(BIN)/python tests/bench/bench_distances.py $(distances_size) --output results/bench/distances.csv
 	$(BIN)/python tests/bench/bench_null.py $(null_size) --output results/bench/null.csv
 	$(BIN)/python tests/bench/bench_embedding.py $(embedding_size) --output results/bench/embedding.csv
+	$(BIN)/python tests/bench/bench_growth.py $(growth_size) --folder results/bench
+	$(BIN)/python tests/bench/bench_startup.py $(startup_size) --output results/bench/startup.csv
+	$(BIN)/python tests/bench/bench_row.py $(row_size) --output results/bench/row.csv
+	$(BIN)/python tests/bench/ratios.py results/bench
+
+validate: $(VENV)/tested
+	mkdir -p results/validation
+	$(BIN)/python tests/validation/verdict_rule.py --output results/validation/verdict_rule.csv
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The workflow as a user runs it: small pictures, a small network, real commands."""
 
+import html
 import os
 import shutil
 import signal
@@ -15,6 +16,9 @@ import yaml
 from conftest import REPOSITORY
 from PIL import Image
 from scipy.spatial.distance import pdist
+
+# One worker, so that the run that most of them look at is run once.
+pytestmark = pytest.mark.xdist_group("workflow")
 
 COLUMNS = [
     *("dataset", "extractor", "layer", "depth", "dim", "images", "classes", "within", "between"),
@@ -123,6 +127,30 @@ def test_run_makes_every_file_of_the_contract(finished):
             assert (results / f"figures/{figure}{suffix}").stat().st_size > 0
 
 
+def test_run_ends_with_the_verdicts_and_where_to_look(finished):
+    folder, printed = finished
+    end = printed[printed.index("Where to look:") :]
+    for name in ("report.html", "explorer.html", "figures", "goodness.csv"):
+        assert f"results/{name}" in end
+    for sentence in pd.read_csv(folder / "results/verdict.csv").sentence:
+        assert sentence in printed
+        assert html.escape(sentence, quote=False) in (folder / "results/report.html").read_text()
+    assert "Parts of this run are missing" not in (folder / "results/report.html").read_text()
+
+
+def test_report_of_snakemake_needs_no_network(finished, monkeypatch):
+    folder, _ = finished
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    snakemake(folder, "--report", "whole.html")
+    page = (folder / "whole.html").read_text()
+    figures = (folder / "results" / "figures").rglob("*.png")
+    shown = {file for file in figures if f'"{file.relative_to(folder)}"' in page}
+    kinds = {file.relative_to(folder / "results/figures").parts[0] for file in shown}
+    assert kinds >= {"depths", "heatmaps", "maps", "networks", "samples", "violins"}
+    assert "n = 32 images in 4 classes; 199 permutations; seed 1" in page  # a caption
+
+
 def test_unlabelled_images_get_a_map_and_no_goodness(finished):
     folder, _ = finished
     assert (folder / "results/embeddings/loose/small/deep.csv").exists()
@@ -158,13 +186,7 @@ def assert_same(folder, other):
     assert [name for name in one if one[name] != two[name]] == []
 
 
-def test_one_core_gives_the_same_bytes_as_two(experiment, finished, tmp_path):
-    folder = copy_of(experiment, tmp_path / "run")
-    snakemake(folder, "--cores", "1")
-    assert_same(folder, finished[0])
-
-
-def test_killed_run_resumes_to_the_same_bytes(experiment, finished, tmp_path):
+def test_killed_run_resumes_on_one_core_to_the_same_bytes(experiment, finished, tmp_path):
     folder = copy_of(experiment, tmp_path / "run")
     run = subprocess.Popen(
         command(folder, "--cores", "2"),
@@ -174,14 +196,14 @@ def test_killed_run_resumes_to_the_same_bytes(experiment, finished, tmp_path):
         start_new_session=True,
     )
     deadline = time.monotonic() + 300
-    while not list(folder.glob("results/features/*/*/*/*.npy")):  # in the thick of it
+    while not list(folder.glob("results/nulls/*/*/*.npy")):  # in the thick of it
         assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert not (folder / "results/goodness.csv").exists()
     snakemake(folder, "--unlock")
-    snakemake(folder, "--cores", "2")
+    snakemake(folder, "--cores", "1")
     assert_same(folder, finished[0])
 
 
@@ -275,6 +297,7 @@ MODULES = sorted(
     if file.name != "__main__.py"
 )
 WITH_TENSORFLOW = {"fold", "graph", "network", "keras_network", "features", "quiet_tensorflow"}
+WITH_TENSORFLOW |= {"autoencoder", "training", "pixel_pca", "keras_save"}
 
 
 def test_only_the_feature_stage_imports_tensorflow():

@@ -6,6 +6,7 @@ Each command imports its own stage only, so that none pays for another's librari
 import functools
 import json
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -49,14 +50,35 @@ def main():
     The workflow runs these commands in this order; each works by itself, too:
 
     \b
-      download, dataset     images as JPEGs, and their manifest
-      network, features     what a network makes of them, at several depths
-      distances             between all pairs of images
-      goodness, embedding   how well labels cluster, and maps to look at
-      violins, maps         the figures
-      table-one, samples    the datasets: counted, and shown
-      schematic             the network, with the layers marked
-      summary               the numbers in the terminal
+    images
+      download, dataset              JPEGs and their manifest
+    features
+      autoencoder, pca               a network learned from the images themselves
+      network                        a network frozen, its layers described
+      features                       what it makes of the images, at several depths
+    distances
+      distances, join-blocks         between all pairs of images
+    what they say
+      goodness, sampled-goodness     how well labels cluster, tested by permutation
+      goodness-table                 all of it, with p corrected for the number of tests
+      compare, verdict               depths against one another, and the one to use
+      clusters, cluster-table        groups of images, without labels
+      label-accuracy, linear-probe   how well few labels label the rest
+      labels                         labels for the images that have none
+      neighbours, misplaced          images that lie among those of another label
+    figures
+      embedding, maps                where the images lie
+      violins, heatmap, depths       goodness: and chance, class by class, at all depths
+      label-curves                   accuracy against the number of labels
+      samples, table-one             the datasets: shown, and counted
+      contact-sheet, misplaced-sheet   images of each cluster, and those misplaced
+      schematic                      the network, with the layers marked
+      learning-curve, reconstructions   how well an autoencoder learned
+    to read
+      claims                         what somebody found, held against the results
+      report                         one page that sums up the run
+      explorer                       one page to walk the maps and see the images
+      summary                        the numbers and verdicts, in the terminal
     """
 
 
@@ -136,6 +158,7 @@ def download(urls, output, checks, mirror, optional):
 @click.option("--images", type=PATH, required=True, help="Folder to write the JPEGs to.")
 @click.option("--manifest", type=FILE, required=True, help="CSV to write.")
 @click.option("--notes", type=FILE, help="CSV to write: what a reader must know of the data.")
+@click.option("--pairs", type=click.IntRange(1), help="Take a sample that has so many pairs.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True)
 @seed
 @threads
@@ -149,16 +172,56 @@ def dataset(**options):
 @stage
 @click.argument("name")
 @click.argument("spec", type=Spec())
-@click.option("--source", type=FILE, help="The download: of SPEC's url, or of ImageNet weights.")
+@click.argument("images", type=PATH)
+@click.argument("manifest", type=FILE)
+@click.option("--model", type=FILE, required=True, help="Model to write (.keras).")
+@click.option("--history", type=FILE, required=True, help="CSV to write: the learning curve.")
+@click.option("--examples", type=FILE, required=True, help=".npz to write: reconstructions.")
+@click.option("--dataset", default="", help="Name for the seeds.")
+@seed
+@threads
+def autoencoder(name, spec, threads, **options):
+    """Train the autoencoder NAME of SPEC (YAML) on IMAGES, without their labels."""
+    from .config import checked_extractor
+    from .quiet_tensorflow import tf, use_threads
+    from .training import train_autoencoder
+
+    use_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+    train_autoencoder(name, checked_extractor(name, spec), threads=threads, **options)
+
+
+@stage
+@click.argument("name")
+@click.argument("spec", type=Spec())
+@click.argument("images", type=PATH)
+@click.argument("manifest", type=FILE)
+@click.option("--model", type=FILE, required=True, help="Network to write (.keras).")
+@click.option("--dataset", default="", help="Name for the seed.")
+@seed
+@threads
+def pca(name, spec, **options):
+    """Fit the principal components NAME of SPEC (YAML) to the pixels of IMAGES."""
+    from .config import checked_extractor
+    from .pixel_pca import fit_pca
+
+    fit_pca(name, checked_extractor(name, spec), **options)
+
+
+@stage
+@click.argument("name")
+@click.argument("spec", type=Spec())
+@click.option("--source", type=FILE, help="The download or the model learned, where SPEC needs it.")
 @click.option("--graph", type=FILE, required=True, help="GraphDef to write (.pb).")
 @click.option("--layers", type=FILE, required=True, help="Description to write (.json).")
 @click.option("--nodes", type=FILE, help="Table of the graph's nodes to write (.csv).")
 @seed
-def network(**options):
+def network(name, spec, **options):
     """Freeze the extractor NAME of SPEC (YAML) into a graph, and describe its layers."""
+    from .config import checked_extractor
     from .network import build_network
 
-    build_network(**options)
+    build_network(name, checked_extractor(name, spec), **options)
 
 
 @stage
@@ -169,45 +232,107 @@ def network(**options):
 @click.argument("outputs", nargs=-1, required=True, type=FILE)
 @click.option("--shard", callback=_shard, default="0/1", show_default=True, help="Part I of K.")
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32")
 @threads
-def features(graph, layers, images, manifest, outputs, shard, dtype, threads):
+def features(graph, layers, images, manifest, outputs, threads, **options):
     """Write the features of IMAGES at every one of LAYERS, one of OUTPUTS (.npy) a layer."""
+    from .manifest import read_manifest
+    from .room import check_features_room
+
+    dims = [layer["dim"] for layer in json.loads(layers.read_text())["layers"]]
+    check_features_room(outputs, len(read_manifest(manifest)), dims, options["dtype"])
+
     from .features import features
     from .quiet_tensorflow import use_threads
 
     use_threads(threads)
-    features(graph, layers, images, manifest, outputs, shard=shard, dtype=dtype, threads=threads)
+    features(graph, layers, images, manifest, outputs, threads=threads, **options)
+
+
+def _block(ctx, param, value):
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+),(\d+)/(\d+)", value)
+    a, b, k = map(int, found.groups()) if found else (1, 0, 0)
+    if not a <= b < k:
+        raise click.BadParameter(
+            f"A,B/K with A <= B from 0 to K-1 was expected, such as 0,1/3, not {value}"
+        )
+    return a, b, k
 
 
 @stage
 @click.argument("shards", nargs=-1, required=True, type=FILE)
 @output
+@click.option("--block", callback=_block, help="A,B/K: part A of the images against B, of K parts.")
+@click.option("--manifest", type=FILE, help="Refuse shards of another manifest.")
+@click.option("--graph", type=FILE, help="Refuse shards of another network.")
+@click.option("--layers", type=FILE, help="That network's description.")
+@click.option("--layer", help="Refuse shards of another layer.")
 @threads
-def distances(shards, output, threads):
-    """Compute the distances between all rows of SHARDS (.npy), condensed."""
-    from .distances import distances
+def distances(shards, output, block, manifest, graph, layers, layer, threads):
+    """Compute the distances between all rows of SHARDS (.npy), condensed.
 
-    distances(shards, output, threads=threads)
+    Of very many images, compute blocks, each by itself, and join them. With --manifest, --graph,
+    --layers and --layer, SHARDS must say that they were made from just these.
+    """
+    from .distances import distance_block, distances
+    from .fingerprint import fingerprint
+
+    given = [manifest, graph, layers, layer]
+    if None in given and any(given):
+        raise UserError("--manifest, --graph, --layers and --layer go together: give all, or none.")
+    made_from = fingerprint(manifest, graph, layers) | {"layer": layer} if layer else None
+    if block is None:
+        distances(shards, output, made_from=made_from, threads=threads)
+    else:
+        distance_block(shards, output, block, made_from=made_from, threads=threads)
+
+
+@stage
+@click.argument("blocks", nargs=-1, required=True, type=FILE)
+@output
+def join_blocks(blocks, output):
+    """Put BLOCKS of distances (0,0 0,1 ... 1,1 ... of K parts) together, condensed."""
+    from .joining import join_blocks
+
+    join_blocks(blocks, output)
 
 
 @stage
 @click.argument("distances", type=FILE)
-@click.argument("manifest", type=FILE)
-@click.option("--null", type=FILE, required=True, help=".npy to write: goodness when permuted.")
-@click.option("--row", type=FILE, required=True, help="CSV to write: the row of goodness.csv.")
+@click.argument("labels", type=FILE)
+@click.option("--null", type=FILE, help=".npy to write: goodness when permuted.")
+@click.option("--row", type=FILE, help="CSV to write: the row of goodness.csv.")
+@click.option("--classes", type=FILE, help="CSV to write: class by class.")
+@click.option("--images", type=FILE, help="CSV to write: image by image.")
+@click.option("--halves", type=FILE, help="CSV to write: accuracy in halves of the images.")
 @click.option("--dataset", default="", help="Name for the row and the permutations' seed.")
 @click.option("--extractor", default="", help="Name for the row.")
 @click.option("--layer", default="", help="Name for the row.")
 @click.option("--layers", type=FILE, help="The network's description: depth and dim of the layer.")
+@click.option(
+    "--permute",
+    type=click.Choice(["images", "within_groups", "groups"]),
+    default="images",
+    show_default=True,
+    help="What changes labels.",
+)
 @click.option("--permutations", type=click.IntRange(1), default=9999, show_default=True)
 @seed
 @threads
-def goodness(distances, manifest, null, row, layer, layers, **options):
-    """Measure how labels cluster in DISTANCES (condensed .npy); test it by permutation."""
-    from .goodness import write_goodness
+def goodness(distances, labels, layer, layers, **options):
+    """Measure how LABELS cluster in DISTANCES (.npy, condensed or square), and test it.
+
+    LABELS is a manifest (image,label and maybe group) or a CSV of one column. Without a file to
+    write, what was found is printed.
+    """
+    from .cell import as_text, write_goodness
 
     depth, dim = _depth_and_dim(layers, layer)
-    write_goodness(distances, manifest, null, row, layer=layer, depth=depth, dim=dim, **options)
+    row = write_goodness(distances, labels, layer=layer, depth=depth, dim=dim, **options)
+    if not any(options[file] for file in ("null", "row", "classes", "images", "halves")):
+        click.echo(as_text(row))
 
 
 def _depth_and_dim(layers, name):
@@ -220,6 +345,19 @@ def _depth_and_dim(layers, name):
     raise UserError(
         f"{layers}: has no layer {name!r}; it has {', '.join(d['layer'] for d in described)}."
     )
+
+
+@stage
+@click.argument("row", type=FILE)
+@click.argument("distances", type=FILE)
+@click.argument("manifest", type=FILE)
+@output
+@threads
+def sampled_goodness(**options):
+    """Estimate a dataset's goodness from ROW (CSV) and DISTANCES of the sample in MANIFEST."""
+    from .sampled_goodness import write_sampled_goodness
+
+    write_sampled_goodness(**options)
 
 
 @stage
@@ -240,13 +378,192 @@ def embedding(distances, manifest, output, **options):
 
 
 @stage
+@click.argument("embeddings", nargs=-1, required=True, type=FILE)
+@click.option("--distances", type=PATH, required=True, help="Folder of LAYER.npy, condensed.")
+@click.option("--folder", type=PATH, required=True, help="To write LAYER.csv in.")
+@click.option("--summary", type=FILE, required=True, help="CSV to write: a row a layer.")
+@click.option("--agreement", type=FILE, required=True, help="CSV to write: layers in pairs.")
+@click.option("--dataset", default="", help="Name for the rows and the seed.")
+@click.option("--extractor", default="", help="Name for the rows and the seed.")
+@click.option("--perplexity", type=float, default=30, show_default=True, help="That of the maps.")
+@seed
+@threads
+def clusters(embeddings, distances, folder, summary, agreement, **options):
+    """Find clusters on the maps EMBEDDINGS (LAYER.csv), in order of depth, and try them."""
+    from .clusters import write_clusters
+
+    files = [distances / f"{path.name.removesuffix('.csv')}.npy" for path in embeddings]
+    write_clusters(embeddings, files, folder, summary, agreement, **options)
+
+
+@stage
+@click.argument("summaries", nargs=-1, required=True, type=FILE)
+@output
+@click.option("--goodness", type=FILE, help="goodness.csv, to stand beside.")
+def cluster_table(summaries, output, goodness):
+    """Put the SUMMARIES (CSV) of the clusters of all cells under one header."""
+    from .cluster_table import write_cluster_table
+
+    write_cluster_table(summaries, output, goodness=goodness)
+
+
+labels_per_class = click.option("--labels", "labels_per_class", multiple=True, type=int)
+splits = click.option("--splits", type=click.IntRange(2), default=20, show_default=True)
+
+
+@stage
+@click.argument("manifest", type=FILE)
+@click.argument("distances", nargs=-1, required=True, type=FILE)
+@output
+@click.option("--dataset", default="", help="Name for the seed.")
+@labels_per_class
+@splits
+@seed
+@threads
+def label_accuracy(manifest, distances, output, **options):
+    """Label most images of each of DISTANCES (LAYER.npy) from few; say how many come right."""
+    from .label_accuracy import write_label_accuracy
+
+    write_label_accuracy(manifest, distances, output, **options)
+
+
+@stage
+@click.argument("manifest", type=FILE)
+@click.argument("shards", nargs=-1, required=True, type=FILE)
+@output
+@click.option("--dataset", default="", help="Name for the seed.")
+@click.option("--layer", default="", help="Name for the table.")
+@labels_per_class
+@splits
+@seed
+@threads
+def linear_probe(manifest, shards, output, **options):
+    """Fit linear classifiers to few of the features in SHARDS (.npy), try them on the rest."""
+    from .linear_probe import write_linear_probe
+
+    write_linear_probe(manifest, shards, output, **options)
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("trials", nargs=-1, required=True, type=FILE)
+@click.option("--curves", type=FILE, required=True, help="CSV to write: means and intervals.")
+@click.option("--differences", type=FILE, required=True, help="CSV to write: paired differences.")
+@click.option("--title", default="", help="Above the panels.")
+@seed
+def label_curves(stem, trials, curves, differences, title, seed):
+    """Draw STEM.png and .pdf: accuracy against labels a class, from TRIALS (CSV)."""
+    import pandas as pd
+
+    from .figures.label_curves import draw_label_curves
+    from .label_summary import label_summary
+    from .manifest import write_manifest
+
+    found = label_summary(pd.concat([pd.read_csv(file) for file in trials], ignore_index=True))
+    for table, path in zip(found, (curves, differences), strict=True):
+        write_manifest(table, path)
+    draw_label_curves(found[0], stem, title=title, seed=seed)
+
+
+@stage
+@click.argument("manifest", type=FILE)
+@click.argument("distances", nargs=-1, required=True, type=FILE)
+@output
+@click.option("--accuracy", type=FILE, required=True, help="CSV to write: what to expect of it.")
+@click.option("--dataset", default="", help="Name for the seed.")
+@click.option(
+    *("--confidence", "confidence"),
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Probability from which a label is given.",
+)
+@seed
+@threads
+def labels(manifest, distances, output, accuracy, **options):
+    """Label the unlabelled images of MANIFEST by the best of DISTANCES (EXTRACTOR/LAYER.npy)."""
+    from .labelling import write_labels
+
+    write_labels(manifest, distances, output, accuracy, **options)
+
+
+@stage
+@click.argument("rows", nargs=-1, required=True, type=FILE)
+@click.option("--nulls", type=PATH, required=True, help="Folder of the cells' nulls.")
+@output
+def goodness_table(rows, nulls, output):
+    """Put the ROWS (CSV) of all cells under one header, and correct p for their number."""
+    from .multiplicity import write_goodness_table
+
+    write_goodness_table(rows, output, nulls=nulls)
+
+
+@stage
 @click.argument("rows", nargs=-1, required=True, type=FILE)
 @output
-def gather(rows, output):
-    """Put the ROWS (CSV) of many cells under one header."""
-    from .gather import gather
+@seed
+def compare(rows, output, seed):
+    """Compare the cells of each dataset of ROWS (LAYER.csv) in pairs, with intervals.
 
-    gather(rows, output)
+    Beside each row its LAYER.images.csv is expected.
+    """
+    from .comparison import write_comparisons
+
+    write_comparisons(rows, output, seed=seed)
+
+
+@stage
+@click.argument("goodness", type=FILE)
+@click.argument("comparisons", type=FILE)
+@click.argument("halves", nargs=-1, required=True, type=FILE)
+@output
+def verdict(goodness, comparisons, halves, output):
+    """Say which depth to use, from GOODNESS, COMPARISONS and the HALVES of all cells (CSV)."""
+    from .verdict import write_verdict
+
+    write_verdict(goodness, comparisons, halves, output)
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("classes", nargs=-1, required=True, type=FILE)
+@click.option("--title", default="", help="Above the panels.")
+def heatmap(stem, classes, title):
+    """Draw STEM.png and .pdf: mean distances of CLASSES (LAYER.classes.csv), a panel a depth."""
+    import pandas as pd
+
+    from .figures.heatmap import draw_heatmap
+
+    names = {"class": str, "other": str}
+    tables = {
+        file.name.removesuffix(".classes.csv"): pd.read_csv(
+            file, dtype=names, keep_default_na=False, na_values={"distance": "", "goodness": ""}
+        )
+        for file in classes
+    }
+    draw_heatmap(tables, stem, title=title)
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("goodness", type=FILE)
+@click.argument("verdict", type=FILE)
+@click.option("--dataset", required=True)
+def depths(stem, goodness, verdict, dataset):
+    """Draw STEM.png and .pdf: measures against depth, all extractors of one dataset."""
+    import pandas as pd
+
+    from .figures.depths import draw_depths
+
+    names = {"dataset": str, "extractor": str, "layer": str, "not_distinguishable": str}
+    cells, advised = (
+        table[table.dataset == dataset]
+        for table in (
+            pd.read_csv(file, dtype=names, keep_default_na=False, na_values="")
+            for file in (goodness, verdict)
+        )
+    )
+    draw_depths(cells, advised, stem)
 
 
 @stage
@@ -320,6 +637,23 @@ def samples(stem, images, manifest, title):
 
 @stage
 @click.argument("stem", type=PATH)
+@click.argument("images", type=PATH)
+@click.argument("manifest", type=FILE)
+@click.argument("summary", type=FILE)
+@click.argument("clusters", type=PATH)
+@seed
+def contact_sheet(stem, images, manifest, summary, clusters, seed):
+    """Draw STEM.png and .pdf: some of the IMAGES of every cluster, at the most stable depth.
+
+    SUMMARY is that of the clusters, and CLUSTERS the folder of their LAYER.csv.
+    """
+    from .figures.contact_sheet import draw_most_stable
+
+    draw_most_stable(images, manifest, summary, clusters, stem, seed=seed)
+
+
+@stage
+@click.argument("stem", type=PATH)
 @click.argument("nodes", type=FILE)
 @click.argument("layers", type=FILE)
 @click.option("--title", default="", help="Above the network.")
@@ -332,6 +666,97 @@ def schematic(stem, nodes, layers, title):
     described = json.loads(layers.read_text())["layers"]
     marked = {layer["layer"]: layer["tensor"] for layer in described}
     draw_network(pd.read_csv(nodes, keep_default_na=False), marked, stem, title=title)
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("history", type=FILE)
+@click.option("--title", default="", help="Above the curve.")
+@seed
+def learning_curve(stem, history, title, seed):
+    """Draw STEM.png and .pdf: the errors in HISTORY (.csv) against the epochs of training."""
+    import pandas as pd
+
+    from .figures.learning_curve import draw_learning_curve
+
+    draw_learning_curve(pd.read_csv(history), stem, title=title, seed=seed)
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("examples", type=FILE)
+@click.option("--title", default="", help="Above the images.")
+@click.option("--latent", type=int, required=True, help="Values of the code.")
+def reconstructions(stem, examples, title, latent):
+    """Draw STEM.png and .pdf: images held out, and what the autoencoder makes of them."""
+    import numpy as np
+
+    from .figures.reconstructions import draw_reconstructions
+
+    draw_reconstructions(np.load(examples, allow_pickle=False), stem, title=title, latent=latent)
+
+
+folder = click.option("--folder", type=PATH, required=True, help="Of the LAYER.csv to write.")
+
+
+@stage
+@click.argument("manifest", type=FILE)
+@click.argument("distances", nargs=-1, required=True, type=FILE)
+@folder
+@click.option("--count", "k", type=click.IntRange(1), default=8, show_default=True)
+@threads
+def neighbours(manifest, distances, folder, **options):
+    """List the nearest neighbours of every image, at each of DISTANCES (LAYER.npy, condensed)."""
+    from .neighbour_table import write_neighbours
+
+    for layer in distances:
+        write_neighbours(layer, manifest, folder / f"{layer.stem}.csv", **options)
+
+
+@stage
+@click.argument("images", nargs=-1, required=True, type=FILE)
+@click.option("--neighbours", type=PATH, required=True, help="Folder of LAYER.csv.")
+@folder
+def misplaced(images, neighbours, folder):
+    """Say which images lie among those of other labels, from IMAGES (LAYER.images.csv)."""
+    from .misplaced import write_misplaced
+
+    for layer in images:
+        name = layer.name.removesuffix(".images.csv") + ".csv"
+        write_misplaced(layer, neighbours / name, folder / name)
+
+
+@stage
+@click.argument("stem", type=PATH)
+@click.argument("images", type=PATH)
+@click.argument("tables", nargs=-1, required=True, type=FILE)
+@click.option("--verdict", type=FILE, help="verdict.csv: draw the depth that it advises.")
+@click.option("--dataset", default="", help="Name in the verdict.")
+@click.option("--extractor", default="", help="Name in the verdict.")
+def misplaced_sheet(stem, images, tables, **options):
+    """Draw STEM.png and .pdf: the worst of IMAGES at the depth advised, else the last of TABLES.
+
+    TABLES are those of `misplaced` (LAYER.csv), in order of depth.
+    """
+    from .figures.misplaced import draw_advised
+
+    draw_advised(images, tables, stem, **options)
+
+
+@stage
+@click.argument("embeddings", nargs=-1, required=True, type=FILE)
+@output
+@click.option("--images", type=click.IntRange(2), default=10_000, show_default=True)
+@seed
+def explorer(embeddings, output, **options):
+    """Write one page (.html) to explore EMBEDDINGS, RESULTS/embeddings/DATASET/EXTRACTOR/LAYER.csv.
+
+    Those of an extractor come in order of depth. What RESULTS hold besides of the same cells is
+    shown. Of a dataset with more than so many --images, a sample is.
+    """
+    from .explorer import write_explorer
+
+    write_explorer(embeddings, output, **options)
 
 
 @stage
@@ -356,12 +781,39 @@ def table_one(stem, manifests, links):
     )
 
 
-@main.command()
+@stage
+@click.argument("claims", type=FILE)
 @click.argument("goodness", type=FILE)
-@click.argument("figures", type=PATH)
-def summary(goodness, figures):
-    """Print the table GOODNESS (goodness.csv), and where the FIGURES are."""
-    from .summary import summary
+@click.argument("comparisons", type=FILE)
+@click.argument("table_1", type=FILE)
+@output
+def claims(claims, goodness, comparisons, table_1, output):
+    """Hold CLAIMS (YAML) against what was found: GOODNESS, COMPARISONS and TABLE_1 (CSV)."""
+    from .claims import write_claims
 
-    click.echo(summary(goodness))
-    click.echo(f"\nTable: {goodness}   Figures: {figures}/")
+    write_claims(claims, goodness, comparisons, table_1, output)
+
+
+@stage
+@click.argument("results", type=PATH)
+@output
+@click.option("--config", type=Spec(), required=True, help="The run's config, YAML.")
+@click.option("--record", type=FILE, required=True, help="CSV to write: versions, machine, times.")
+def report(results, config, output, record):
+    """Write the page that sums up the folder RESULTS; what is missing there it names."""
+    from .config import checked_config
+    from .report import write_report
+
+    write_report(results, checked_config(config), output, record)
+
+
+@main.command()
+@click.argument("results", type=PATH)
+def summary(results):
+    """Print the numbers and the verdicts of the folder RESULTS, and where to look for more."""
+    from .summary import summary, where_to_look
+
+    if (results / "goodness.csv").exists():
+        verdict = results / "verdict.csv"
+        click.echo(summary(results / "goodness.csv", verdict if verdict.exists() else None))
+    click.echo(where_to_look(results))

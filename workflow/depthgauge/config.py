@@ -39,6 +39,12 @@ def checked_config(config):
     return filled
 
 
+def checked_extractor(name, spec):
+    """Return what the config says of one extractor, checked and filled in as in a whole config."""
+    config = {"datasets": {"any": {"kind": "digits"}}, "extractors": {name: spec}}
+    return checked_config(config)["extractors"][name]
+
+
 @cache
 def _schema():
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))

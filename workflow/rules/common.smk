@@ -15,7 +15,11 @@ from depthgauge import datasets
 from depthgauge.config import checked_config
 from depthgauge.datasets.picture import Source
 from depthgauge.errors import UserError
+from depthgauge.fingerprint import fingerprint, is_foreign
 from depthgauge.keras_weights import keras_weights
+from depthgauge.learned import check_learned, is_learned, learned_layers
+from depthgauge.sampling import sample_size
+from depthgauge.tiles import parts
 from snakemake.exceptions import WorkflowError
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active
@@ -30,27 +34,77 @@ os.environ.update(
     )
 )
 
-# TensorFlow takes some seconds to start: a shard keeps two cores busy for minutes.
-SHARD_IMAGES = 2500
+# One switch for all caches: XDG_CACHE_HOME, which Snakemake itself and others follow already.
+# With it nothing is written to a home, nor beside the code, which a node may find read-only.
+caches = os.getenv("XDG_CACHE_HOME")
+if caches:
+    for variable, folder in (
+        ("NUMBA_CACHE_DIR", "numba"),
+        ("MPLCONFIGDIR", "matplotlib"),
+        ("KERAS_HOME", "keras"),
+    ):
+        os.environ.setdefault(variable, os.path.join(caches, folder))
+
+# Starting takes TensorFlow 12 s, 12,000 images some 270 s on eight cores
+# (5.5 images/s each): less than 5 % of a job is spent on starting it.
+SHARD_IMAGES = 12_000
+
+# What the main process found out of the user's folders, which takes a minute for 200,000 files,
+# is handed on to its jobs, which read this file as well.
+FOUND = (
+    {} if workflow.is_main_process else json.loads(os.getenv("DEPTHGAUGE_FOUND", "{}"))
+)
+
+
+def found(look, name, spec):
+    """The result of ``look(name, spec)``, looked up once a run."""
+    key = f"{look.__name__} {name}"
+    if key not in FOUND:
+        FOUND[key] = look(name, spec)
+    return FOUND[key]
+
+
+def labelled_images(name, spec):
+    """Which images of a dataset have a label: all, some or none."""
+    if spec["kind"] != "folder":
+        return "all"
+    classes = datasets.check_folder(spec["path"], spec["labels"], spec["unlabelled"])
+    if "" not in classes:
+        return "all"
+    return "some" if len(classes) > 1 else "none"
+
 
 try:
     CONFIG = checked_config(config)
     IMAGES = {
-        name: datasets.image_count(name, spec)
+        name: found(datasets.image_count, name, spec)
         for name, spec in CONFIG["datasets"].items()
     }
+    # Of a dataset with more than so many `pairs`, a sample takes the place of all images.
+    SAMPLED = {}
+    if CONFIG["pairs"] is not None:
+        size = sample_size(CONFIG["pairs"])
+        SAMPLED = {name: size for name, count in IMAGES.items() if count > size}
+        IMAGES |= SAMPLED
     SOURCES = {
         name: datasets.sources(name, spec) for name, spec in CONFIG["datasets"].items()
     }
     LISTINGS = {
-        name: datasets.fingerprint(name, spec)
+        name: found(datasets.fingerprint, name, spec)
         for name, spec in CONFIG["datasets"].items()
     }
-    LABELLED = [
-        name
-        for name, spec in CONFIG["datasets"].items()
-        if spec["kind"] != "folder" or "" not in datasets.check_folder(spec["path"])
-    ]
+    LABELLED, PARTLY_LABELLED = (
+        [
+            name
+            for name, spec in CONFIG["datasets"].items()
+            if found(labelled_images, name, spec) == which
+        ]
+        for which in ("all", "some")
+    )
+    os.environ.update(DEPTHGAUGE_FOUND=json.dumps(FOUND))
+    for name, spec in CONFIG["extractors"].items():
+        if spec["kind"] in ("autoencoder", "pca"):
+            check_learned(name, spec, IMAGES)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -61,12 +115,57 @@ if CONFIG["mirror"]:
 
 def layer_names(spec):
     """The layers of an extractor, from shallow to deep."""
+    if spec["kind"] in ("autoencoder", "pca"):
+        return learned_layers(spec)
     if spec["layers"] == "pooling":
         return ["pool", "mixed_3_pool", "mixed_8_pool", "pool_3"]
     return list(spec["layers"])
 
 
 LAYERS = {name: layer_names(spec) for name, spec in CONFIG["extractors"].items()}
+
+# All layers of all networks on all datasets.
+CELLS = [
+    f"{dataset}/{extractor}/{layer}"
+    for dataset in CONFIG["datasets"]
+    for extractor, layers in LAYERS.items()
+    for layer in layers
+]
+
+
+LEARNED = {
+    name: spec["kind"]
+    for name, spec in CONFIG["extractors"].items()
+    if is_learned(spec)
+}
+
+
+def learned_name(dataset, extractor):
+    """The name of what an extractor learned: under that of the dataset that it learned from."""
+    return f"{CONFIG['extractors'][extractor]['trained_on'] or dataset}/{extractor}"
+
+
+def network_of(dataset, extractor):
+    """The network of an extractor for a dataset, without the suffix of .pb, .json or .csv."""
+    if extractor in LEARNED:
+        return f"results/networks/{learned_name(dataset, extractor)}"
+    return f"results/networks/{extractor}"
+
+
+# What the autoencoders are trained for, as DATASET/EXTRACTOR.
+TRAINED = sorted(
+    {
+        learned_name(dataset, extractor)
+        for dataset in CONFIG["datasets"]
+        for extractor, kind in LEARNED.items()
+        if kind == "autoencoder"
+    }
+)
+
+
+def network_layers(wildcards):
+    """The description of the network of the wildcards' dataset and extractor."""
+    return network_of(wildcards.dataset, wildcards.extractor) + ".json"
 
 
 def network_sources(name, spec):
@@ -178,9 +277,26 @@ def unless_kept(path):
     return path if CONFIG["keep_features"] else temp(path)
 
 
+def turn(dataset, extractor):
+    """The priority of a cell's features, below that of what uses them up, from 9 down to 0."""
+    cells = [(name, network) for name in CONFIG["datasets"] for network in LAYERS]
+    return 9 * (1 - cells.index((dataset, extractor)) / len(cells))
+
+
 def pairs_mb(dataset):
     """Megabytes of a dataset's condensed distances in float32."""
     return IMAGES[dataset] ** 2 * 2 // 10**6 + 1
+
+
+def growing(amount):
+    """What a job asks for: ``amount``, then twice as much if it has to be tried again, and so on.
+
+    ``amount`` is a number or a function of the wildcards. Beside each stands what was measured,
+    on two cores; Snakemake itself takes 270 MB of a job on a cluster.
+    """
+    if callable(amount):
+        return lambda wildcards, attempt: attempt * amount(wildcards)
+    return lambda wildcards, attempt: attempt * amount
 
 
 def per_layer(pattern):
@@ -190,3 +306,45 @@ def per_layer(pattern):
         return expand(pattern, layer=LAYERS[wildcards.extractor], allow_missing=True)
 
     return files
+
+
+def learned_as(kind):
+    """The names of the extractors of a kind, for a wildcard; where there is none, no name."""
+    return "|".join(name for name in LEARNED if LEARNED[name] == kind) or "(?!)"
+
+
+def to_learn(extractor):
+    """What the config says of an extractor, less what changes nothing about what is learned."""
+    spec = CONFIG["extractors"][extractor]
+    return {k: spec[k] for k in spec if k not in ("layers", "trained_on")}
+
+
+def stack_mb(wildcards):
+    """Megabytes of a dataset's pixels, at the size that an extractor takes."""
+    size = CONFIG["extractors"][wildcards.extractor]["size"]
+    return 3 * size**2 * IMAGES[wildcards.dataset] // 10**6 + 1
+
+
+def of_kind(kind, pattern):
+    """An input function: a file for each dataset of a kind, and each extractor."""
+
+    def files(wildcards):
+        names = [
+            name for name, spec in CONFIG["datasets"].items() if spec["kind"] == kind
+        ]
+        if not names:
+            raise WorkflowError(f"No dataset of the config is of the kind {kind}.")
+        return expand(pattern, dataset=names, extractor=LAYERS)
+
+    return files
+
+
+def claims_file():
+    """The file of claims, in the folder of the run or else beside the Snakefile; or none."""
+    if CONFIG["claims"] is None:
+        return []
+    places = [Path(CONFIG["claims"]), Path(workflow.basedir) / CONFIG["claims"]]
+    for place in places:
+        if place.is_file():
+            return str(place)
+    raise WorkflowError(f"claims: there is no file {CONFIG['claims']}.")

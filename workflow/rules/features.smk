@@ -19,8 +19,9 @@ rule network:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=15,
+        # Inception-v3: 2.7 GB, 26 s.
+        mem_mb=growing(4500),
+        runtime=growing(15),
     params:
         spec=lambda wildcards: json.dumps(CONFIG["extractors"][wildcards.extractor]),
         source=lambda wildcards, input: [f"--source={file}" for file in input.source],
@@ -41,8 +42,8 @@ for extractor, layers in LAYERS.items():
             f"features_{extractor.replace('-', '_')}"
         input:
             code=modules("features"),
-            graph=f"results/networks/{extractor}.pb",
-            layers=f"results/networks/{extractor}.json",
+            graph=network_of("{dataset}", extractor) + ".pb",
+            layers=network_of("{dataset}", extractor) + ".json",
             images="results/datasets/{dataset}/images",
             manifest="results/datasets/{dataset}/manifest.csv",
         output:
@@ -56,17 +57,25 @@ for extractor, layers in LAYERS.items():
             f"results/logs/features/{{dataset}}/{extractor}/{{shard}}.log",
         benchmark:
             f"results/benchmarks/features/{{dataset}}/{extractor}/{{shard}}.tsv"
+        # One cell after another, each up to its distances: features of all would not fit.
+        priority: lambda wildcards, extractor=extractor: turn(wildcards.dataset, extractor)
         conda:
             "../../envs/depthgauge.yaml"
         threads: 8
         resources:
-            mem_mb=lambda wildcards, threads: 2000 + 800 * threads,
-            runtime=120,
+            # Inception-v3 on 1, 2, 8 threads: 2.2, 3.2, 6.7 GB; 5.5 images/s and thread. Networks
+            # that take ten times as long still fit.
+            mem_mb=lambda wildcards, threads, attempt: attempt * (2600 + 750 * threads),
+            runtime=lambda wildcards, threads, attempt: (
+                attempt * (10 + SHARD_IMAGES // (30 * threads))
+            ),
         params:
             shard=lambda wildcards: wildcards.shard.replace("-of-", "/"),
             dtype=CONFIG["features_dtype"],
+            precision=CONFIG["precision"],
         message:
             f"Extracting features of {{wildcards.dataset}} with {extractor}, part {{wildcards.shard}}"
         shell:
             "depthgauge features {input.graph} {input.layers} {input.images} {input.manifest}"
-            " {output} --shard {params.shard} --dtype {params.dtype} --threads {threads} --log {log}"
+            " {output} --shard {params.shard} --dtype {params.dtype}"
+            " --precision {params.precision} --threads {threads} --log {log}"

@@ -7,8 +7,14 @@ rule violins:
         rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
         nulls=per_layer("results/nulls/{dataset}/{extractor}/{layer}.npy"),
     output:
+        report(
+            "results/figures/violins/{dataset}/{extractor}.png",
+            caption="../report/figure.rst",
+            category="{dataset}",
+            labels={"what": "goodness and its null", "network": "{extractor}"},
+        ),
         multiext(
-            "results/figures/violins/{dataset}/{extractor}", ".png", ".pdf", ".csv"
+            "results/figures/violins/{dataset}/{extractor}", ".pdf", ".csv", ".txt"
         ),
     log:
         "results/logs/violins/{dataset}/{extractor}.log",
@@ -18,8 +24,8 @@ rule violins:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         stem="results/figures/violins/{dataset}/{extractor}",
         seed=CONFIG["seed"],
@@ -38,9 +44,15 @@ rule maps:
             if wildcards.dataset in LABELLED
             else []
         ),
-        layers="results/networks/{extractor}.json",
+        layers=network_layers,
     output:
-        multiext("results/figures/maps/{dataset}/{extractor}", ".png", ".pdf", ".csv"),
+        report(
+            "results/figures/maps/{dataset}/{extractor}.png",
+            caption="../report/figure.rst",
+            category="{dataset}",
+            labels={"what": "maps", "network": "{extractor}"},
+        ),
+        multiext("results/figures/maps/{dataset}/{extractor}", ".pdf", ".csv", ".txt"),
     log:
         "results/logs/maps/{dataset}/{extractor}.log",
     benchmark:
@@ -49,8 +61,8 @@ rule maps:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         stem="results/figures/maps/{dataset}/{extractor}",
         rows=lambda wildcards, input: [f"--row={row}" for row in input.rows],

@@ -1,12 +1,5 @@
-# The paper's Table I and figures 1 to 5: the datasets, the network and what they look like.
-
-
-localrules:
-    figure_1,
-    figure_2,
-    figure_3,
-    figure_4,
-    figure_5,
+# The paper's Table I and figures, by the paper's numbers: 1 the network, 2 to 5 what the datasets
+# look like, 6 to 9 the maps, 10 to 13 goodness against depth.
 
 
 rule table_1:
@@ -17,7 +10,13 @@ rule table_1:
         ),
         notes=expand("results/datasets/{dataset}/notes.csv", dataset=CONFIG["datasets"]),
     output:
-        multiext("results/table_1", ".csv", ".md"),
+        report(
+            "results/table_1.csv",
+            caption="../report/table_1.rst",
+            category="Tables",
+            labels={"what": "datasets", "network": ""},
+        ),
+        "results/table_1.md",
     log:
         "results/logs/table_1.log",
     benchmark:
@@ -26,8 +25,8 @@ rule table_1:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(700),
+        runtime=growing(10),
     params:
         stem=lambda wildcards, output: os.path.splitext(output[0])[0],
         links=[
@@ -46,7 +45,13 @@ rule samples:
         images="results/datasets/{dataset}/images",
         manifest="results/datasets/{dataset}/manifest.csv",
     output:
-        multiext("results/figures/samples/{dataset}", ".png", ".pdf", ".csv"),
+        report(
+            "results/figures/samples/{dataset}.png",
+            caption="../report/figure.rst",
+            category="{dataset}",
+            labels={"what": "images", "network": ""},
+        ),
+        multiext("results/figures/samples/{dataset}", ".pdf", ".csv", ".txt"),
     log:
         "results/logs/samples/{dataset}.log",
     benchmark:
@@ -55,8 +60,8 @@ rule samples:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         stem="results/figures/samples/{dataset}",
     message:
@@ -69,10 +74,19 @@ rule samples:
 rule schematic:
     input:
         code=modules("figures.network"),
-        nodes="results/networks/{extractor}.csv",
-        layers="results/networks/{extractor}.json",
+        # Learned from one dataset or another, the network looks the same.
+        nodes=lambda wildcards: network_of(next(iter(IMAGES)), wildcards.extractor)
+        + ".csv",
+        layers=lambda wildcards: network_of(next(iter(IMAGES)), wildcards.extractor)
+        + ".json",
     output:
-        multiext("results/figures/networks/{extractor}", ".png", ".pdf", ".csv"),
+        report(
+            "results/figures/networks/{extractor}.png",
+            caption="../report/figure.rst",
+            category="Networks",
+            labels={"what": "schematic", "network": "{extractor}"},
+        ),
+        multiext("results/figures/networks/{extractor}", ".pdf", ".csv", ".txt"),
     log:
         "results/logs/schematic/{extractor}.log",
     benchmark:
@@ -81,8 +95,8 @@ rule schematic:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         stem="results/figures/networks/{extractor}",
     message:
@@ -92,19 +106,40 @@ rule schematic:
         " --title {wildcards.extractor} --log {log}"
 
 
-rule figure_1:
-    input:
-        expand("results/figures/networks/{extractor}.png", extractor=LAYERS),
+PAPER = {
+    1: expand("results/figures/networks/{extractor}.png", extractor=LAYERS),
+}
+for place, kind in enumerate(("synthetic", "mnist", "affective", "kylberg")):
+    PAPER[2 + place] = of_kind(kind, "results/figures/samples/{dataset}.png")
+    PAPER[6 + place] = of_kind(kind, "results/figures/maps/{dataset}/{extractor}.png")
+    PAPER[10 + place] = of_kind(
+        kind, "results/figures/violins/{dataset}/{extractor}.png"
+    )
 
-
-for number, kind in enumerate(("synthetic", "mnist", "affective", "kylberg"), start=2):
+for number, files in PAPER.items():
 
     rule:
         name:
             f"figure_{number}"
         input:
-            [
-                f"results/figures/samples/{name}.png"
-                for name, spec in CONFIG["datasets"].items()
-                if spec["kind"] == kind
-            ],
+            files,
+        localrule: True
+
+
+# All figures, of all datasets that the config has.
+rule figures:
+    input:
+        "results/table_1.csv",
+        PAPER[1],
+        expand("results/figures/samples/{dataset}.png", dataset=CONFIG["datasets"]),
+        expand(
+            "results/figures/maps/{dataset}/{extractor}.png",
+            dataset=CONFIG["datasets"],
+            extractor=LAYERS,
+        ),
+        expand(
+            "results/figures/violins/{dataset}/{extractor}.png",
+            dataset=LABELLED,
+            extractor=LAYERS,
+        ),
+    localrule: True

@@ -6,8 +6,12 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from ..errors import UserError
 from ..files import whole
+from ..sampling import stratified_sample
+from ..seeds import derive_seed
 from . import affective, digits, folder, kylberg, mnist, synthetic
 from .folder import check_folder, folder_fingerprint
 from .jpeg import write_jpegs
@@ -47,6 +51,7 @@ def make_dataset(
     *,
     seed,
     quality=95,
+    pairs=None,
     sources=(),
     notes=None,
     threads=1,
@@ -64,11 +69,15 @@ def make_dataset(
         Folder to write, flat, ``*.jpg``.
     manifest : path
         CSV to write: columns ``image,label``, ``group`` where there is one, ``source``,
-        ``source_sha256``, ``sha256``; a row an image, by class and then by source.
+        ``source_sha256``, ``sha256``; a row an image, by class and then by source. A sample
+        has ``population``, too: how many images of the label the whole dataset has.
     seed : int
         The run's seed.
     quality : int
         Of the JPEGs, 1 to 100.
+    pairs : int, optional
+        Make a sample of the dataset that has so many pairs of images; it follows from
+        ``seed`` and ``name``.
     sources : list of path
         The files that `sources` names, in its order.
     notes : path, optional
@@ -92,6 +101,14 @@ def make_dataset(
         whole(images) as folder_beside,
     ):
         pictures, found = kind.pictures(name, spec, [Path(s) for s in sources], seed, Path(scratch))
+        population = Counter(picture.label for picture in pictures) if pairs else None
+        if pairs:
+            rng = np.random.default_rng(derive_seed(seed, name, "pairs"))
+            labels = [picture.label for picture in pictures]
+            chosen = stratified_sample(labels, pairs, rng, source=f"datasets: {name}")
+            said = "chosen at random, class by class (`pairs`)"
+            found = [*found, Note("", len(pictures), len(chosen), said)]
+            pictures = [pictures[i] for i in chosen]
         folder_beside.mkdir()
         digests = write_jpegs(
             pictures,
@@ -107,7 +124,7 @@ def make_dataset(
         if len(kept) < len(pictures):
             lost = len(pictures) - len(kept)
             found = [*found, Note("", len(pictures), len(kept), f"{lost} unreadable, left out")]
-        _write_manifest(kept, manifest_beside)
+        _write_manifest(kept, manifest_beside, population)
         if notes is not None:
             with whole(notes) as notes_beside:
                 _write_csv(
@@ -121,8 +138,8 @@ def make_dataset(
         name,
         len(kept),
         "unlabelled"
-        if "" in classes
-        else ", ".join(f"{label} {count}" for label, count in classes.items()),
+        if set(classes) == {""}
+        else ", ".join(f"{label or 'no label'} {count}" for label, count in classes.items()),
     )
 
 
@@ -160,7 +177,9 @@ def fingerprint(name, spec):
     dataset needs none. It costs one ``stat`` a file.
     """
     if _kind(name, spec) is folder:
-        return folder_fingerprint(spec.get("path") or "")
+        return folder_fingerprint(
+            spec.get("path") or "", spec.get("labels"), spec.get("unlabelled")
+        )
     places = [Path(spec[key]).expanduser() for key in USER_PATHS if spec.get(key)]
     return ":".join(
         digest_of_times(place.parent, sorted([place, *place.rglob("*")])) for place in places
@@ -173,9 +192,10 @@ def _kind(name, spec):
     return KINDS[choice(name, "kind", spec["kind"], KINDS)]
 
 
-def _write_manifest(kept, path):
+def _write_manifest(kept, path, population):
     grouped = any(picture.group for picture, _ in kept)
-    columns = ["image", "label", *(["group"] if grouped else []), "source"]
+    columns = ["image", "label", *(["group"] if grouped else [])]
+    columns += [*(["population"] if population else []), "source"]
     _write_csv(
         path,
         [*columns, "source_sha256", "sha256"],
@@ -184,6 +204,7 @@ def _write_manifest(kept, path):
                 f"{picture.name}.jpg",
                 picture.label,
                 *([picture.group] if grouped else []),
+                *([population[picture.label]] if population else []),
                 picture.source,
                 *digests,
             )

@@ -1,0 +1,146 @@
+# Extractors learned from the images themselves: an autoencoder, and its control, a PCA.
+
+
+rule autoencoder:
+    input:
+        code=modules("training"),
+        images="results/datasets/{dataset}/images",
+        manifest="results/datasets/{dataset}/manifest.csv",
+    output:
+        model="results/models/{dataset}/{extractor}.keras",
+        history="results/models/{dataset}/{extractor}_history.csv",
+        examples="results/models/{dataset}/{extractor}_examples.npz",
+    log:
+        "results/logs/autoencoder/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/autoencoder/{dataset}/{extractor}.tsv"
+    wildcard_constraints:
+        extractor=learned_as("autoencoder"),
+    priority: 40
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 4
+    resources:
+        mem_mb=growing(lambda wildcards: 2000 + stack_mb(wildcards)),
+        runtime=growing(lambda wildcards: 30 + IMAGES[wildcards.dataset] // 20),
+    params:
+        spec=lambda wildcards: json.dumps(to_learn(wildcards.extractor)),
+        seed=CONFIG["seed"],
+    message:
+        "Training {wildcards.extractor} on {wildcards.dataset}"
+    shell:
+        "depthgauge autoencoder {wildcards.extractor} {params.spec:q} {input.images}"
+        " {input.manifest} --model {output.model} --history {output.history}"
+        " --examples {output.examples} --dataset {wildcards.dataset}"
+        " --seed {params.seed} --threads {threads} --log {log}"
+
+
+rule pca:
+    input:
+        code=modules("pixel_pca"),
+        images="results/datasets/{dataset}/images",
+        manifest="results/datasets/{dataset}/manifest.csv",
+    output:
+        model="results/models/{dataset}/{extractor}.keras",
+    log:
+        "results/logs/pca/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/pca/{dataset}/{extractor}.tsv"
+    wildcard_constraints:
+        extractor=learned_as("pca"),
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        # In bytes once, in single precision as many times as it is scaled and centred.
+        mem_mb=growing(lambda wildcards: 2000 + 14 * stack_mb(wildcards)),
+        runtime=growing(30),
+    params:
+        spec=lambda wildcards: json.dumps(to_learn(wildcards.extractor)),
+        seed=CONFIG["seed"],
+    message:
+        "Fitting the components of {wildcards.extractor} to {wildcards.dataset}"
+    shell:
+        "depthgauge pca {wildcards.extractor} {params.spec:q} {input.images} {input.manifest}"
+        " --model {output.model} --dataset {wildcards.dataset}"
+        " --seed {params.seed} --threads {threads} --log {log}"
+
+
+use rule network as learned_network with:
+    input:
+        code=modules("network"),
+        source=["results/models/{dataset}/{extractor}.keras"],
+    output:
+        graph="results/networks/{dataset}/{extractor}.pb",
+        layers="results/networks/{dataset}/{extractor}.json",
+        nodes="results/networks/{dataset}/{extractor}.csv",
+    log:
+        "results/logs/network/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/network/{dataset}/{extractor}.tsv"
+    message:
+        "Freezing the network of {wildcards.extractor}, learned from {wildcards.dataset}"
+
+
+rule learning_curve:
+    input:
+        code=modules("figures.learning_curve"),
+        history="results/models/{dataset}/{extractor}_history.csv",
+    output:
+        multiext(
+            "results/figures/learning_curves/{dataset}/{extractor}",
+            ".png",
+            ".pdf",
+            ".csv",
+        ),
+    log:
+        "results/logs/learning_curve/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/learning_curve/{dataset}/{extractor}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        stem="results/figures/learning_curves/{dataset}/{extractor}",
+        seed=CONFIG["seed"],
+    message:
+        "Drawing the learning curve of {wildcards.extractor} on {wildcards.dataset}"
+    shell:
+        "depthgauge learning-curve {params.stem} {input.history}"
+        " --title '{wildcards.dataset}  ·  {wildcards.extractor}'"
+        " --seed {params.seed} --log {log}"
+
+
+rule reconstructions:
+    input:
+        code=modules("figures.reconstructions"),
+        examples="results/models/{dataset}/{extractor}_examples.npz",
+    output:
+        multiext(
+            "results/figures/reconstructions/{dataset}/{extractor}",
+            ".png",
+            ".pdf",
+            ".csv",
+        ),
+    log:
+        "results/logs/reconstructions/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/reconstructions/{dataset}/{extractor}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        stem="results/figures/reconstructions/{dataset}/{extractor}",
+        latent=lambda wildcards: CONFIG["extractors"][wildcards.extractor]["latent"],
+    message:
+        "Drawing reconstructions of {wildcards.dataset} by {wildcards.extractor}"
+    shell:
+        "depthgauge reconstructions {params.stem} {input.examples}"
+        " --title '{wildcards.dataset}  ·  {wildcards.extractor}'"
+        " --latent {params.latent} --log {log}"

@@ -1,0 +1,79 @@
+# What the jobs of distances read and ask for, in one piece or in blocks. No rule stands here.
+
+BLOCKS = {name: parts(count, CONFIG["block_images"]) for name, count in IMAGES.items()}
+
+# What a thread does in a second at least, and a disk: half the rates of a slow machine.
+FLOPS, BYTES = 20e9, 50e6
+
+
+FOREIGN = set()
+
+
+def shard_files(wildcards):
+    """The shards of the wildcards' dataset, extractor and layer.
+
+    Those on disk that are damaged, or were made from something else, are made anew, as
+    Snakemake makes files anew that a job left incomplete. The job would refuse them.
+    """
+    folder = (
+        f"results/features/{wildcards.dataset}/{wildcards.extractor}/{wildcards.layer}"
+    )
+    files = {shard: f"{folder}/{shard}.npy" for shard in shards(wildcards.dataset)}
+    network = network_of(wildcards.dataset, wildcards.extractor)
+    sources = [
+        f"results/datasets/{wildcards.dataset}/manifest.csv",
+        f"{network}.pb",
+        f"{network}.json",
+    ]
+    there = {shard: file for shard, file in files.items() if Path(file).exists()}
+    if there and all(Path(source).exists() for source in sources):
+        made_from = fingerprint(*sources) | {"layer": wildcards.layer}
+        for shard, file in there.items():
+            part, parts = map(int, shard.split("-of-"))
+            if file not in FOREIGN and is_foreign(file, made_from, part, parts):
+                FOREIGN.add(file)
+                print(
+                    f"{file}: damaged, or made from another manifest or network; made anew.",
+                    file=sys.stderr,
+                )
+    workflow.dag.forcefiles.update(FOREIGN.intersection(files.values()))
+    return list(files.values())
+
+
+def network_graph(wildcards):
+    """The network of the wildcards' dataset and extractor."""
+    return network_of(wildcards.dataset, wildcards.extractor) + ".pb"
+
+
+def dimension(wildcards):
+    """Features an image; before the network is there, as many as the paper's first layer has."""
+    description = Path(network_layers(wildcards))
+    if not description.exists():
+        return 341_056
+    layers = json.loads(description.read_text())["layers"]
+    return next(layer["dim"] for layer in layers if layer["layer"] == wildcards.layer)
+
+
+def distances_mb(dataset, attempt):
+    """Megabytes for all pairs, or a block, of a dataset.
+
+    10,000 images took 1.0 GB: 8 bytes a pair, and two panels of 18 kB an image.
+    """
+    side = ceil(IMAGES[dataset] / BLOCKS[dataset])
+    across = side if BLOCKS[dataset] == 1 else 2 * side
+    sums = 8 * side**2 / (2 if BLOCKS[dataset] == 1 else 1)
+    return attempt * ceil(500 + 1.2 * (sums + 37_000 * across) / 1e6)
+
+
+def distances_minutes(wildcards, threads, attempt):
+    """Minutes for all pairs, or a block, of a dataset, reading included."""
+    side = ceil(IMAGES[wildcards.dataset] / BLOCKS[wildcards.dataset])
+    d = dimension(wildcards)
+    seconds = 2 * side**2 * d / (threads * FLOPS) + 2 * side * d * 4 / BYTES
+    return attempt * ceil(10 + seconds / 60)
+
+
+def datasets_in(blocks):
+    """A pattern of the datasets of which the distances are made in one job, or in blocks."""
+    names = [name for name, count in BLOCKS.items() if (count > 1) == blocks]
+    return "|".join(names) or "(?!)"  # the latter matches nothing

@@ -1,0 +1,142 @@
+# The images themselves: who lies next to whom, which are misplaced, and a page to see them all.
+
+# A rule an extractor, since each has layers, and so outputs, of its own.
+for extractor, layers in LAYERS.items():
+
+    rule:
+        name:
+            f"neighbours_{extractor.replace('-', '_')}"
+        input:
+            code=modules("neighbour_table"),
+            manifest="results/datasets/{dataset}/manifest.csv",
+            distances=[
+                f"results/distances/{{dataset}}/{extractor}/{layer}.npy"
+                for layer in layers
+            ],
+        output:
+            [
+                f"results/neighbours/{{dataset}}/{extractor}/{layer}.csv"
+                for layer in layers
+            ],
+        log:
+            f"results/logs/neighbours/{{dataset}}/{extractor}.log",
+        benchmark:
+            f"results/benchmarks/neighbours/{{dataset}}/{extractor}.tsv"
+        conda:
+            "../../envs/depthgauge.yaml"
+        threads: 4
+        resources:
+            mem_mb=growing(lambda wildcards: 700 + pairs_mb(wildcards.dataset)),
+            runtime=growing(
+                lambda wildcards, count=len(layers): 10
+                + count * pairs_mb(wildcards.dataset) // 1000
+            ),
+        params:
+            folder=lambda wildcards, output: os.path.dirname(output[0]),
+        message:
+            f"Listing neighbours in {{wildcards.dataset}}, {extractor}"
+        shell:
+            "depthgauge neighbours {input.manifest} {input.distances} --folder {params.folder}"
+            " --threads {threads} --log {log}"
+
+    rule:
+        name:
+            f"misplaced_{extractor.replace('-', '_')}"
+        input:
+            code=modules("misplaced"),
+            images=[
+                f"results/nulls/{{dataset}}/{extractor}/{layer}.images.csv"
+                for layer in layers
+            ],
+            neighbours=[
+                f"results/neighbours/{{dataset}}/{extractor}/{layer}.csv"
+                for layer in layers
+            ],
+        output:
+            [
+                f"results/misplaced/{{dataset}}/{extractor}/{layer}.csv"
+                for layer in layers
+            ],
+        log:
+            f"results/logs/misplaced/{{dataset}}/{extractor}.log",
+        benchmark:
+            f"results/benchmarks/misplaced/{{dataset}}/{extractor}.tsv"
+        conda:
+            "../../envs/depthgauge.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(lambda wildcards: 700 + IMAGES[wildcards.dataset] // 100),
+            runtime=growing(10),
+        params:
+            neighbours=lambda wildcards, input: os.path.dirname(input.neighbours[0]),
+            folder=lambda wildcards, output: os.path.dirname(output[0]),
+        message:
+            f"Looking for misplaced images in {{wildcards.dataset}}, {extractor}"
+        shell:
+            "depthgauge misplaced {input.images} --neighbours {params.neighbours}"
+            " --folder {params.folder} --log {log}"
+
+
+rule misplaced_sheet:
+    input:
+        code=modules("figures.misplaced"),
+        images="results/datasets/{dataset}/images",
+        tables=per_layer("results/misplaced/{dataset}/{extractor}/{layer}.csv"),
+        verdict="results/verdict.csv",
+    output:
+        multiext(
+            "results/figures/misplaced/{dataset}/{extractor}", ".png", ".pdf", ".csv"
+        ),
+    log:
+        "results/logs/misplaced_sheet/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/misplaced_sheet/{dataset}/{extractor}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        stem="results/figures/misplaced/{dataset}/{extractor}",
+    message:
+        "Drawing misplaced images of {wildcards.dataset}, {wildcards.extractor}"
+    shell:
+        "depthgauge misplaced-sheet {params.stem} {input.images} {input.tables}"
+        " --verdict {input.verdict} --dataset {wildcards.dataset}"
+        " --extractor {wildcards.extractor} --log {log}"
+
+
+rule explorer:
+    input:
+        code=modules("explorer"),
+        page=[
+            os.path.relpath(PACKAGE / "page" / f"explorer.{kind}")
+            for kind in ("html", "css", "js")
+        ],
+        images=expand("results/datasets/{dataset}/images", dataset=CONFIG["datasets"]),
+        embeddings=[f"results/embeddings/{cell}.csv" for cell in CELLS],
+        neighbours=[f"results/neighbours/{cell}.csv" for cell in CELLS],
+        clusters=[f"results/clusters/{cell}.csv" for cell in CELLS],
+        goodness=[f"results/nulls/{cell}.csv" for cell in LABELLED_CELLS],
+        image_goodness=[f"results/nulls/{cell}.images.csv" for cell in LABELLED_CELLS],
+        misplaced=[f"results/misplaced/{cell}.csv" for cell in LABELLED_CELLS],
+        labels=expand("results/labels/{dataset}/labels.csv", dataset=PARTLY_LABELLED),
+    output:
+        "results/explorer.html",
+    log:
+        "results/logs/explorer.log",
+    benchmark:
+        "results/benchmarks/explorer.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000 + max(IMAGES.values()) // 20),
+        runtime=growing(10 + sum(IMAGES.values()) // 2000),
+    params:
+        seed=CONFIG["seed"],
+    message:
+        "Writing the explorer"
+    shell:
+        "depthgauge explorer {input.embeddings} --output {output} --seed {params.seed} --log {log}"

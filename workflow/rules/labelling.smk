@@ -1,0 +1,153 @@
+# Few labels: how well they label the rest, and labels for what has none.
+
+
+rule label_accuracy:
+    input:
+        code=modules("label_accuracy"),
+        manifest="results/datasets/{dataset}/manifest.csv",
+        distances=per_layer("results/distances/{dataset}/{extractor}/{layer}.npy"),
+    output:
+        "results/labelling/{dataset}/{extractor}/trials.csv",
+    log:
+        "results/logs/label_accuracy/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/label_accuracy/{dataset}/{extractor}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 8
+    resources:
+        # A trial holds the distances of its labelled images, a thousand or so, to all.
+        mem_mb=lambda wildcards, threads, attempt: attempt
+        * (
+            1000
+            + pairs_mb(wildcards.dataset)
+            + threads * IMAGES[wildcards.dataset] // 40
+        ),
+        runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
+    params:
+        counts=[f"--labels={count}" for count in CONFIG["labels_per_class"]],
+        splits=CONFIG["label_splits"],
+        seed=CONFIG["seed"],
+    message:
+        "Labelling {wildcards.dataset} from few labels, {wildcards.extractor}"
+    shell:
+        "depthgauge label-accuracy {input.manifest} {input.distances} --output {output}"
+        " --dataset {wildcards.dataset} {params.counts} --splits {params.splits}"
+        " --seed {params.seed} --threads {threads} --log {log}"
+
+
+rule linear_probe:
+    input:
+        code=modules("linear_probe"),
+        manifest="results/datasets/{dataset}/manifest.csv",
+        shards=lambda wildcards: expand(
+            "results/features/{dataset}/{extractor}/{layer}/{shard}.npy",
+            layer=LAYERS[wildcards.extractor][-1],
+            shard=shards(wildcards.dataset),
+            allow_missing=True,
+        ),
+    output:
+        "results/labelling/{dataset}/{extractor}/linear_probe.csv",
+    log:
+        "results/logs/linear_probe/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/linear_probe/{dataset}/{extractor}.tsv"
+    priority: 15
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: attempt
+        * (1000 + IMAGES[wildcards.dataset] * (threads + 2) // 25),
+        runtime=growing(30),
+    params:
+        layer=lambda wildcards: LAYERS[wildcards.extractor][-1],
+        counts=[f"--labels={count}" for count in CONFIG["labels_per_class"]],
+        splits=CONFIG["label_splits"],
+        seed=CONFIG["seed"],
+    message:
+        "Fitting linear probes to {wildcards.dataset}, {wildcards.extractor}"
+    shell:
+        "depthgauge linear-probe {input.manifest} {input.shards} --output {output}"
+        " --dataset {wildcards.dataset} --layer {params.layer} {params.counts}"
+        " --splits {params.splits} --seed {params.seed} --threads {threads} --log {log}"
+
+
+rule label_curves:
+    input:
+        code=modules("label_summary", "figures.label_curves"),
+        trials=[
+            "results/labelling/{dataset}/{extractor}/trials.csv",
+            *(
+                ["results/labelling/{dataset}/{extractor}/linear_probe.csv"]
+                if CONFIG["linear_probe"]
+                else []
+            ),
+        ],
+    output:
+        report(
+            "results/figures/labelling/{dataset}/{extractor}.png",
+            caption="../report/labelling.rst",
+            category="{dataset}",
+            labels={"what": "labelling from few labels", "network": "{extractor}"},
+        ),
+        multiext("results/figures/labelling/{dataset}/{extractor}", ".pdf", ".csv"),
+        curves="results/labelling/{dataset}/{extractor}/curves.csv",
+        differences="results/labelling/{dataset}/{extractor}/differences.csv",
+    log:
+        "results/logs/label_curves/{dataset}/{extractor}.log",
+    benchmark:
+        "results/benchmarks/label_curves/{dataset}/{extractor}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        stem="results/figures/labelling/{dataset}/{extractor}",
+        seed=CONFIG["seed"],
+    message:
+        "Drawing the labelling curves of {wildcards.dataset}, {wildcards.extractor}"
+    shell:
+        "depthgauge label-curves {params.stem} {input.trials} --curves {output.curves}"
+        " --differences {output.differences} --title '{wildcards.dataset}  ·  {wildcards.extractor}'"
+        " --seed {params.seed} --log {log}"
+
+
+rule labels:
+    input:
+        code=modules("labelling"),
+        manifest="results/datasets/{dataset}/manifest.csv",
+        distances=[
+            f"results/distances/{{dataset}}/{extractor}/{layer}.npy"
+            for extractor, layers in LAYERS.items()
+            for layer in layers
+        ],
+    output:
+        labels="results/labels/{dataset}/labels.csv",
+        accuracy="results/labels/{dataset}/accuracy.csv",
+    log:
+        "results/logs/labels/{dataset}.log",
+    benchmark:
+        "results/benchmarks/labels/{dataset}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: attempt
+        * (
+            1000
+            + 4 * pairs_mb(wildcards.dataset)
+            + threads * IMAGES[wildcards.dataset] // 200
+        ),
+        runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
+    params:
+        confidence=CONFIG["label_confidence"],
+        seed=CONFIG["seed"],
+    message:
+        "Labelling the images of {wildcards.dataset} that have no label"
+    shell:
+        "depthgauge labels {input.manifest} {input.distances} --output {output.labels}"
+        " --accuracy {output.accuracy} --dataset {wildcards.dataset}"
+        " --confidence {params.confidence} --seed {params.seed} --threads {threads} --log {log}"
