@@ -1,8 +1,3 @@
-import re
-import shlex
-import subprocess
-import sys
-
 import pytest
 import yaml
 from conftest import REPOSITORY
@@ -62,23 +57,3 @@ def test_own_and_downloaded_graph_exclude_each_other():
         config = embedded() | {"extractors": {"net": graph | extra}}
         with pytest.raises(UserError, match="either `path` or `url`"):
             checked_config(config)
-
-
-README = (REPOSITORY / "README.md").read_text()
-
-
-def test_configs_of_the_readme_are_valid():
-    blocks = [
-        yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    ]
-    assert len(blocks) == 2
-    for block in blocks:
-        checked_config(embedded() | block)
-
-
-@pytest.mark.parametrize("command", re.findall(r"snakemake (--cores .*paper\.yaml)", README))
-def test_commands_of_the_readme_plan_the_paper(command):
-    snakemake = [sys.executable, "-m", "snakemake", "-n", *shlex.split(command)]
-    done = subprocess.run(snakemake, cwd=REPOSITORY, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "download" in done.stdout + done.stderr

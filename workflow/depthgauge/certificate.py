@@ -18,7 +18,7 @@ def certified(totals, tiles, norms, spread, d, pool):
     Parameters
     ----------
     totals, norms, spread
-        What :func:`depthgauge.products.products` returned, of ``d`` columns, for ``tiles``.
+        What ``products`` returned, of ``d`` columns, for ``tiles``.
     pool : Executor
 
     Returns

@@ -7,7 +7,7 @@ are added up in double precision. Squared distances follow from
 can be off is known, and every pair of which the relative error is not certified to be small is
 computed once more from the differences of its features, in double precision.
 
-All pairs can be made at once, or in blocks, one a job; :mod:`depthgauge.joining` joins these.
+All pairs can be made at once, or in blocks, one a job, which ``joining`` joins.
 """
 
 import logging
