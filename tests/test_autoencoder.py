@@ -11,19 +11,19 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY
-from depthgauge import training
-from depthgauge.autoencoder import build_autoencoder
 from depthgauge.config import checked_config, checked_extractor
 from depthgauge.errors import UserError
 from depthgauge.figures.learning_curve import draw_learning_curve
 from depthgauge.figures.reconstructions import draw_reconstructions
-from depthgauge.graph import graph_function, read_graph
-from depthgauge.keras_save import save_model
-from depthgauge.learned import check_learned, is_learned, learned_layers
-from depthgauge.network import build_network
-from depthgauge.pixel_pca import fit_pca
-from depthgauge.pixels import load_stack
-from depthgauge.quiet_tensorflow import tf
+from depthgauge.networks import training
+from depthgauge.networks.autoencoder import build_autoencoder
+from depthgauge.networks.graph import graph_function, read_graph
+from depthgauge.networks.keras_save import save_model
+from depthgauge.networks.learned import check_learned, is_learned, learned_layers
+from depthgauge.networks.network import build_network
+from depthgauge.networks.pixel_pca import fit_pca
+from depthgauge.networks.pixels import load_stack
+from depthgauge.networks.quiet_tensorflow import tf
 from PIL import Image
 
 SMALL = {"kind": "autoencoder", "size": 16, "channels": [4, 8], "latent": 3, "epochs": 3}

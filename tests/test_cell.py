@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from depthgauge.cell import as_text, write_goodness
 from depthgauge.cli import main
 from depthgauge.condensed import subset
 from depthgauge.errors import UserError
-from depthgauge.goodness import goodness
-from depthgauge.halves import halve
-from depthgauge.measures import measures
-from depthgauge.rank_auc import rank_auc
 from depthgauge.seeds import derive_seed
-from depthgauge.spread import SPREAD
+from depthgauge.statistics.cell import as_text, write_goodness
+from depthgauge.statistics.goodness import goodness
+from depthgauge.statistics.halves import halve
+from depthgauge.statistics.measures import measures
+from depthgauge.statistics.rank_auc import rank_auc
+from depthgauge.statistics.spread import SPREAD
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(12)

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY
-from depthgauge.claims import evaluate, read_claims, write_claims
-from depthgauge.comparison import compare
 from depthgauge.errors import UserError
+from depthgauge.report.claims import evaluate, read_claims, write_claims
+from depthgauge.statistics.comparison import compare
 
 PAPER = REPOSITORY / "workflow" / "depthgauge" / "paper_claims.yaml"
 DIMS = {"pool": 341056, "mixed_3_pool": 83232, "mixed_8_pool": 49152, "pool_3": 2048}

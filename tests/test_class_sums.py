@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from depthgauge import class_sums as module
-from depthgauge.class_goodness import class_distances, class_goodness, image_goodness
-from depthgauge.class_sums import class_sums
 from depthgauge.condensed import pairs
 from depthgauge.neighbours import nearest_neighbours
-from depthgauge.silhouette import silhouettes
-from depthgauge.vote import vote
+from depthgauge.statistics import class_sums as module
+from depthgauge.statistics.class_goodness import class_distances, class_goodness, image_goodness
+from depthgauge.statistics.class_sums import class_sums
+from depthgauge.statistics.silhouette import silhouettes
+from depthgauge.statistics.vote import vote
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import silhouette_samples
 

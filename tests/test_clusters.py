@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from depthgauge import clusters as module
 from depthgauge.cli import main
-from depthgauge.cluster_agreement import cluster_agreement
-from depthgauge.cluster_table import write_cluster_table
-from depthgauge.clusters import map_clusters, stability, write_clusters
-from depthgauge.embedding import embed
+from depthgauge.clusters import clusters as module
+from depthgauge.clusters.cluster_agreement import cluster_agreement
+from depthgauge.clusters.cluster_table import write_cluster_table
+from depthgauge.clusters.clusters import map_clusters, stability, write_clusters
 from depthgauge.errors import UserError
 from depthgauge.figures.contact_sheet import draw_contact_sheet, draw_most_stable
+from depthgauge.maps.embedding import embed
 from PIL import Image
 from scipy.spatial.distance import pdist
 from sklearn.cluster import HDBSCAN

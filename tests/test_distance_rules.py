@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
-from depthgauge.distances import distances
+from depthgauge.distances.distances import distances
 from depthgauge.fingerprint import fingerprint, write_header
 
 CELL = "shapes/small/deep"

@@ -5,11 +5,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from depthgauge import distances as module
-from depthgauge import joining, panels, products, shards, tiles
-from depthgauge.distances import distance_block, distances
+from depthgauge.distances import distances as module
+from depthgauge.distances import joining, panels, products, shards, tiles
+from depthgauge.distances.distances import distance_block, distances
+from depthgauge.distances.joining import join_blocks
 from depthgauge.errors import UserError
-from depthgauge.joining import join_blocks
 from scipy.spatial.distance import pdist
 
 RNG = np.random.default_rng(7)

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
-from depthgauge.embedding import _beyond_the_nearest, embed, write_embedding
 from depthgauge.errors import UserError
+from depthgauge.maps.embedding import _beyond_the_nearest, embed, write_embedding
+from depthgauge.maps.tsne_gradient import exact_gradient
 from depthgauge.neighbours import nearest_neighbours
-from depthgauge.tsne_gradient import exact_gradient
 from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from scipy.sparse import random as random_sparse
@@ -102,9 +102,9 @@ def test_gradient_is_that_of_the_divergence():
 @pytest.fixture(params=["exact", "interpolated"])
 def method(request, monkeypatch):
     if request.param == "interpolated":
-        monkeypatch.setattr("depthgauge.embedding._EXACT_UP_TO", 0)
-        monkeypatch.setattr("depthgauge.embedding._EXAGGERATED", 20)
-        monkeypatch.setattr("depthgauge.embedding._PLAIN", 20)
+        monkeypatch.setattr("depthgauge.maps.embedding._EXACT_UP_TO", 0)
+        monkeypatch.setattr("depthgauge.maps.embedding._EXAGGERATED", 20)
+        monkeypatch.setattr("depthgauge.maps.embedding._PLAIN", 20)
 
 
 @pytest.mark.usefixtures("method")
@@ -150,7 +150,7 @@ def test_distances_that_are_nearly_equal_keep_their_perplexity():
 
 @pytest.mark.parametrize("n", [3, 4, 5, 8, 30, 91, 92])
 def test_few_images_have_a_map(n, caplog):
-    with caplog.at_level(logging.INFO, "depthgauge.embedding"):
+    with caplog.at_level(logging.INFO, "depthgauge.maps.embedding"):
         places = embed(condensed(points(n)), progress=False)
     assert np.isfinite(places).all() and len(np.unique(places, axis=0)) == n
     assert ("perplexity lowered from 30" in caplog.text) == (n < 91)

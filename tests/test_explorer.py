@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
 from depthgauge.errors import UserError
-from depthgauge.explorer import write_explorer
 from depthgauge.figures.misplaced import draw_advised
-from depthgauge.misplaced import misplaced
-from depthgauge.procrustes import align, standardise
-from depthgauge.sprites import COLUMNS, TILE, sprite_sheets
+from depthgauge.report.explorer import write_explorer
+from depthgauge.report.misplaced import misplaced
+from depthgauge.report.procrustes import align, standardise
+from depthgauge.report.sprites import COLUMNS, TILE, sprite_sheets
 from PIL import Image
 from scipy.spatial import procrustes
 from scipy.spatial.distance import pdist, squareform

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from depthgauge.distances import distances
+from depthgauge.distances.distances import distances
 from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign, read_fingerprint, write_header
 

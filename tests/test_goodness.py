@@ -6,12 +6,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from depthgauge import permutations as module
 from depthgauge.condensed import pairs
 from depthgauge.errors import UserError
-from depthgauge.exchange import exchange
-from depthgauge.goodness import goodness
-from depthgauge.permutations import within_sums
+from depthgauge.statistics import permutations as module
+from depthgauge.statistics.exchange import exchange
+from depthgauge.statistics.goodness import goodness
+from depthgauge.statistics.permutations import within_sums
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import binomtest, chisquare, kstest
 from skbio.stats.distance import DistanceMatrix, permanova

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from depthgauge.class_sums import class_sums
 from depthgauge.condensed import subset
-from depthgauge.jackknife import log_goodness_without, standard_error
-from depthgauge.rank_auc import rank_auc
+from depthgauge.statistics.class_sums import class_sums
+from depthgauge.statistics.jackknife import log_goodness_without, standard_error
+from depthgauge.statistics.rank_auc import rank_auc
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(8)

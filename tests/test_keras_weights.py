@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 from depthgauge.errors import UserError
-from depthgauge.graph import graph_function, read_graph
-from depthgauge.keras_network import SIZES
-from depthgauge.keras_weights import keras_weights
-from depthgauge.network import build_network
-from depthgauge.quiet_tensorflow import tf
+from depthgauge.networks.graph import graph_function, read_graph
+from depthgauge.networks.keras_network import SIZES
+from depthgauge.networks.keras_weights import keras_weights
+from depthgauge.networks.network import build_network
+from depthgauge.networks.quiet_tensorflow import tf
 from keras.src.utils import file_utils
 
 keras = tf.keras

@@ -4,19 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from depthgauge import nearest_labelled, propagation
-from depthgauge.calibration import calibration
 from depthgauge.cli import main
 from depthgauge.condensed import rows
 from depthgauge.errors import UserError
 from depthgauge.figures.label_curves import draw_label_curves
-from depthgauge.label_accuracy import label_accuracy, write_label_accuracy
-from depthgauge.label_splits import label_splits
-from depthgauge.label_summary import label_summary
-from depthgauge.labelling import best, write_labels
-from depthgauge.linear_probe import write_linear_probe
+from depthgauge.labelling import nearest_labelled, propagation
+from depthgauge.labelling.calibration import calibration
+from depthgauge.labelling.label_accuracy import label_accuracy, write_label_accuracy
+from depthgauge.labelling.label_splits import label_splits
+from depthgauge.labelling.label_summary import label_summary
+from depthgauge.labelling.labelling import best, write_labels
+from depthgauge.labelling.linear_probe import write_linear_probe
+from depthgauge.labelling.neighbour_graph import neighbour_graph
 from depthgauge.manifest import write_manifest
-from depthgauge.neighbour_graph import neighbour_graph
 from depthgauge.neighbours import nearest_neighbours
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ttest_1samp

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from depthgauge.errors import UserError
-from depthgauge.matrices import condense, read_distances, read_labels
+from depthgauge.statistics.matrices import condense, read_distances, read_labels
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(2)

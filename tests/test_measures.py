@@ -4,10 +4,10 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from depthgauge import principal, rank_auc
 from depthgauge.errors import UserError
-from depthgauge.goodness import goodness
-from depthgauge.measures import measures
+from depthgauge.statistics import principal, rank_auc
+from depthgauge.statistics.goodness import goodness
+from depthgauge.statistics.measures import measures
 from scipy.spatial.distance import pdist, squareform
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA

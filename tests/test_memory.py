@@ -8,7 +8,7 @@ import pytest
 # Takes and frees 96 MB in pieces of 3 MB, and prints the pages that the system had to bring.
 CHURN = """
 import resource, sys
-from depthgauge.memory import keep_freed_memory
+from depthgauge.networks.memory import keep_freed_memory
 import numpy as np
 if sys.argv[1] == "keep":
     keep_freed_memory()

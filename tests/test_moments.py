@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from depthgauge import moments as module
 from depthgauge.condensed import pairs
-from depthgauge.moments import null_moments
-from depthgauge.permutations import within_sums
+from depthgauge.statistics import moments as module
+from depthgauge.statistics.moments import null_moments
+from depthgauge.statistics.permutations import within_sums
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(5)

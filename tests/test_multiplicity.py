@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from depthgauge.multiplicity import holm, max_t, write_goodness_table
+from depthgauge.statistics.multiplicity import holm, max_t, write_goodness_table
 from scipy.stats import binomtest, rankdata
 
 RNG = np.random.default_rng(4)

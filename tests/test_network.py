@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 from depthgauge.errors import UserError
-from depthgauge.features import features
-from depthgauge.fold import fold
-from depthgauge.graph import graph_function, read_graph
-from depthgauge.network import build_network
-from depthgauge.quiet_tensorflow import tf
+from depthgauge.networks.features import features
+from depthgauge.networks.fold import fold
+from depthgauge.networks.graph import graph_function, read_graph
+from depthgauge.networks.network import build_network
+from depthgauge.networks.quiet_tensorflow import tf
 from PIL import Image
 
 keras = tf.keras

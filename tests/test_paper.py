@@ -164,7 +164,7 @@ def bring_network(mirror):
 
     Too long for Snakemake to compare contents: by its date alone it would count as changed.
     """
-    from depthgauge.quiet_tensorflow import tf
+    from depthgauge.networks.quiet_tensorflow import tf
 
     rng = np.random.default_rng(0)
     with tf.Graph().as_default() as graph:
@@ -252,7 +252,7 @@ def test_what_cannot_be_fetched_is_said_and_holds_up_nothing_else(tmp_path):
 
 
 def test_nodes_of_a_network_are_listed_in_topological_order(tmp_path):
-    from depthgauge.network import build_network
+    from depthgauge.networks.network import build_network
 
     mirror = tmp_path / "mirror"
     bring_network(mirror)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from depthgauge.errors import UserError
-from depthgauge.pixels import load_pixels
-from depthgauge.quiet_tensorflow import tf
+from depthgauge.networks.pixels import load_pixels
+from depthgauge.networks.quiet_tensorflow import tf
 from PIL import Image
 
 

@@ -3,9 +3,9 @@ import logging
 
 import numpy as np
 import pytest
-from depthgauge.features import features
-from depthgauge.network import build_network
-from depthgauge.precision import BFLOAT16, processor_flags, usable_precision
+from depthgauge.networks.features import features
+from depthgauge.networks.network import build_network
+from depthgauge.networks.precision import BFLOAT16, processor_flags, usable_precision
 from PIL import Image
 
 

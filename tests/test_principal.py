@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from depthgauge import principal
 from depthgauge.condensed import pairs
-from depthgauge.principal import coordinate_goodness, principal_coordinates, spectrum
+from depthgauge.statistics import principal
+from depthgauge.statistics.principal import coordinate_goodness, principal_coordinates, spectrum
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(9)

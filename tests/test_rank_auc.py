@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from depthgauge import rank_auc as module
 from depthgauge.condensed import pairs, subset
-from depthgauge.rank_auc import rank_auc
+from depthgauge.statistics import rank_auc as module
+from depthgauge.statistics.rank_auc import rank_auc
 from scipy.spatial.distance import squareform
 from scipy.stats import mannwhitneyu
 from skbio.stats.distance import DistanceMatrix, anosim

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 from depthgauge.datasets import make_dataset, sources
-from depthgauge.distances import distances
+from depthgauge.distances.distances import distances
 from depthgauge.download import download
-from depthgauge.features import features
-from depthgauge.goodness import goodness
-from depthgauge.network import build_network
+from depthgauge.networks.features import features
+from depthgauge.networks.network import build_network
+from depthgauge.statistics.goodness import goodness
 from PIL import Image
 from scipy.spatial.distance import pdist
 

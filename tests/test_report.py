@@ -14,7 +14,7 @@ from depthgauge.cli import main
 from depthgauge.config import checked_config
 from depthgauge.figures.maps import draw_maps
 from depthgauge.figures.violins import draw_violins
-from depthgauge.report import write_report
+from depthgauge.report.report import write_report
 from depthgauge.summary import where_to_look
 from PIL import Image
 from test_figures import cells, embeddings

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from depthgauge.condensed import pairs, subset
 from depthgauge.datasets import make_dataset
+from depthgauge.datasets.sampling import LEAST, sample_size, stratified_sample
 from depthgauge.errors import UserError
 from depthgauge.manifest import read_manifest
-from depthgauge.sampled_goodness import sampled_goodness, write_sampled_goodness
-from depthgauge.sampling import LEAST, sample_size, stratified_sample
+from depthgauge.statistics.sampled_goodness import sampled_goodness, write_sampled_goodness
 from scipy.spatial.distance import pdist, squareform
 
 # Classes of unequal size and spread, one rare, one of a single image.

@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 import pytest
-from depthgauge.distances import distances
-from depthgauge.embedding import embed
-from depthgauge.goodness import goodness
+from depthgauge.distances.distances import distances
+from depthgauge.maps.embedding import embed
+from depthgauge.statistics.goodness import goodness
 
 
 def stage_distances(folder):

@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from depthgauge.halves import half_accuracies, halve
+from depthgauge.statistics.halves import half_accuracies, halve
+from depthgauge.statistics.verdict import choose, verdicts, write_verdict
 from depthgauge.summary import summary
-from depthgauge.verdict import choose, verdicts, write_verdict
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(8)

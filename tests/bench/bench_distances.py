@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from depthgauge.distances import distances
+from depthgauge.distances.distances import distances
 from side_by_side import report, row, sgemm, side_by_side
 from threadpoolctl import threadpool_limits
 

@@ -11,7 +11,7 @@ import argparse
 import statistics
 
 import numpy as np
-from depthgauge.embedding import embed
+from depthgauge.maps.embedding import embed
 from scipy.spatial.distance import pdist, squareform
 from side_by_side import report, row, timed
 from sklearn.datasets import load_digits

@@ -25,7 +25,7 @@ OPERATIONS = 11.5e9
 def prepare(folder, images):
     """Write a dataset, Keras' weights, and the frozen network of them."""
     from depthgauge.datasets import make_dataset
-    from depthgauge.network import build_network
+    from depthgauge.networks.network import build_network
 
     spec = {"kind": "synthetic", "per_class": images // 4}
     make_dataset("bench", spec, folder / "images", folder / "manifest.csv", seed=1)
@@ -37,7 +37,7 @@ def prepare(folder, images):
 
 def write_weights(path):
     import numpy as np
-    from depthgauge.quiet_tensorflow import tf
+    from depthgauge.networks.quiet_tensorflow import tf
 
     tf.keras.utils.set_random_seed(1)
     model = tf.keras.applications.InceptionV3(include_top=False, weights=None)
@@ -60,7 +60,7 @@ def few_lines(folder, images):
 
 def extract(folder, threads, images):
     """Return the seconds that the feature stage takes for the first ``images``."""
-    from depthgauge.features import features
+    from depthgauge.networks.features import features
 
     outputs = [folder / f"{i}.npy" for i in range(4)]
     arguments = folder / "net.pb", folder / "net.json", folder / "images"
@@ -68,7 +68,7 @@ def extract(folder, threads, images):
 
 
 def ours(folder, threads):
-    from depthgauge.quiet_tensorflow import use_threads
+    from depthgauge.networks.quiet_tensorflow import use_threads
 
     use_threads(threads)
     images = len(list((folder / "images").glob("*.jpg")))
@@ -79,9 +79,9 @@ def ours(folder, threads):
 
 def keras(folder, threads, batch):
     import numpy as np
-    from depthgauge.keras_network import _paper_layers
-    from depthgauge.pixels import load_pixels
-    from depthgauge.quiet_tensorflow import tf
+    from depthgauge.networks.keras_network import _paper_layers
+    from depthgauge.networks.pixels import load_pixels
+    from depthgauge.networks.quiet_tensorflow import tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     weights = folder / "net.weights.h5"

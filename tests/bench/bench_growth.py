@@ -55,7 +55,7 @@ def main():
 
 
 def pairwise(folder, args):
-    from depthgauge.distances import distances
+    from depthgauge.distances.distances import distances
 
     shards = {}
     for n in args.pairs:
@@ -66,7 +66,7 @@ def pairwise(folder, args):
 
 
 def permuted(args):
-    from depthgauge.goodness import goodness
+    from depthgauge.statistics.goodness import goodness
 
     problems = {n: problem(n, 10) for n in args.pairs}
     options = {"permutations": args.permutations, "threads": args.threads, "progress": False}
@@ -74,7 +74,7 @@ def permuted(args):
 
 
 def extraction(folder, args):
-    from depthgauge.quiet_tensorflow import use_threads
+    from depthgauge.networks.quiet_tensorflow import use_threads
 
     use_threads(args.threads)
     prepare(folder, -(-max(args.extraction) // 4) * 4)

@@ -7,7 +7,7 @@ import argparse
 import os
 
 import numpy as np
-from depthgauge.goodness import goodness
+from depthgauge.statistics.goodness import goodness
 from scipy.spatial.distance import squareform
 from side_by_side import report, row, side_by_side, timed
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from depthgauge.class_sums import class_sums
 from depthgauge.condensed import open_condensed, subset
-from depthgauge.halves import halve
 from depthgauge.manifest import read_manifest
 from depthgauge.neighbours import nearest_neighbours
-from depthgauge.principal import coordinate_goodness, principal_coordinates, spectrum
-from depthgauge.rank_auc import rank_auc
-from depthgauge.verdict import choose
+from depthgauge.statistics.class_sums import class_sums
+from depthgauge.statistics.halves import halve
+from depthgauge.statistics.principal import coordinate_goodness, principal_coordinates, spectrum
+from depthgauge.statistics.rank_auc import rank_auc
+from depthgauge.statistics.verdict import choose
 from scipy.ndimage import correlate, maximum_filter
 from scipy.spatial.distance import pdist
 from sklearn.datasets import load_digits

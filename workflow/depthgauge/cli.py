@@ -183,8 +183,8 @@ def dataset(**options):
 def autoencoder(name, spec, threads, **options):
     """Train the autoencoder NAME of SPEC (YAML) on IMAGES, without their labels."""
     from .config import checked_extractor
-    from .quiet_tensorflow import tf, use_threads
-    from .training import train_autoencoder
+    from .networks.quiet_tensorflow import tf, use_threads
+    from .networks.training import train_autoencoder
 
     use_threads(threads)
     tf.config.experimental.enable_op_determinism()
@@ -203,7 +203,7 @@ def autoencoder(name, spec, threads, **options):
 def pca(name, spec, **options):
     """Fit the principal components NAME of SPEC (YAML) to the pixels of IMAGES."""
     from .config import checked_extractor
-    from .pixel_pca import fit_pca
+    from .networks.pixel_pca import fit_pca
 
     fit_pca(name, checked_extractor(name, spec), **options)
 
@@ -219,7 +219,7 @@ def pca(name, spec, **options):
 def network(name, spec, **options):
     """Freeze the extractor NAME of SPEC (YAML) into a graph, and describe its layers."""
     from .config import checked_extractor
-    from .network import build_network
+    from .networks.network import build_network
 
     build_network(name, checked_extractor(name, spec), **options)
 
@@ -242,8 +242,8 @@ def features(graph, layers, images, manifest, outputs, threads, **options):
     dims = [layer["dim"] for layer in json.loads(layers.read_text())["layers"]]
     check_features_room(outputs, len(read_manifest(manifest)), dims, options["dtype"])
 
-    from .features import features
-    from .quiet_tensorflow import use_threads
+    from .networks.features import features
+    from .networks.quiet_tensorflow import use_threads
 
     use_threads(threads)
     features(graph, layers, images, manifest, outputs, threads=threads, **options)
@@ -276,7 +276,7 @@ def distances(shards, output, block, manifest, graph, layers, layer, threads):
     Of very many images, compute blocks, each by itself, and join them. With --manifest, --graph,
     --layers and --layer, SHARDS must say that they were made from just these.
     """
-    from .distances import distance_block, distances
+    from .distances.distances import distance_block, distances
     from .fingerprint import fingerprint
 
     given = [manifest, graph, layers, layer]
@@ -294,7 +294,7 @@ def distances(shards, output, block, manifest, graph, layers, layer, threads):
 @output
 def join_blocks(blocks, output):
     """Put BLOCKS of distances (0,0 0,1 ... 1,1 ... of K parts) together, condensed."""
-    from .joining import join_blocks
+    from .distances.joining import join_blocks
 
     join_blocks(blocks, output)
 
@@ -327,7 +327,7 @@ def goodness(distances, labels, layer, layers, **options):
     LABELS is a manifest (image,label and maybe group) or a CSV of one column. Without a file to
     write, what was found is printed.
     """
-    from .cell import as_text, write_goodness
+    from .statistics.cell import as_text, write_goodness
 
     depth, dim = _depth_and_dim(layers, layer)
     row = write_goodness(distances, labels, layer=layer, depth=depth, dim=dim, **options)
@@ -355,7 +355,7 @@ def _depth_and_dim(layers, name):
 @threads
 def sampled_goodness(**options):
     """Estimate a dataset's goodness from ROW (CSV) and DISTANCES of the sample in MANIFEST."""
-    from .sampled_goodness import write_sampled_goodness
+    from .statistics.sampled_goodness import write_sampled_goodness
 
     write_sampled_goodness(**options)
 
@@ -372,7 +372,7 @@ def sampled_goodness(**options):
 @threads
 def embedding(distances, manifest, output, **options):
     """Lay out the images of DISTANCES (condensed .npy) on a map by t-SNE."""
-    from .embedding import write_embedding
+    from .maps.embedding import write_embedding
 
     write_embedding(distances, manifest, output, **options)
 
@@ -390,7 +390,7 @@ def embedding(distances, manifest, output, **options):
 @threads
 def clusters(embeddings, distances, folder, summary, agreement, **options):
     """Find clusters on the maps EMBEDDINGS (LAYER.csv), in order of depth, and try them."""
-    from .clusters import write_clusters
+    from .clusters.clusters import write_clusters
 
     files = [distances / f"{path.name.removesuffix('.csv')}.npy" for path in embeddings]
     write_clusters(embeddings, files, folder, summary, agreement, **options)
@@ -402,7 +402,7 @@ def clusters(embeddings, distances, folder, summary, agreement, **options):
 @click.option("--goodness", type=FILE, help="goodness.csv, to stand beside.")
 def cluster_table(summaries, output, goodness):
     """Put the SUMMARIES (CSV) of the clusters of all cells under one header."""
-    from .cluster_table import write_cluster_table
+    from .clusters.cluster_table import write_cluster_table
 
     write_cluster_table(summaries, output, goodness=goodness)
 
@@ -422,7 +422,7 @@ splits = click.option("--splits", type=click.IntRange(2), default=20, show_defau
 @threads
 def label_accuracy(manifest, distances, output, **options):
     """Label most images of each of DISTANCES (LAYER.npy) from few; say how many come right."""
-    from .label_accuracy import write_label_accuracy
+    from .labelling.label_accuracy import write_label_accuracy
 
     write_label_accuracy(manifest, distances, output, **options)
 
@@ -439,7 +439,7 @@ def label_accuracy(manifest, distances, output, **options):
 @threads
 def linear_probe(manifest, shards, output, **options):
     """Fit linear classifiers to few of the features in SHARDS (.npy), try them on the rest."""
-    from .linear_probe import write_linear_probe
+    from .labelling.linear_probe import write_linear_probe
 
     write_linear_probe(manifest, shards, output, **options)
 
@@ -456,7 +456,7 @@ def label_curves(stem, trials, curves, differences, title, seed):
     import pandas as pd
 
     from .figures.label_curves import draw_label_curves
-    from .label_summary import label_summary
+    from .labelling.label_summary import label_summary
     from .manifest import write_manifest
 
     found = label_summary(pd.concat([pd.read_csv(file) for file in trials], ignore_index=True))
@@ -482,7 +482,7 @@ def label_curves(stem, trials, curves, differences, title, seed):
 @threads
 def labels(manifest, distances, output, accuracy, **options):
     """Label the unlabelled images of MANIFEST by the best of DISTANCES (EXTRACTOR/LAYER.npy)."""
-    from .labelling import write_labels
+    from .labelling.labelling import write_labels
 
     write_labels(manifest, distances, output, accuracy, **options)
 
@@ -493,7 +493,7 @@ def labels(manifest, distances, output, accuracy, **options):
 @output
 def goodness_table(rows, nulls, output):
     """Put the ROWS (CSV) of all cells under one header, and correct p for their number."""
-    from .multiplicity import write_goodness_table
+    from .statistics.multiplicity import write_goodness_table
 
     write_goodness_table(rows, output, nulls=nulls)
 
@@ -507,7 +507,7 @@ def compare(rows, output, seed):
 
     Beside each row its LAYER.images.csv is expected.
     """
-    from .comparison import write_comparisons
+    from .statistics.comparison import write_comparisons
 
     write_comparisons(rows, output, seed=seed)
 
@@ -519,7 +519,7 @@ def compare(rows, output, seed):
 @output
 def verdict(goodness, comparisons, halves, output):
     """Say which depth to use, from GOODNESS, COMPARISONS and the HALVES of all cells (CSV)."""
-    from .verdict import write_verdict
+    from .statistics.verdict import write_verdict
 
     write_verdict(goodness, comparisons, halves, output)
 
@@ -707,7 +707,7 @@ folder = click.option("--folder", type=PATH, required=True, help="Of the LAYER.c
 @threads
 def neighbours(manifest, distances, folder, **options):
     """List the nearest neighbours of every image, at each of DISTANCES (LAYER.npy, condensed)."""
-    from .neighbour_table import write_neighbours
+    from .report.neighbour_table import write_neighbours
 
     for layer in distances:
         write_neighbours(layer, manifest, folder / f"{layer.stem}.csv", **options)
@@ -719,7 +719,7 @@ def neighbours(manifest, distances, folder, **options):
 @folder
 def misplaced(images, neighbours, folder):
     """Say which images lie among those of other labels, from IMAGES (LAYER.images.csv)."""
-    from .misplaced import write_misplaced
+    from .report.misplaced import write_misplaced
 
     for layer in images:
         name = layer.name.removesuffix(".images.csv") + ".csv"
@@ -754,7 +754,7 @@ def explorer(embeddings, output, **options):
     Those of an extractor come in order of depth. What RESULTS hold besides of the same cells is
     shown. Of a dataset with more than so many --images, a sample is.
     """
-    from .explorer import write_explorer
+    from .report.explorer import write_explorer
 
     write_explorer(embeddings, output, **options)
 
@@ -789,7 +789,7 @@ def table_one(stem, manifests, links):
 @output
 def claims(claims, goodness, comparisons, table_1, output):
     """Hold CLAIMS (YAML) against what was found: GOODNESS, COMPARISONS and TABLE_1 (CSV)."""
-    from .claims import write_claims
+    from .report.claims import write_claims
 
     write_claims(claims, goodness, comparisons, table_1, output)
 
@@ -802,7 +802,7 @@ def claims(claims, goodness, comparisons, table_1, output):
 def report(results, config, output, record):
     """Write the page that sums up the folder RESULTS; what is missing there it names."""
     from .config import checked_config
-    from .report import write_report
+    from .report.report import write_report
 
     write_report(results, checked_config(config), output, record)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .distances.shards import open_shard
 from .errors import UserError
-from .shards import open_shard
 
 _MARK = "# depthgauge: "
 

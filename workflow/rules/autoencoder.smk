@@ -3,7 +3,7 @@
 
 rule autoencoder:
     input:
-        code=modules("training"),
+        code=modules("networks.training"),
         images="results/datasets/{dataset}/images",
         manifest="results/datasets/{dataset}/manifest.csv",
     output:
@@ -37,7 +37,7 @@ rule autoencoder:
 
 rule pca:
     input:
-        code=modules("pixel_pca"),
+        code=modules("networks.pixel_pca"),
         images="results/datasets/{dataset}/images",
         manifest="results/datasets/{dataset}/manifest.csv",
     output:
@@ -68,7 +68,7 @@ rule pca:
 
 use rule network as learned_network with:
     input:
-        code=modules("network"),
+        code=modules("networks.network"),
         source=["results/models/{dataset}/{extractor}.keras"],
     output:
         graph="results/networks/{dataset}/{extractor}.pb",

@@ -7,7 +7,7 @@ for extractor, layers in LAYERS.items():
         name:
             f"clusters_{extractor.replace('-', '_')}"
         input:
-            code=modules("clusters"),
+            code=modules("clusters.clusters"),
             embeddings=[
                 f"results/embeddings/{{dataset}}/{extractor}/{layer}.csv"
                 for layer in layers
@@ -53,7 +53,7 @@ for extractor, layers in LAYERS.items():
 
 rule cluster_table:
     input:
-        code=modules("cluster_table"),
+        code=modules("clusters.cluster_table"),
         summaries=expand(
             "results/clusters/{dataset}/{extractor}.csv",
             dataset=CONFIG["datasets"],

@@ -16,10 +16,10 @@ from depthgauge.config import checked_config
 from depthgauge.datasets.picture import Source
 from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign
-from depthgauge.keras_weights import keras_weights
-from depthgauge.learned import check_learned, is_learned, learned_layers
-from depthgauge.sampling import sample_size
-from depthgauge.tiles import parts
+from depthgauge.networks.keras_weights import keras_weights
+from depthgauge.networks.learned import check_learned, is_learned, learned_layers
+from depthgauge.datasets.sampling import sample_size
+from depthgauge.distances.tiles import parts
 from snakemake.exceptions import WorkflowError
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active

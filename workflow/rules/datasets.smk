@@ -47,7 +47,7 @@ rule dataset:
         code=lambda wildcards: modules(
             f"datasets.{CONFIG['datasets'][wildcards.dataset]['kind']}",
             "datasets.jpeg",
-            *(["sampling"] if wildcards.dataset in SAMPLED else []),
+            *(["datasets.sampling"] if wildcards.dataset in SAMPLED else []),
         ),
         dispatcher=os.path.relpath(PACKAGE / "datasets" / "__init__.py"),
         sources=lambda wildcards: downloaded(SOURCES[wildcards.dataset]),

@@ -4,7 +4,7 @@
 
 rule distances:
     input:
-        code=modules("distances"),
+        code=modules("distances.distances"),
         shards=shard_files,
         manifest="results/datasets/{dataset}/manifest.csv",
         graph=network_graph,
@@ -34,7 +34,7 @@ rule distances:
 
 rule distance_block:
     input:
-        code=modules("distances"),
+        code=modules("distances.distances"),
         shards=shard_files,
         manifest="results/datasets/{dataset}/manifest.csv",
         graph=network_graph,
@@ -69,7 +69,7 @@ rule distance_block:
 
 rule join_blocks:
     input:
-        code=modules("joining"),
+        code=modules("distances.joining"),
         blocks=lambda wildcards: [
             f"results/blocks/{{dataset}}/{{extractor}}/{{layer}}/{a}-{b}-of-{k}.npy"
             for k in [BLOCKS[wildcards.dataset]]

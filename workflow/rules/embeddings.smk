@@ -3,7 +3,7 @@
 
 rule embedding:
     input:
-        code=modules("embedding"),
+        code=modules("maps.embedding"),
         distances="results/distances/{dataset}/{extractor}/{layer}.npy",
         manifest="results/datasets/{dataset}/manifest.csv",
     output:

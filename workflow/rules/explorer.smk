@@ -7,7 +7,7 @@ for extractor, layers in LAYERS.items():
         name:
             f"neighbours_{extractor.replace('-', '_')}"
         input:
-            code=modules("neighbour_table"),
+            code=modules("report.neighbour_table"),
             manifest="results/datasets/{dataset}/manifest.csv",
             distances=[
                 f"results/distances/{{dataset}}/{extractor}/{layer}.npy"
@@ -43,7 +43,7 @@ for extractor, layers in LAYERS.items():
         name:
             f"misplaced_{extractor.replace('-', '_')}"
         input:
-            code=modules("misplaced"),
+            code=modules("report.misplaced"),
             images=[
                 f"results/nulls/{{dataset}}/{extractor}/{layer}.images.csv"
                 for layer in layers
@@ -109,9 +109,9 @@ rule misplaced_sheet:
 
 rule explorer:
     input:
-        code=modules("explorer"),
+        code=modules("report.explorer"),
         page=[
-            os.path.relpath(PACKAGE / "page" / f"explorer.{kind}")
+            os.path.relpath(PACKAGE / "report" / "page" / f"explorer.{kind}")
             for kind in ("html", "css", "js")
         ],
         images=expand("results/datasets/{dataset}/images", dataset=CONFIG["datasets"]),

@@ -3,7 +3,7 @@
 
 rule network:
     input:
-        code=modules("network"),
+        code=modules("networks.network"),
         source=lambda wildcards: downloaded(NETWORK_SOURCES[wildcards.extractor]),
         files=lambda wildcards: OWN_FILES[wildcards.extractor],
     output:
@@ -41,7 +41,7 @@ for extractor, layers in LAYERS.items():
         name:
             f"features_{extractor.replace('-', '_')}"
         input:
-            code=modules("features"),
+            code=modules("networks.features"),
             graph=network_of("{dataset}", extractor) + ".pb",
             layers=network_of("{dataset}", extractor) + ".json",
             images="results/datasets/{dataset}/images",

@@ -15,7 +15,7 @@ for dataset in set(CONFIG["permute"]) - set(LABELLED):
 
 rule goodness:
     input:
-        code=modules("cell"),
+        code=modules("statistics.cell"),
         distances="results/distances/{dataset}/{extractor}/{layer}.npy",
         manifest="results/datasets/{dataset}/manifest.csv",
         layers=network_layers,
@@ -57,7 +57,7 @@ rule goodness:
 
 rule goodness_table:
     input:
-        code=modules("multiplicity"),
+        code=modules("statistics.multiplicity"),
         rows=[
             f"results/{'sampled' if dataset in SAMPLED else 'nulls'}/{dataset}/{extractor}/{layer}.csv"
             for dataset in LABELLED

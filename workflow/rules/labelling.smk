@@ -3,7 +3,7 @@
 
 rule label_accuracy:
     input:
-        code=modules("label_accuracy"),
+        code=modules("labelling.label_accuracy"),
         manifest="results/datasets/{dataset}/manifest.csv",
         distances=per_layer("results/distances/{dataset}/{extractor}/{layer}.npy"),
     output:
@@ -38,7 +38,7 @@ rule label_accuracy:
 
 rule linear_probe:
     input:
-        code=modules("linear_probe"),
+        code=modules("labelling.linear_probe"),
         manifest="results/datasets/{dataset}/manifest.csv",
         shards=lambda wildcards: expand(
             "results/features/{dataset}/{extractor}/{layer}/{shard}.npy",
@@ -75,7 +75,7 @@ rule linear_probe:
 
 rule label_curves:
     input:
-        code=modules("label_summary", "figures.label_curves"),
+        code=modules("labelling.label_summary", "figures.label_curves"),
         trials=[
             "results/labelling/{dataset}/{extractor}/trials.csv",
             *(
@@ -117,7 +117,7 @@ rule label_curves:
 
 rule labels:
     input:
-        code=modules("labelling"),
+        code=modules("labelling.labelling"),
         manifest="results/datasets/{dataset}/manifest.csv",
         distances=[
             f"results/distances/{{dataset}}/{extractor}/{layer}.npy"

@@ -5,7 +5,7 @@ RUN_CONFIG = json.dumps(CONFIG)
 
 rule claims:
     input:
-        code=modules("claims"),
+        code=modules("report.claims"),
         claims=claims_file(),
         goodness="results/goodness.csv",
         comparisons="results/comparisons.csv",
@@ -38,9 +38,9 @@ rule report:
     input:
         # All that there is; the page names what is missing.
         [file for file in rules.all.input if file != "results/report.html"],
-        code=modules("report"),
+        code=modules("report.report"),
         page=[
-            os.path.relpath(PACKAGE / "page" / name)
+            os.path.relpath(PACKAGE / "report" / "page" / name)
             for name in ("report.html", "methods.html")
         ],
     output:

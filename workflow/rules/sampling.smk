@@ -3,7 +3,7 @@
 
 rule sampled_goodness:
     input:
-        code=modules("sampled_goodness"),
+        code=modules("statistics.sampled_goodness"),
         row="results/nulls/{dataset}/{extractor}/{layer}.csv",
         distances="results/distances/{dataset}/{extractor}/{layer}.npy",
         manifest="results/datasets/{dataset}/manifest.csv",

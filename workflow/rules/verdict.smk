@@ -3,7 +3,7 @@
 
 rule comparisons:
     input:
-        code=modules("comparison"),
+        code=modules("statistics.comparison"),
         rows=[f"results/nulls/{cell}.csv" for cell in LABELLED_CELLS],
         images=[f"results/nulls/{cell}.images.csv" for cell in LABELLED_CELLS],
     output:
@@ -33,7 +33,7 @@ rule comparisons:
 
 rule verdict:
     input:
-        code=modules("verdict"),
+        code=modules("statistics.verdict"),
         goodness="results/goodness.csv",
         comparisons="results/comparisons.csv",
         halves=[f"results/nulls/{cell}.halves.csv" for cell in LABELLED_CELLS],

@@ -10,12 +10,12 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import whole
-from ..sampling import stratified_sample
 from ..seeds import derive_seed
 from . import affective, digits, folder, kylberg, mnist, synthetic
 from .folder import check_folder, folder_fingerprint
 from .jpeg import write_jpegs
 from .picture import Note, choice, digest_of_times, number
+from .sampling import stratified_sample
 
 __all__ = [
     "KINDS",

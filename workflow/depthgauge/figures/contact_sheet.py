@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..manifest import read_manifest
-from ..thumbnails import thumbnail
+from ..report.thumbnails import thumbnail
 from .samples import spread
 from .style import GREY, INK, PAGE, new_figure, save, shorten, styled
 

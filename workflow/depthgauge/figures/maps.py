@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from ..perplexity import usable_perplexity
+from ..maps.perplexity import usable_perplexity
 from ..seeds import derive_seed
 from .style import (
     COLUMN,

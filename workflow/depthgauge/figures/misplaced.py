@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..thumbnails import thumbnail
+from ..report.thumbnails import thumbnail
 from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 
 _COLUMNS, _LINES = 8, 3

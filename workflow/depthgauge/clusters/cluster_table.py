@@ -1,0 +1,30 @@
+"""One table of the clusters of all cells, beside goodness where that is known."""
+
+import pandas as pd
+
+from ..files import whole
+from ..gather import gathered
+
+_CELL = ["dataset", "extractor", "layer"]
+
+
+def write_cluster_table(summaries, output, *, goodness=None):
+    """Write the rows of all cells under one header.
+
+    Parameters
+    ----------
+    summaries : sequence of path
+        As ``clusters.write_clusters`` writes them.
+    output : path
+        CSV of their columns; ``goodness`` stands after ``ami``, empty where it is not known.
+    goodness : path, optional
+        goodness.csv.
+    """
+    table = gathered(summaries)
+    known = pd.DataFrame(columns=[*_CELL, "goodness"], dtype=str)
+    if goodness is not None:
+        known = pd.read_csv(goodness, dtype=str, keep_default_na=False)[known.columns]
+    table = table.merge(known, on=_CELL, how="left").fillna("")
+    table.insert(table.columns.get_loc("ami") + 1, "goodness", table.pop("goodness"))
+    with whole(output) as beside:
+        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")

@@ -1,0 +1,1 @@
+"""Distances of all pairs of images, from shards of features."""

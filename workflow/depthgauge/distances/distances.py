@@ -1,0 +1,143 @@
+"""Euclidean distances of all pairs of images, exact and without ever holding all features.
+
+The features are read once, a panel of columns of all images at a time. A panel is centred, and
+its inner products are made in single precision (the fastest there is) of few columns each, which
+are added up in double precision. Squared distances follow from
+|x - y|^2 = |x|^2 + |y|^2 - 2 x.y. Where images are close this cancels; but how far the products
+can be off is known, and every pair of which the relative error is not certified to be small is
+computed once more from the differences of its features, in double precision.
+
+All pairs can be made at once, or in blocks, one a job, which ``joining`` joins.
+"""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ..errors import UserError
+from ..files import whole
+from ..fingerprint import check_fingerprints
+from .certificate import certified
+from .differences import add_differences
+from .joining import write_condensed, write_header
+from .products import products
+from .shards import open_shards
+from .tiles import block, part
+
+log = logging.getLogger(__name__)
+
+
+def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=True):
+    """Write the Euclidean distances of all pairs of images to ``output``.
+
+    Every distance is within 1e-5 relative of exact; copies are at distance 0. The result is
+    the same to the last bit whatever ``threads``, however the images are split into shards, and
+    whether it is made at once or in blocks.
+
+    Parameters
+    ----------
+    shards : sequence of path
+        ``.npy`` files of features, float32 or float16 in C order, a row an image, in the
+        order of the manifest.
+    output : path
+        Takes the pairs i < j in SciPy's condensed order, ``.npy``, float32.
+    made_from : dict, optional
+        What the shards must say that they were made from:
+        :func:`depthgauge.fingerprint.fingerprint`.
+    threads : int
+        How many threads to use.
+    rows : int, optional
+        How many images there must be.
+    progress : bool
+        Whether to show a progress bar on stderr.
+
+    Raises
+    ------
+    UserError
+        If a shard is none, is cut short, has another width than the first, holds a number that
+        is not finite or was made from something else; if there are fewer than two images, or
+        not ``rows``.
+
+    Notes
+    -----
+    Memory: 4 n(n-1) bytes for n images, 37,000 n for panels (96 MiB at least), and 4 for each
+    pair that is computed once more; 1 GB for 10,000 images.
+    """
+    shards, n, d = _opened(shards, rows, made_from)
+    tiles, totals = _squared(shards, n, d, (0, 0, 1), threads, progress)
+    bands = ((tile.top, _roots(band)) for tile, band in _bands(tiles, totals))
+    with whole(output) as beside:
+        write_condensed(beside, n, bands)
+
+
+def distance_block(shards, output, place, *, made_from=None, threads=1, progress=True):
+    """Write the distances of one block of pairs: a job's share where all are too many.
+
+    Parameters
+    ----------
+    shards, made_from, threads, progress
+        As of :func:`distances`.
+    output : path
+        Takes a float32 ``.npy`` [images of part a, images of part b]; on and below the
+        diagonal of the matrix it is 0.
+    place : (int, int, int)
+        (a, b, k): part a of the images against part b >= a, of k parts.
+
+    Raises
+    ------
+    UserError
+        As of :func:`distances`.
+
+    Notes
+    -----
+    Memory: 8 bytes a pair, and 37,000 an image of the block for panels.
+    """
+    shards, n, d = _opened(shards, None, made_from)
+    (top, bottom), (left, right) = (part(n, side, place[2]) for side in place[:2])
+    tiles, totals = _squared(shards, n, d, place, threads, progress)
+    with whole(output) as beside, open(beside, "wb") as file:
+        write_header(file, (bottom - top, right - left))
+        for _, band in _bands(tiles, totals):
+            line = np.zeros((len(band), right - left), "<f4")
+            line[:, right - left - band.shape[1] :] = _roots(band)
+            file.write(line)
+
+
+def _opened(paths, rows, made_from):
+    opened = open_shards(paths, rows)
+    if made_from is not None:
+        check_fingerprints(paths, made_from)
+    return opened
+
+
+def _squared(shards, n, d, place, threads, progress):
+    """Return the tiles of a block, and the squared distances of each."""
+    rows, tiles = block(n, *place)
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        totals, norms, spread = products(shards, n, d, rows, tiles, pool, progress)
+        doubts = certified(totals, tiles, norms, spread, d, pool)
+        count = sum(len(columns) for _, columns in doubts)
+        if count:
+            log.info("%d pairs are computed once more", count)
+            add_differences(shards, d, rows, tiles, totals, doubts, pool, progress)
+    return tiles, totals
+
+
+def _bands(tiles, totals):
+    """Yield, for each row of tiles, its first tile and all of its squared distances."""
+    for _, line in groupby(zip(tiles, totals, strict=True), key=lambda pair: pair[0].top):
+        line = list(line)
+        yield line[0][0], np.hstack([total for _, total in line])
+
+
+def _roots(squared):
+    with np.errstate(over="ignore"):
+        roots = np.sqrt(squared).astype("<f4")
+    if not np.isfinite(roots).all():
+        raise UserError(
+            "features: so large that distances exceed what float32 holds (3e38). Scale them down."
+        )
+    return roots

@@ -1,0 +1,101 @@
+"""Condensed distances on disk: written in bands of rows, joined from the blocks of many jobs."""
+
+from math import isqrt
+
+import numpy as np
+
+from ..condensed import pairs
+from ..errors import UserError
+from ..files import whole
+from .tiles import part
+
+# Rows of blocks that are put together at once.
+BAND = 256
+
+
+def join_blocks(blocks, output):
+    """Write the condensed distances that ``blocks`` hold together to ``output``.
+
+    Memory is that of a band of rows.
+
+    Parameters
+    ----------
+    blocks : sequence of path
+        What :func:`distance_block` wrote: (0, 0), (0, 1), ... (1, 1), ... of k parts.
+    output : path
+        As of :func:`distances`.
+
+    Raises
+    ------
+    UserError
+        If a block is missing, damaged or of another size than its place asks for.
+    """
+    k = (isqrt(8 * len(blocks) + 1) - 1) // 2
+    if k * (k + 1) // 2 != len(blocks):
+        raise UserError(
+            f"blocks of distances: {len(blocks)} were given; k parts of the images make "
+            "k(k+1)/2, in the order 0,0 0,1 ... 1,1 ..."
+        )
+    remaining = [_opened_block(path) for path in blocks]
+    lines = [[remaining.pop(0) for _ in range(k - a)] for a in range(k)]
+    n = sum(line[0].shape[0] for line in lines)
+    paths = iter(blocks)
+    for a, line in enumerate(lines):
+        for b, values in enumerate(line, start=a):
+            path = next(paths)
+            expected = tuple(last - first for first, last in (part(n, a, k), part(n, b, k)))
+            if values.shape != expected:
+                raise UserError(
+                    f"{path}: distances of shape {values.shape} where {expected} were expected "
+                    f"for {n} images in {k} parts. Remove the file and run again."
+                )
+
+    def bands():
+        first = 0
+        for line in lines:
+            for start in range(0, len(line[0]), BAND):
+                band = [line[0][start : start + BAND, start:]]
+                yield first + start, np.hstack(band + [v[start : start + BAND] for v in line[1:]])
+            first += len(line[0])
+
+    with whole(output) as beside:
+        write_condensed(beside, n, bands())
+
+
+def _opened_block(path):
+    remedy = "Remove the file and run again to have it made anew."
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such block of distances.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: not a complete .npy file ({error}). {remedy}") from error
+    if values.dtype != np.float32 or values.ndim != 2:
+        raise UserError(
+            f"{path}: holds {values.dtype} of shape {values.shape}; a block of distances is "
+            f"float32, two-dimensional. {remedy}"
+        )
+    return values
+
+
+def write_condensed(path, n, bands):
+    """Write the condensed matrix of ``n`` images as a float32 ``.npy``.
+
+    Parameters
+    ----------
+    path : path
+    n : int
+    bands : iterable of (int, (rows, n - first) float32 array)
+        The first of some consecutive rows, and those rows from its diagonal entry on.
+    """
+    with open(path, "wb") as file:
+        write_header(file, (pairs(n),))
+        for _, band in bands:
+            for i, row in enumerate(band):
+                file.write(row[i + 1 :])
+
+
+def write_header(file, shape):
+    """Begin a float32 ``.npy`` file, C order."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)

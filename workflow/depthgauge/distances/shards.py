@@ -1,0 +1,160 @@
+"""Shards: the ``.npy`` files in which the features of a dataset lie, rows in manifest order."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import UserError
+
+_REMEDY = "Remove the file and run again to have it made anew."
+# Bytes that are read before they are used: what a core has in its own cache.
+_CHUNK = 256 << 10
+# Only where there is such a thing, which macOS lacks.
+_ADVISE = getattr(os, "posix_fadvise", None)
+
+
+class Shard(NamedTuple):
+    """A ``.npy`` file of features: where its numbers start and what they are."""
+
+    path: Path
+    offset: int
+    dtype: np.dtype
+    rows: int
+    columns: int
+
+
+def open_shard(path):
+    """Return the shard at ``path``; raise UserError where it is none, or cut short."""
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+        excess = os.path.getsize(path) - features.offset - features.nbytes
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such file of features.") from error
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise UserError(f"{path}: not a complete .npy file ({error}). {_REMEDY}") from error
+    if excess:
+        raise UserError(f"{path}: {excess} bytes longer than its header says. {_REMEDY}")
+    if features.dtype not in (np.float32, np.float16) or features.ndim != 2:
+        raise UserError(
+            f"{path}: holds {features.dtype} of shape {features.shape}; features are float32 or "
+            f"float16, a row an image. {_REMEDY}"
+        )
+    if not features.flags.c_contiguous:
+        raise UserError(
+            f"{path}: in Fortran order; features are in C order, a row an image: "
+            "save numpy.ascontiguousarray of them."
+        )
+    return Shard(Path(path), features.offset, features.dtype, *features.shape)
+
+
+def open_shards(paths, rows=None):
+    """Return the shards at ``paths``, having checked all but their numbers.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        ``.npy`` files, float32 or float16 in C order, a row an image, in manifest order.
+    rows : int, optional
+        How many images there must be.
+
+    Returns
+    -------
+    shards : list of Shard
+    n, d : int
+        Images in all, and features an image.
+
+    Raises
+    ------
+    UserError
+        If a file is none such, is cut short or has another width than the first; if there are
+        fewer than two images, or not ``rows``.
+    """
+    shards = [open_shard(path) for path in paths]
+    if not shards:
+        raise UserError("features: no shards were given.")
+    first = shards[0]
+    for shard in shards:
+        if shard.columns != first.columns:
+            raise UserError(
+                f"{shard.path}: {shard.columns} features an image where {first.path} has "
+                f"{first.columns}. They are of different layers or networks: remove the "
+                "folder of shards and run again."
+            )
+    if first.columns == 0:
+        raise UserError(f"{first.path}: no features at all.")
+    n = sum(shard.rows for shard in shards)
+    if rows is not None and n != rows:
+        raise UserError(
+            f"{first.path.parent}: the shards hold {n} images where {rows} were expected. Remove "
+            "the folder of shards and run again."
+        )
+    if n < 2:
+        raise UserError(f"{first.path}: one image; a distance is of two.")
+    return shards, n, first.columns
+
+
+def read_rows(shards, rows, start, stop, ahead=0):
+    """Yield columns ``start`` to ``stop`` of some images, a few rows at a time.
+
+    Parameters
+    ----------
+    shards : list of Shard
+    rows : (m,) int array
+        Images, ascending.
+    start, stop : int
+    ahead : int
+        How many columns more the system may begin to read.
+
+    Yields
+    ------
+    at : int
+        The place among ``rows`` of the first of these.
+    lines : (some rows, stop - start) float32 array
+        Overwritten by the next.
+    """
+    step = max(1, min(len(rows), _CHUNK // (4 * (stop - start))))
+    lines = np.empty((step, stop - start), np.float32)
+    past = 0
+    for shard in shards:
+        first, last = np.searchsorted(rows, [past, past + shard.rows]).tolist()
+        if first < last:
+            places = shard.offset + shard.dtype.itemsize * (
+                (rows[first:last] - past) * shard.columns + start
+            )
+            with open(shard.path, "rb", buffering=0) as file:
+                for at in range(first, last, step):
+                    some = lines[: last - at]
+                    _read(shard, file.fileno(), places[at - first :], some, ahead)
+                    yield at, some
+        past += shard.rows
+
+
+def _read(shard, file, places, lines, ahead):
+    """Fill ``lines`` with what is at ``places``, byte offsets, in the open ``file``."""
+    raw = lines if shard.dtype == lines.dtype else np.empty(lines.shape, shard.dtype)
+    ahead *= shard.dtype.itemsize
+    size = raw.itemsize * raw.shape[1]
+    for place, line in zip(places.tolist(), raw, strict=False):
+        if os.preadv(file, [line], place) != size:
+            raise UserError(f"{shard.path}: cut short while it was read. {_REMEDY}")
+        if ahead and _ADVISE:
+            _ADVISE(file, place + size, ahead, os.POSIX_FADV_WILLNEED)
+    if raw is not lines:
+        lines[:] = raw
+
+
+def refuse_nonfinite(shards, start, stop):
+    """Raise UserError if there is a NaN or an infinity in these columns of the shards."""
+    for shard in shards:
+        features = np.load(shard.path, mmap_mode="r", allow_pickle=False)
+        for row, values in enumerate(features[:, start:stop]):
+            finite = np.isfinite(values)
+            if not finite.all():
+                column = int(np.argmin(finite))
+                raise UserError(
+                    f"{shard.path}: feature {start + column + 1} of row {row + 1} is "
+                    f"{values[column]}; features must be finite numbers. Look at that image and "
+                    "at the network's preprocessing; float16 ends at 65504."
+                )

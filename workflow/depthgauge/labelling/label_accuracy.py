@@ -1,0 +1,142 @@
+"""How well few labels label the rest: every layer, every method, many trials."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from ..condensed import open_condensed, rows
+from ..files import whole
+from ..manifest import class_codes, read_manifest
+from ..neighbours import nearest_neighbours
+from ..seeds import derive_seed
+from . import nearest_labelled, propagation
+from .label_splits import label_splits
+from .neighbour_graph import NEIGHBOURS, neighbour_graph
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["layer", "method", "labels_per_class", "split", "hidden", "coverage", "accuracy"]
+
+
+def label_accuracy(condensed, codes, counts, draws, *, threads=1, progress=True):
+    """Return how often the hidden images get their own label, a row a method and trial.
+
+    Methods are 1-NN, 5-NN, label spreading and Poisson learning, from the distances alone.
+    Nothing is chosen by the hidden labels; they are compared at the end. A hidden image that
+    the labels do not reach (no labelled image in its connected component of the graph)
+    counts as wrong.
+
+    Parameters
+    ----------
+    condensed : (n (n - 1) / 2,) array or memory map
+    codes : (n,) int array
+        The class of each image, from 0.
+    counts, draws
+        As from ``label_splits``.
+    threads : int
+    progress : bool
+
+    Returns
+    -------
+    DataFrame
+        ``method,labels_per_class,split,hidden,coverage,accuracy``: the number of hidden images,
+        the share of them that got a label, and the share that got theirs.
+    """
+    n, classes = len(codes), codes.max() + 1
+    neighbours = min(NEIGHBOURS, n - 1)
+    graph = neighbour_graph(
+        *nearest_neighbours(condensed, neighbours, threads=threads, progress=progress)
+    )
+
+    def trial(split):
+        found = []
+        drawn = draws[split]
+        reach = rows(condensed, drawn.ravel()).reshape(*drawn.shape, n)
+        for count in counts:
+            labelled = drawn[:, :count].ravel()
+            given = np.repeat(np.arange(classes), count)
+            near = reach[:, :count].reshape(-1, n)
+            hidden = np.ones(n, bool)
+            hidden[labelled] = False
+            for name, method in nearest_labelled.METHODS.items():
+                found.append((name, count, split, *_score(method(near, given, classes), hidden)))
+            for name, method in propagation.METHODS.items():
+                scores = method(graph, labelled, given, classes)
+                found.append((name, count, split, *_score(scores, hidden)))
+        return found
+
+    def _score(scores, hidden):
+        reached = np.isfinite(scores).any(axis=1)[hidden]
+        right = reached & (scores.argmax(axis=1) == codes)[hidden]
+        return len(right), reached.mean(), right.mean()
+
+    # One thread a trial: sums within a trial then have one order.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        trials = tqdm(
+            pool.map(trial, range(len(draws))),
+            total=len(draws),
+            desc="trials",
+            unit="trial",
+            mininterval=1,
+            delay=1,
+            disable=not progress,
+        )
+        return pd.DataFrame([row for found in trials for row in found], columns=COLUMNS[1:])
+
+
+def write_label_accuracy(
+    manifest_path,
+    distances_paths,
+    output,
+    *,
+    dataset,
+    labels_per_class,
+    splits=20,
+    seed=0,
+    threads=1,
+    progress=True,
+):
+    """Write ``label_accuracy`` of all layers of an extractor, for trials shared by all.
+
+    Parameters
+    ----------
+    manifest_path : path
+        Labelled throughout.
+    distances_paths : list of path
+        Condensed distances, LAYER.npy, in order of depth.
+    output : path
+        CSV with the columns ``layer,method,labels_per_class,split,hidden,coverage,accuracy``.
+    dataset : str
+        Its name: the trials are those of (``seed``, ``dataset``).
+    labels_per_class : sequence of int
+    splits, seed, threads, progress
+        ``seed`` is the run's.
+    """
+    codes, _ = class_codes(read_manifest(manifest_path).label, source=manifest_path)
+    counts, draws = label_splits(
+        codes, labels_per_class, splits, derive_seed(seed, dataset, "labels")
+    )
+    tables = [pd.DataFrame(columns=COLUMNS)] if not counts else []
+    for path in map(Path, distances_paths if counts else ()):
+        condensed = open_condensed(path, expected=len(codes))
+        table = label_accuracy(condensed, codes, counts, draws, threads=threads, progress=progress)
+        tables.append(table.assign(layer=path.stem)[COLUMNS])
+        log.info(
+            "%s: at %d labels a class %s",
+            path.stem,
+            counts[0],
+            ", ".join(
+                f"{method} {accuracy:.3f}"
+                for method, accuracy in table[table.labels_per_class == counts[0]]
+                .groupby("method", sort=False)
+                .accuracy.mean()
+                .items()
+            ),
+        )
+    with whole(output) as beside:
+        pd.concat(tables).to_csv(beside, index=False, lineterminator="\n")

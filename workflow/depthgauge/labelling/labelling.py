@@ -1,0 +1,285 @@
+"""Labels for all images from the labels of some: by which depth, and how sure."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from ..condensed import open_condensed, rows
+from ..errors import UserError
+from ..files import whole
+from ..manifest import read_manifest, write_manifest
+from ..neighbours import nearest_neighbours
+from ..seeds import derive_seed
+from . import nearest_labelled, propagation
+from .calibration import calibration
+from .neighbour_graph import NEIGHBOURS, neighbour_graph
+
+log = logging.getLogger(__name__)
+
+EVALUATED = 1000  # labelled images that are left out in turn, at most
+_COLUMNS = 50  # of them in one solve
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Labels by one method at one depth.
+
+    ``right`` and ``margins`` (e,) are of the labelled images left out in turn; ``codes``
+    (n,) and ``sure`` (n,), the class and the margin, of all images, the class -1 where no
+    label reaches.
+    """
+
+    right: np.ndarray
+    margins: np.ndarray
+    codes: np.ndarray
+    sure: np.ndarray
+
+
+def candidates(condensed, codes, evaluated, *, threads=1, progress=True):
+    """Return a Candidate for each method, by name, at one depth.
+
+    Parameters
+    ----------
+    condensed : (n (n - 1) / 2,) array or memory map
+    codes : (n,) int array
+        The class of each image from 0, -1 where it has no label.
+    evaluated : (e,) int array
+        Places among the labelled images of those that are left out in turn.
+    threads : int
+    progress : bool
+    """
+    n, classes = len(codes), codes.max() + 1
+    labelled = np.flatnonzero(codes >= 0)
+    given = codes[labelled]
+    graph = neighbour_graph(
+        *nearest_neighbours(condensed, min(NEIGHBOURS, n - 1), threads=threads, progress=progress)
+    )
+    found = {}
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        for name, method in propagation.METHODS.items():
+            parts = pool.map(
+                lambda part, name=name: propagation.left_out(
+                    name, graph, labelled, given, classes, part
+                ),
+                [evaluated[i : i + _COLUMNS] for i in range(0, len(evaluated), _COLUMNS)],
+            )
+            found[name] = np.concatenate(list(parts)), method(graph, labelled, given, classes)
+    near = rows(condensed, labelled)
+    among = near[:, labelled].astype(np.float64)
+    np.fill_diagonal(among, np.inf)
+    for name, method in nearest_labelled.METHODS.items():
+        found[name] = method(among[:, evaluated], given, classes), method(near, given, classes)
+    made = {}
+    for name, (left_out, scores) in found.items():
+        left_codes, margins = _decided(left_out)
+        made[name] = Candidate(left_codes == given[evaluated], margins, *_decided(scores))
+    return made
+
+
+def _decided(scores):
+    """Return the classes of the highest scores, -1 for none, and by how much they are higher.
+
+    The margin is the root of the difference to the second; where there is no second, of the
+    largest difference of all.
+    """
+    ranked = np.sort(scores, axis=1)
+    with np.errstate(invalid="ignore"):
+        margins = ranked[:, -1] - ranked[:, -2]
+    finite = np.isfinite(margins)
+    margins[~finite] = margins[finite].max(initial=0)
+    codes = np.where(np.isfinite(ranked[:, -1]), scores.argmax(axis=1), -1)
+    return codes, np.sqrt(margins)
+
+
+def best(right, rng):
+    """Return which candidate is the best, and by how much that choice flatters it.
+
+    The best has most images right, the last of several that have. Its optimism is that of
+    the choice: resampling the images, the best of a sample is held to the images that the
+    sample left out (bootstrap bias-corrected cross-validation, Tsamardinos et al. 2018, doi
+    10.1007/s10994-018-5714-4).
+
+    Parameters
+    ----------
+    right : (candidates, e) bool array
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    chosen : int
+    optimism : float, not negative
+    """
+    right = right[::-1]  # argmax takes the first of equals
+    chosen = right.mean(axis=1).argmax()
+    e = right.shape[1]
+    held = []
+    for _ in range(_RESAMPLES):
+        sample = rng.integers(0, e, e)
+        rest = np.ones(e, bool)
+        rest[sample] = False
+        if rest.any():
+            held.append(right[right[:, sample].mean(axis=1).argmax(), rest].mean())
+    optimism = max(right[chosen].mean() - np.mean(held), 0.0) if held else 0.0
+    return len(right) - 1 - chosen, optimism
+
+
+def write_labels(
+    manifest_path,
+    distances_paths,
+    output,
+    accuracy,
+    *,
+    dataset,
+    confidence=0.5,
+    seed=0,
+    threads=1,
+    progress=True,
+):
+    """Write a label for every image of a partly labelled dataset, and how right they will be.
+
+    Every method (1-NN, 5-NN, label spreading, Poisson learning) at every depth labels each
+    labelled image from all others (at most 1,000 of them, chosen by ``seed``); the one that
+    has most of them right labels the rest. Its probabilities are calibrated on the same
+    images left out (``calibration``), and their mean over the images without label, less what
+    the choice of the best flatters it by (``best``), is the accuracy that is expected of them.
+
+    Parameters
+    ----------
+    manifest_path : path
+        With empty labels where there is none.
+    distances_paths : list of path
+        Condensed distances, EXTRACTOR/LAYER.npy.
+    output : path
+        CSV: ``image,label,probability,origin`` (and ``source`` as the manifest has it);
+        ``origin`` is "given", "propagated", or "unlabelled" with an empty label where the
+        probability is below ``confidence`` or no label reaches.
+    accuracy : path
+        CSV, a row a depth and method, the chosen one first:
+        ``extractor,layer,method,labelled,classes,left_out,left_out_accuracy`` and, for the
+        chosen one, ``expected_accuracy,low,high,unlabelled,propagated,propagated_accuracy``:
+        if all images without label took the one proposed, with Wilson's 95 % interval at the
+        number of labelled images left out; and of those that do take it.
+    dataset : str
+        For the seed.
+    confidence : float
+    seed : int
+        The run's.
+    threads : int
+    progress : bool
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two classes among the labels, or no class with two images.
+    """
+    manifest = read_manifest(manifest_path)
+    classes, codes = _codes(manifest.label, manifest_path)
+    labelled = np.flatnonzero(codes >= 0)
+    rng = np.random.default_rng(derive_seed(seed, dataset, "left out"))
+    evaluated = np.arange(len(labelled))
+    if len(evaluated) > EVALUATED:
+        evaluated = np.sort(rng.choice(evaluated, EVALUATED, replace=False))
+    names, tried = [], []
+    for path in map(Path, distances_paths):
+        condensed = open_condensed(path, expected=len(codes))
+        made = candidates(condensed, codes, evaluated, threads=threads, progress=progress)
+        for method, candidate in made.items():
+            names.append((path.absolute().parent.name, path.stem, method))
+            tried.append(candidate)
+    right = np.array([candidate.right for candidate in tried])
+    chosen, optimism = best(right, rng)
+    probability, label = _label(tried[chosen], codes, classes, confidence)
+    _write_accuracy(
+        accuracy, names, right, chosen, _expected(probability, label, codes, optimism), codes
+    )
+    origin = np.where(label != "", "propagated", "unlabelled")
+    origin[labelled], label[labelled] = "given", manifest.label.to_numpy()[labelled]
+    table = pd.DataFrame({"image": manifest.image, "label": label})
+    table["probability"] = [f"{p:.4f}" for p in probability]
+    table["origin"] = origin
+    if "source" in manifest:
+        table["source"] = manifest.source
+    write_manifest(table, output)
+
+
+def _codes(labels, path):
+    classes, codes = np.unique(labels, return_inverse=True)
+    if classes[0] == "":
+        classes, codes = classes[1:], codes - 1
+    sizes = np.bincount(codes[codes >= 0])
+    if len(classes) < 2:
+        raise UserError(
+            f"{path}: {f'the only label is {classes[0]!r}' if len(classes) else 'no labels'}; "
+            "label some images of each of at least two classes."
+        )
+    if sizes.max() < 2:
+        raise UserError(
+            f"{path}: no two images have the same label, so nothing tells how right labels "
+            "would be. Label two images at least of some class, better five of each."
+        )
+    if sizes.min() < 2:
+        log.warning(
+            "classes with one labelled image, which counts as wrong when it is left out: %s",
+            ", ".join(classes[sizes == 1]),
+        )
+    return classes, codes
+
+
+def _label(candidate, codes, classes, confidence):
+    """Return the probability of each image's proposed label, and the label where it suffices."""
+    probability = calibration(candidate.margins, candidate.right)(candidate.sure)
+    probability[candidate.codes < 0] = 0
+    label = np.where(probability >= confidence, classes[candidate.codes], "").astype(object)
+    probability[codes >= 0] = 1
+    return probability, label
+
+
+def _expected(probability, label, codes, optimism):
+    rest = codes < 0
+    taken = rest & (label != "")
+    expected, of_taken = (
+        max(probability[images].mean() - optimism, 0) if images.any() else np.nan
+        for images in (rest, taken)
+    )
+    return expected, rest.sum(), taken.sum(), of_taken
+
+
+def _write_accuracy(path, names, right, chosen, found, codes):
+    expected, unlabelled, propagated, propagated_accuracy = found
+    table = pd.DataFrame(names, columns=["extractor", "layer", "method"])
+    table["labelled"] = int((codes >= 0).sum())
+    table["classes"] = int(codes.max() + 1)
+    table["left_out"] = right.shape[1]
+    table["left_out_accuracy"] = right.mean(axis=1)
+    low, high = _wilson(expected, right.shape[1])
+    for name, value in {
+        "expected_accuracy": expected,
+        "low": low,
+        "high": high,
+        "unlabelled": unlabelled,
+        "propagated": propagated,
+        "propagated_accuracy": propagated_accuracy,
+    }.items():
+        table[name] = pd.Series([value], index=[chosen], dtype=object)
+    order = table.index.to_series().map(lambda i: (i != chosen, -right[i].mean(), i))
+    with whole(path) as beside:
+        table.loc[order.sort_values().index].to_csv(beside, index=False, lineterminator="\n")
+    log.info(
+        "%s/%s, %s: %d of %d images without label take one; %.1f %% of all %d proposals are "
+        "expected to be right (95 %% interval %.1f to %.1f)",
+        *names[chosen],
+        *(propagated, unlabelled, 100 * expected, unlabelled, 100 * low, 100 * high),
+    )
+
+
+def _wilson(share, count, z=1.959964):
+    """Return Wilson's 95 % interval of a share seen in ``count`` (Wilson 1927)."""
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return middle - half, middle + half

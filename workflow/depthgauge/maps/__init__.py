@@ -1,0 +1,1 @@
+"""Images laid out in the plane, from their distances."""

@@ -1,0 +1,200 @@
+"""t-SNE maps from distances."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from openTSNE import TSNEEmbedding
+from openTSNE.affinity import PerplexityBasedNN
+from openTSNE.nearest_neighbors import PrecomputedNeighbors
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from ..condensed import images, open_condensed, pair_index
+from ..errors import UserError
+from ..files import whole
+from ..manifest import read_manifest
+from ..neighbours import nearest_neighbours
+from ..seeds import derive_seed
+from .perplexity import usable_perplexity
+from .tsne_gradient import exact_gradient
+
+log = logging.getLogger(__name__)
+
+_LANDMARKS = 300
+_EXACT_UP_TO = 20_000  # images; beyond, interpolation is faster
+_EXAGGERATED, _PLAIN = 250, 750  # iterations of the two phases
+_TICK = 50  # iterations between two looks at the progress
+
+
+def write_embedding(
+    distances_path,
+    manifest_path,
+    output,
+    *,
+    dataset="",
+    extractor="",
+    layer="",
+    perplexity=30,
+    seed=0,
+    threads=1,
+):
+    """Write the map of the images of one manifest, a CSV with the columns image,label,x,y.
+
+    Parameters
+    ----------
+    distances_path : path
+        Condensed float32 distances (.npy) of the images in the order of the manifest.
+    manifest_path, output : path
+    dataset, extractor, layer : str
+        Names from which, with ``seed``, the map's own seed derives.
+    perplexity, seed, threads
+        As in `embed`.
+
+    Raises
+    ------
+    UserError
+        If distances and manifest do not belong together, or as in `embed`.
+    """
+    manifest = read_manifest(manifest_path)
+    condensed = open_condensed(distances_path, len(manifest))
+    points = embed(
+        condensed,
+        perplexity=perplexity,
+        seed=derive_seed(seed, dataset, extractor, layer, "embedding"),
+        threads=threads,
+    )
+    table = manifest[["image", "label"]].assign(x=points[:, 0], y=points[:, 1])
+    with whole(output) as beside:
+        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
+    """Return the t-SNE map of images whose distances are given.
+
+    Affinities to the 3 * perplexity nearest neighbours, exact gradients up to 20,000 images
+    and interpolated ones beyond (Linderman et al., Nature Methods 16, 2019), learning rate
+    n / exaggeration (Belkina et al., Nature Communications 10, 2019), and a start from the
+    distances themselves (Kobak & Linderman, Nature Biotechnology 39, 2021): the principal
+    coordinates. The map is one and the same, bit for bit, for any number of threads.
+
+    Parameters
+    ----------
+    condensed : (n (n - 1) / 2,) float32 or float64 array or memory map
+        Distances of the pairs i < j in the order of ``scipy.spatial.distance.squareform``.
+    perplexity : float
+        Effective number of neighbours, above 1; lowered, and logged, where there are fewer
+        than 3 * perplexity + 1 images.
+    seed : int
+        Of the landmarks and of the jitter that parts images which coincide.
+    threads : int
+    progress : bool
+        Show a bar on stderr.
+
+    Returns
+    -------
+    (n, 2) float64 array
+        Centred at the origin. The coordinates have no unit.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than three images, distances that are not finite, or a perplexity
+        of 1 or less.
+    """
+    n = images(len(condensed))
+    if n < 3:
+        raise UserError(f"{n} images are too few for a t-SNE map; it takes at least 3.")
+    if not perplexity > 1:
+        raise UserError(f"perplexity: {perplexity} was asked for; it must be above 1, such as 30.")
+    usable = usable_perplexity(perplexity, n)
+    if usable < perplexity:
+        log.info("perplexity lowered from %g to %.3g: only %d images", perplexity, usable, n)
+    indices, distances = nearest_neighbours(
+        condensed, min(n - 1, int(3 * usable)), threads=threads, progress=progress
+    )
+    affinities = PerplexityBasedNN(
+        perplexity=usable,
+        knn_index=PrecomputedNeighbors(indices, _beyond_the_nearest(distances)),
+        n_jobs=threads,
+    )
+    rng = np.random.default_rng(seed)
+    start = _start(condensed, n, rng)
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(
+            total=_EXAGGERATED + _PLAIN,
+            desc="t-SNE",
+            unit="iteration",
+            mininterval=1,
+            disable=not progress,
+        ) as bar,
+    ):
+
+        def tick(*_):
+            bar.update(_TICK)
+
+        points = TSNEEmbedding(
+            start,
+            affinities,
+            negative_gradient_method=exact_gradient(pool, threads) if n <= _EXACT_UP_TO else "fft",
+            n_jobs=threads,
+            callbacks=tick,
+            callbacks_every_iters=_TICK,
+        )
+        points.optimize(_EXAGGERATED, exaggeration=12, inplace=True)
+        points.optimize(_PLAIN, inplace=True)
+    log.info("t-SNE of %d images: KL divergence %.4f", n, points.kl_divergence)
+    return np.asarray(points)
+
+
+def _beyond_the_nearest(distances):
+    """Return distances of the same affinities whose exponentials do not underflow.
+
+    p_ij ~ exp(-t_i d_ij^2) is the same for d_ij^2 - min_j d_ij^2, and for any unit. In
+    thousands of dimensions all distances of an image are nearly equal, and without this
+    every exponential would vanish beside the rounding constant that is added to their sum.
+    """
+    squares = distances.astype(np.float64) ** 2
+    squares -= squares[:, :1]
+    unit = squares.mean()
+    return np.sqrt(squares / unit if unit > 0 else squares)
+
+
+def _start(condensed, n, rng):
+    """Return (n, 2) principal coordinates of standard deviation 1e-4, slightly jittered.
+
+    Landmark multidimensional scaling (de Silva & Tenenbaum, Sparse multidimensional scaling
+    using landmark points, 2004): classical scaling of some images, and every image placed
+    by its distances to those. Classical scaling itself where all are landmarks.
+    """
+    landmarks = np.sort(rng.permutation(n)[:_LANDMARKS])
+    squares = _columns(condensed, n, landmarks) ** 2
+    squares -= squares[landmarks].mean(axis=0)
+    inner = -0.5 * (squares[landmarks] - squares[landmarks].mean(axis=1, keepdims=True))
+    # One thread: BLAS sums in another order with another number of threads.
+    with threadpool_limits(1):
+        values, vectors = np.linalg.eigh(inner)
+        values, vectors = values[:-3:-1], vectors[:, :-3:-1]
+        # An axis along which nothing varies (values of round-off) is left at zero.
+        values[values <= 1e-9 * np.abs(inner).max()] = np.inf
+        points = -0.5 * squares @ (vectors / np.sqrt(values))
+    points -= points.mean(axis=0)
+    # Eigenvectors have no sign of their own: the farthest image lies on the positive side.
+    points *= np.sign(points[np.abs(points).argmax(axis=0), np.arange(points.shape[1])])
+    spread = points[:, 0].std()
+    if spread > 0:
+        points /= spread
+    return 1e-4 * (points + 0.01 * rng.standard_normal(points.shape))
+
+
+def _columns(condensed, n, columns):
+    """Return the (n, len(columns)) float64 distances of every image to those of ``columns``."""
+    distances = np.zeros((n, len(columns)))
+    for i in range(n - 1):
+        later = np.searchsorted(columns, i, side="right")
+        distances[i, later:] = condensed[pair_index(i, columns[later:], n)]
+    for place, column in enumerate(columns):
+        start = pair_index(column, column + 1, n)
+        distances[column + 1 :, place] = condensed[start : start + n - column - 1]
+    return distances

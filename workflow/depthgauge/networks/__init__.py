@@ -1,0 +1,1 @@
+"""TensorFlow's room: networks frozen into graphs, trained ones, and the features they give."""

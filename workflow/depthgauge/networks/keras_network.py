@@ -1,0 +1,250 @@
+"""Networks of Keras as graphs: those of keras.applications and model files."""
+
+import hashlib
+import inspect
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from keras.src.utils import file_utils
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from ..errors import UserError
+from .autoencoder import build_autoencoder
+from .learned import is_learned, learned_layers
+from .quiet_tensorflow import tf
+
+# The networks of keras.applications that were trained at something else than 224 pixels.
+SIZES = {
+    "InceptionV3": 299,
+    "Xception": 299,
+    "InceptionResNetV2": 299,
+    "NASNetLarge": 331,
+    "EfficientNetB1": 240,
+    "EfficientNetB2": 260,
+    "EfficientNetB3": 300,
+    "EfficientNetB4": 380,
+    "EfficientNetB5": 456,
+    "EfficientNetB6": 528,
+    "EfficientNetB7": 600,
+    "EfficientNetV2B1": 240,
+    "EfficientNetV2B2": 260,
+    "EfficientNetV2B3": 300,
+    "EfficientNetV2S": 384,
+    "EfficientNetV2M": 480,
+    "EfficientNetV2L": 480,
+}
+
+
+def application_graph(name, spec, source=None):
+    """Return (GraphDef, {layer: tensor}, size) of a network of keras.applications.
+
+    Its own ``preprocess_input`` becomes part of the graph. ``source`` is the downloaded file
+    of its ImageNet weights.
+
+    Raises
+    ------
+    UserError
+        For an unknown network, unusable weights or an unknown layer.
+    """
+    application = spec["application"]
+    modules = inspect.getmembers(tf.keras.applications, inspect.ismodule)
+    known = {
+        member: module
+        for _, module in modules
+        for member, value in inspect.getmembers(module, inspect.isfunction)
+        if member[0].isupper()
+    }
+    if application not in known:
+        raise UserError(
+            f"extractor {name}: keras.applications has no {application!r}; it has "
+            f"{', '.join(sorted(known))}."
+        )
+    weights, size = spec["weights"], spec.get("size", SIZES.get(application, 224))
+    if weights not in (None, "imagenet") and not Path(weights).is_file():
+        raise UserError(
+            f"extractor {name}: there is no weights file {weights}. Give `weights` as imagenet, "
+            "null (untrained) or the path of an existing file."
+        )
+    try:
+        with patch.object(file_utils, "get_file", _handing(name, source)):
+            model = getattr(tf.keras.applications, application)(
+                include_top=False, pooling="avg", weights=weights, input_shape=(size, size, 3)
+            )
+    except UserError:
+        raise
+    except Exception as error:  # Keras raises whatever its reader or downloader raised
+        raise UserError(
+            f"extractor {name}: keras.applications.{application} could not be built with "
+            f"weights {weights!r} at {size}x{size}: {error}"
+        ) from error
+    layers = spec["layers"]
+    if layers == "pooling":
+        outputs = _paper_layers(name, application, model)
+    else:
+        outputs = _layers_by_name(name, model, layers)
+    return *_freeze(model, outputs, size, known[application].preprocess_input), size
+
+
+def _handing(name, source):
+    """Return what takes the place of Keras' own download: it hands over ``source``.
+
+    The file is not given as `weights`, for some networks (EfficientNet) are built otherwise
+    with "imagenet" than with the path of the very same file.
+    """
+
+    def get_file(fname, origin, file_hash=None, **_):
+        fetch = f"`depthgauge download {origin} --output FILE` fetches it"
+        if source is None:
+            raise UserError(
+                f"extractor {name}: its ImageNet weights are a file to download; {fetch}, and "
+                "`--source FILE` hands it to this command."
+            )
+        if file_hash:
+            method = "md5" if len(file_hash) == 32 else "sha256"
+            with open(source, "rb") as file:
+                found = hashlib.file_digest(file, method).hexdigest()
+            if found != file_hash:
+                raise UserError(
+                    f"extractor {name}: {source} has {method} {found}; the weights that this "
+                    f"version of Keras loads have {file_hash}; {fetch}."
+                )
+        return str(source)
+
+    return get_file
+
+
+def file_graph(name, spec):
+    """Return (GraphDef, {layer: tensor}, size) of the ``.keras`` or ``.h5`` file ``path``.
+
+    The spec's ``preprocessing`` becomes part of the graph: the channels' order, then
+    (x - mean) * scale, or the ``preprocess_input`` of a network of keras.applications.
+
+    Raises
+    ------
+    UserError
+        For a file that is missing or no Keras model, or an unknown layer.
+    """
+    path = Path(spec["path"])
+    if not path.is_file():
+        raise UserError(f"extractor {name}: there is no model file {path}; check `path`.")
+    try:
+        model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
+        inputs, shape = model.inputs, model.input_shape
+    except Exception as error:  # Keras raises whatever its reader raised
+        raise UserError(
+            f"extractor {name}: {path} is not a Keras model that can be loaded (.keras, or .h5 "
+            f"with the architecture): {error}"
+        ) from error
+    if len(inputs) != 1 or len(shape) != 4 or shape[-1] not in (1, 3):
+        raise UserError(
+            f"extractor {name}: {path} takes input of shape {shape}; one input of shape "
+            "[N, height, width, 3] or [N, height, width, 1] was expected."
+        )
+    size = spec.get("size") or shape[1]
+    if size is None:
+        raise UserError(f"extractor {name}: {path} takes images of any size; state `size`.")
+    outputs = _layers_by_name(name, model, spec["layers"])
+    preprocess = _preprocessing(name, spec.get("preprocessing", {}), channels=shape[-1])
+    return *_freeze(model, outputs, size, preprocess), size
+
+
+def learned_graph(name, spec, seed, source=None):
+    """Return (GraphDef, {layer: tensor}, size) of an autoencoder's encoder, or of a PCA.
+
+    ``source`` is the model that was learned (.keras); with ``train: false`` there is none.
+
+    Raises
+    ------
+    UserError
+        If the source is missing or no such model.
+    """
+    layers = learned_layers(spec)
+    if is_learned(spec):
+        if source is None:
+            raise UserError(
+                f"extractor {name}: it is learned from a dataset; `depthgauge {spec['kind']}` does "
+                "that, and `--source FILE` hands the model to this command."
+            )
+        return file_graph(name, {"path": source, "layers": layers})
+    model, size = build_autoencoder(spec, seed), spec["size"]
+    return *_freeze(model, _layers_by_name(name, model, layers), size, tf.identity), size
+
+
+def _paper_layers(name, application, model):
+    """Find the paper's four pooling layers of Inception-v3 by structure.
+
+    The max-pools carry automatic names that change from model to model; their order does
+    not: after the stem (73x73x64), again (35x35x192, skipped by the paper), in the first
+    (17x17x288) and in the second (8x8x768) reduction block; last comes the global mean.
+    """
+    if application != "InceptionV3":
+        raise UserError(
+            f"extractor {name}: `layers: pooling` means the paper's four layers of InceptionV3; "
+            f"name the layers of {application}. It has: {_names(model)}."
+        )
+    pools = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.MaxPooling2D)]
+    channels = [layer.output.shape[-1] for layer in pools]
+    if channels != [64, 192, 288, 768]:
+        raise UserError(
+            f"extractor {name}: this Keras' InceptionV3 has max-pools of {channels} channels "
+            "where 64, 192, 288 and 768 were expected; name the layers instead."
+        )
+    return {
+        "pool": pools[0].output,
+        "mixed_3_pool": pools[2].output,
+        "mixed_8_pool": pools[3].output,
+        "pool_3": model.output,
+    }
+
+
+def _layers_by_name(name, model, layers):
+    known = {layer.name: layer for layer in model.layers}
+    wanted = layers if isinstance(layers, dict) else {layer: layer for layer in layers}
+    unknown = [layer for layer in wanted.values() if layer not in known]
+    if unknown:
+        raise UserError(
+            f"extractor {name}: the network has no layer {', '.join(map(repr, unknown))}; "
+            f"it has: {_names(model)}."
+        )
+    return {alias: known[layer].output for alias, layer in wanted.items()}
+
+
+def _names(model):
+    return ", ".join(layer.name for layer in model.layers)
+
+
+def _preprocessing(name, spec, channels):
+    if "application" in spec:
+        modules = dict(inspect.getmembers(tf.keras.applications, inspect.ismodule))
+        if spec["application"] not in modules:
+            raise UserError(
+                f"extractor {name}: preprocessing: keras.applications has no module "
+                f"{spec['application']!r}; it has {', '.join(modules)}."
+            )
+        return modules[spec["application"]].preprocess_input
+    mean, scale = (np.asarray(spec.get(k, d), np.float32) for k, d in (("mean", 0), ("scale", 1)))
+
+    def preprocess(images):
+        if channels == 1:
+            images = tf.image.rgb_to_grayscale(images)
+        elif spec.get("channels", "rgb") == "bgr":
+            images = images[..., ::-1]
+        return (images - mean) * scale
+
+    return preprocess
+
+
+def _freeze(model, outputs, size, preprocess):
+    """Return (GraphDef, {layer: tensor}) of the model's ``outputs`` with constant weights."""
+    inner = tf.keras.Model(model.inputs[0], list(outputs.values()))
+
+    @tf.function
+    def extract(input):
+        values = inner(preprocess(input), training=False)
+        return values if isinstance(values, (list, tuple)) else [values]
+
+    signature = tf.TensorSpec([None, size, size, 3], tf.float32, name="input")
+    frozen = convert_variables_to_constants_v2(extract.get_concrete_function(signature))
+    tensors = [tensor.name for tensor in frozen.outputs]
+    return frozen.graph.as_graph_def(), dict(zip(outputs, tensors, strict=True))

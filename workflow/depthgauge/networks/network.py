@@ -1,0 +1,168 @@
+"""The network stage: any extractor of the config as one frozen graph that takes RGB 0-255."""
+
+import csv
+import json
+import logging
+
+import numpy as np
+
+from ..errors import UserError
+from ..files import whole
+from ..seeds import derive_seed
+from .fold import fold, node_name
+from .graph import graph_function, read_graph
+from .quiet_tensorflow import tf
+
+log = logging.getLogger(__name__)
+
+
+def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None):
+    """Write extractor ``name`` as a frozen graph, and a description of its layers.
+
+    Whatever its kind, the graph's ``input:0`` takes float32 RGB 0-255 of shape
+    [N, size, size, 3]: channel order, mean and scale are inside, batch norms are folded.
+
+    Parameters
+    ----------
+    name : str
+        The extractor's name in the config.
+    spec : dict
+        Its entry: ``kind`` and that kind's keys, as the config's schema describes them.
+    graph : path
+        Where the GraphDef goes (.pb).
+    layers : path
+        Where its description goes (.json): size, resampling and, for every layer, name,
+        tensor, shape and dim, in the config's order, which is that of depth.
+    seed : int
+        The run's seed; random weights derive theirs from it and ``name``.
+    source : path, optional
+        The downloaded file, where the spec names a URL or ImageNet weights; the model that was
+        learned from a dataset (.keras), where the spec is of such a kind.
+    nodes : path, optional
+        Where the graph's nodes go in topological order (.csv): columns ``name``, ``op``,
+        ``inputs`` (names joined by ``;``) and ``shape`` (without the batch, ``73x73x64``).
+
+    Raises
+    ------
+    UserError
+        For a file that is missing or no network, a layer that does not exist (those that
+        do are listed), or a dimension other than the one stated under ``dims``.
+    """
+    graph_def, tensors, size = _graph(name, spec, seed, source)
+    graph_def = fold(graph_def, sorted({node_name(tensor) for tensor in tensors.values()}))
+    described = [
+        {"layer": layer, "tensor": tensors[layer], "shape": shape, "dim": int(np.prod(shape))}
+        for layer, shape in _shapes(name, graph_def, tensors, size).items()
+    ]
+    _check_dims(name, spec.get("dims", {}), described)
+    resample = spec.get("resample", "bilinear")
+    description = {"extractor": name, "size": size, "resample": resample, "layers": described}
+    with whole(graph) as beside:
+        beside.write_bytes(graph_def.SerializeToString(deterministic=True))
+    with whole(layers) as beside:
+        beside.write_text(json.dumps(description, indent=1) + "\n")
+    if nodes is not None:
+        _write_nodes(graph_def, nodes)
+    for layer in described:
+        log.info("%s: layer %s has %s values", name, layer["layer"], f"{layer['dim']:,}")
+
+
+def _graph(name, spec, seed, source):
+    if spec["kind"] == "frozen_graph":
+        if "url" in spec and source is None:
+            raise UserError(
+                f"extractor {name}: its `url` is a file to download; `depthgauge download` fetches "
+                "it, and `--source FILE` hands it to this command."
+            )
+        return _frozen_graph(name, spec, source or spec["path"])
+    from .keras_network import application_graph, file_graph, learned_graph  # only where needed
+
+    tf.keras.utils.set_random_seed(derive_seed(seed, name, "weights"))
+    if spec["kind"] in ("autoencoder", "pca"):
+        return learned_graph(name, spec, seed, source)
+    if spec["kind"] == "keras_application":
+        return application_graph(name, spec, source)
+    return file_graph(name, spec)
+
+
+def _frozen_graph(name, spec, path):
+    """Return (GraphDef, {layer: tensor}, size) with the spec's ``input`` made ``input:0``."""
+    graph_def = read_graph(path)
+    nodes = {node.name: node for node in graph_def.node}
+    wanted = {"input": spec["input"], **spec["layers"]}
+    for key, tensor in wanted.items():
+        if node_name(tensor) not in nodes:
+            raise UserError(
+                f"extractor {name}: {path} has no tensor {tensor!r} ({key}); it has: "
+                f"{', '.join(node.name for node in graph_def.node if node.op != 'Const')}."
+            )
+    old, size = node_name(spec["input"]), spec["size"]
+    for node in graph_def.node:
+        sources = ["input" if node_name(source) == old else source for source in node.input]
+        del node.input[:]
+        node.input.extend(sources)
+    graph_def.node.remove(nodes[old])
+    if old != "input" and "input" in nodes:
+        graph_def.node.remove(nodes["input"])
+    placeholder = graph_def.node.add(name="input", op="Placeholder")
+    placeholder.attr["dtype"].type = tf.float32.as_datatype_enum
+    shape = tf.TensorShape([None, size, size, 3]).as_proto()
+    placeholder.attr["shape"].shape.CopyFrom(shape)
+    return graph_def, dict(spec["layers"]), size
+
+
+def _shapes(name, graph_def, tensors, size):
+    """Run two images through; return {layer: its shape without the batch}."""
+    images = np.full((2, size, size, 3), 127, np.float32)
+    try:
+        values = graph_function(graph_def, list(tensors.values()))(images)
+    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        raise UserError(
+            f"extractor {name}: the network refuses two images of {size}x{size} at once: "
+            f"{str(error).splitlines()[0]} Check `size`, and give as `input` a tensor that takes "
+            "a batch of any length."
+        ) from error
+    shapes = {layer: value.shape for layer, value in zip(tensors, values, strict=True)}
+    for layer, shape in shapes.items():
+        if len(shape) < 2 or shape[0] != 2:
+            raise UserError(
+                f"extractor {name}: layer {layer} ({tensors[layer]}) has the shape {shape} for two "
+                "images; a layer must give one row an image."
+            )
+    return {layer: list(shape[1:]) for layer, shape in shapes.items()}
+
+
+def _write_nodes(graph_def, path):
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["name", "op", "inputs", "shape"])
+        for node in graph.get_operations():
+            shape = node.outputs[0].shape if node.outputs else tf.TensorShape(None)
+            sizes = [] if shape.rank is None else list(shape)
+            sizes = sizes if node.type == "Const" else sizes[1:]
+            writer.writerow(
+                [
+                    node.name,
+                    node.type,
+                    ";".join(tensor.op.name for tensor in node.inputs),
+                    "x".join("?" if size is None else str(size) for size in sizes),
+                ]
+            )
+
+
+def _check_dims(name, dims, described):
+    found = {layer["layer"]: layer for layer in described}
+    for layer, expected in dims.items():
+        if layer not in found:
+            raise UserError(
+                f"extractor {name}: `dims` names {layer!r}, which is not among its layers "
+                f"({', '.join(found)})."
+            )
+        if found[layer]["dim"] != expected:
+            raise UserError(
+                f"extractor {name}: layer {layer} has {found[layer]['dim']:,} values "
+                f"({' x '.join(map(str, found[layer]['shape']))}), the config states {expected:,} "
+                "under `dims`. Correct `dims`, `size` or the layer."
+            )

@@ -1,0 +1,1 @@
+"""What the reader sees: the page, the claims, the explorer."""

@@ -1,0 +1,266 @@
+"""The explorer: one page, without a network, in which to see the images at every depth."""
+
+import base64
+import logging
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_hex
+
+from ..condensed import pairs
+from ..datasets.sampling import stratified_sample
+from ..errors import UserError
+from ..figures.style import in_reading_order, symbols
+from ..files import whole
+from ..seeds import derive_seed
+from .explorer_page import explorer_page
+from .procrustes import align, standardise
+from .sprites import COLUMNS, sprite_sheets
+
+log = logging.getLogger(__name__)
+
+_NAMES = dict.fromkeys(("image", "label", "neighbour", "cluster", "misplaced"), str)
+_NONE = "#A9ADB3"  # the colour of what has no label or no value
+_PLOTLY = {  # what matplotlib's markers are called there
+    **{"o": "circle", "^": "triangle-up", "s": "square", "v": "triangle-down", "D": "diamond"},
+    **{"P": "cross", "X": "x", "<": "triangle-left", ">": "triangle-right", "*": "star"},
+}
+_LARGEST = 60_000_000  # bytes of a page that still opens at once
+
+
+def write_explorer(embeddings, output, *, images=10_000, seed=0, progress=True):
+    """Write the explorer, a single HTML file.
+
+    Of each map's cell, what else there is in the same folder of results is shown:
+    neighbours/D/E/LAYER.csv and datasets/D/images, which there must be; nulls/D/E/LAYER.csv and
+    .images.csv, misplaced/D/E/LAYER.csv, clusters/D/E/LAYER.csv (image,cluster) and
+    labels/D/labels.csv (image,label), if they are there.
+
+    Parameters
+    ----------
+    embeddings : sequence of path
+        RESULTS/embeddings/DATASET/EXTRACTOR/LAYER.csv, the layers of an extractor in order of
+        depth. Each map is aligned to the one before, see ``procrustes.align``.
+    output : path
+    images : int
+        Of a dataset with more, a sample by class takes the place of all.
+    seed : int
+        The run's.
+    progress : bool
+
+    Raises
+    ------
+    UserError
+        If a file is missing, or is of other images than the map.
+    """
+    cells = {}
+    for path in map(Path, embeddings):
+        cells.setdefault(path.parts[-3], {}).setdefault(path.parts[-2], []).append(path)
+    data = {
+        "columns": COLUMNS,
+        "datasets": [
+            _dataset(name, extractors, images, seed, progress) for name, extractors in cells.items()
+        ],
+    }
+    page = explorer_page(data)
+    if len(page) > _LARGEST:
+        log.warning(
+            "%s is %d MB large, and slow to open. Show fewer images of a dataset, or give fewer "
+            "datasets or networks at once.",
+            output,
+            len(page) // 10**6,
+        )
+    with whole(output) as beside:
+        beside.write_bytes(page)
+
+
+def _dataset(name, extractors, images, seed, progress):
+    first = next(iter(extractors.values()))[0]
+    results = first.parents[3]
+    table = _read(first)
+    n = len(table)
+    chosen = np.arange(n)
+    if n > images:
+        rng = np.random.default_rng(derive_seed(seed, name, "explorer"))
+        chosen = stratified_sample(table.label, pairs(images), rng, source=first)
+    # Those not shown come last: as neighbours they are named, at least.
+    order = np.concatenate([chosen, np.setdiff1d(np.arange(n), chosen)])
+    predicted = results / "labels" / name / "labels.csv"
+    columns = {"label": table.label}
+    if predicted.exists():
+        columns["predicted label"] = _read(predicted, table).label
+    classes = sorted({label for column in columns.values() for label in column if label})
+    classes = sorted(classes, key=in_reading_order)
+    numbers = {label: place for place, label in enumerate([*classes, ""])}
+    keys = _keys(classes, "no label")
+    count = f"{len(chosen):,} of {n:,} images, drawn by class with seed {seed}"
+    return {
+        "name": name,
+        "shown": len(chosen),
+        "note": f"Shown: {count if len(chosen) < n else f'all {n:,} images'}.",
+        "grouped": _grouped(results / "datasets" / name / "manifest.csv"),
+        "images": table.image.iloc[order].tolist(),
+        "classes": [*classes, ""],
+        "labels": table.label.map(numbers).iloc[order].tolist(),
+        "sheets": [
+            _base64(sheet)
+            for sheet in sprite_sheets(
+                results / "datasets" / name / "images", table.image.iloc[chosen], progress=progress
+            )
+        ],
+        "colourings": [
+            {"name": kind, "keys": keys, "codes": [_codes(column.map(numbers).iloc[chosen])]}
+            for kind, column in columns.items()
+        ],
+        "extractors": [
+            _extractor(extractor, paths, table, order, len(chosen))
+            for extractor, paths in extractors.items()
+        ],
+    }
+
+
+def _grouped(manifest):
+    return manifest.exists() and "group" in pd.read_csv(manifest, nrows=0).columns
+
+
+def _extractor(name, paths, table, order, shown):
+    layers, reach, before = [], 0.0, None
+    for path in paths:
+        points = _read(path, table)[["x", "y"]].to_numpy(float)
+        before = standardise(points) if before is None else align(points, before)
+        seen = before[order[:shown]]
+        reach = max(reach, float(np.abs(seen).max()))
+        layers.append(
+            {
+                "name": path.name.removesuffix(".csv"),
+                "xy": _array(seen.T, "<f4"),
+                "facts": _facts(_beside(path, "nulls")),
+                **_neighbours(_beside(path, "neighbours"), table, order, shown),
+            }
+        )
+
+    def columns(folder, column, suffix=".csv"):
+        files = [_beside(path, folder, suffix) for path in paths]
+        if all(file.exists() for file in files):
+            return [_read(file, table)[column].iloc[order[:shown]] for file in files]
+        return None
+
+    colourings = []
+    if clusters := columns("clusters", "cluster"):
+        colourings.append(_categories("cluster", clusters))
+    if goodness := columns("nulls", "goodness", ".images.csv"):
+        goodness = [pd.to_numeric(column) for column in goodness]
+        for layer, column in zip(layers, goodness, strict=True):
+            layer["goodness"] = _array(column, "<f4")
+        colourings.append(_bins("goodness", goodness))
+    if misplaced := columns("misplaced", "misplaced"):
+        words = {"True": "misplaced", "False": "in place"}
+        colourings.append(_categories("misplaced", [column.map(words) for column in misplaced]))
+    # One window for all depths, so that only the images move.
+    return {"name": name, "layers": layers, "colourings": colourings, "reach": 1.05 * reach}
+
+
+def _beside(path, folder, suffix=".csv"):
+    """Return the file of the same cell in another folder of the results."""
+    name = path.name.removesuffix(".csv") + suffix
+    return path.parents[3].joinpath(folder, *path.parts[-3:-1], name)
+
+
+def _read(path, table=None):
+    """Return the table at ``path``, its rows in the order of the images of ``table``."""
+    try:
+        found = pd.read_csv(path, dtype=_NAMES, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path}: there is no such table. Ask for it: snakemake --cores all {path}"
+        ) from error
+    if table is None:
+        return found
+    place = pd.Index(found.image).get_indexer(table.image)
+    if len(found) != len(table) or (place < 0).any():
+        raise UserError(
+            f"{path}: is not of the images of the first map of its dataset. Remove it and run "
+            "again to have it made anew."
+        )
+    return found.iloc[place].reset_index(drop=True)
+
+
+def _neighbours(path, table, order, shown):
+    found = _read(path)
+    k = int(found["rank"].max())
+    images = table.image.to_numpy()
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    at = pd.Index(images).get_indexer(found.neighbour)
+    if list(found.image) != list(np.repeat(images, k)) or (at < 0).any():
+        raise UserError(
+            f"{path}: is not of the images of the maps of its dataset. Remove it and run again "
+            "to have it made anew."
+        )
+    rows = order[:shown]
+    return {
+        "k": k,
+        "neighbours": _array(place[at].reshape(-1, k)[rows], "<u4"),
+        "distances": _array(found.distance.to_numpy().reshape(-1, k)[rows], "<f4"),
+    }
+
+
+def _facts(path):
+    """Return what a row of goodness.csv says in short, or nothing."""
+    if not path.exists():
+        return ""
+    row = pd.read_csv(path).iloc[0]
+    return f"goodness {row.goodness:.3f}, nearest neighbour right {row.knn1:.1%}"
+
+
+def _keys(names, empty):
+    keys = [
+        {"name": name, "colour": colour, "symbol": _PLOTLY[marker]}
+        for name, (colour, marker) in zip(names, symbols(len(names)), strict=True)
+    ]
+    return [*keys, {"name": empty, "colour": _NONE, "symbol": "circle"}]
+
+
+def _categories(name, columns):
+    values = sorted(set(pd.concat(columns)) - {""}, key=in_reading_order)
+    numbers = {value: place for place, value in enumerate([*values, ""])}
+    return {
+        "name": name,
+        "keys": _keys(values, f"no {name}"),
+        "codes": [_codes(column.map(numbers)) for column in columns],
+    }
+
+
+def _bins(name, columns):
+    """Return a colouring by value: eighths of all depths together, and a border at one."""
+    values = pd.concat(columns)
+    values = values[np.isfinite(values)]
+    borders = np.quantile(values, np.arange(1, 8) / 8) if len(values) else []
+    edges = sorted({1.0, *(float(f"{border:.3g}") for border in borders)})
+    names = [f"below {edges[0]:g}"]
+    names += [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    names += [f"{edges[-1]:g} and above"]
+    # Cividis was made to be read alike with and without colour blindness.
+    colours = matplotlib.colormaps["cividis"](np.linspace(0, 1, len(names)))
+    keys = [
+        {"name": f"{name} {text}", "colour": to_hex(colour), "symbol": "circle"}
+        for text, colour in zip(names, colours, strict=True)
+    ]
+    keys.append({"name": f"no {name}", "colour": _NONE, "symbol": "circle"})
+    codes = [np.where(column.isna(), len(names), np.digitize(column, edges)) for column in columns]
+    return {"name": name, "keys": keys, "codes": [_codes(column) for column in codes]}
+
+
+def _base64(raw):
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _array(values, kind):
+    return _base64(np.ascontiguousarray(values, kind).tobytes())
+
+
+def _codes(values):
+    return _array(values, "<u2")

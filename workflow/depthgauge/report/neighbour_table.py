@@ -1,0 +1,50 @@
+"""Who lies next to whom: a table of every image's nearest neighbours."""
+
+import numpy as np
+import pandas as pd
+
+from ..condensed import open_condensed
+from ..files import whole
+from ..manifest import read_manifest
+from ..neighbours import nearest_neighbours
+
+
+def write_neighbours(distances, manifest, output, *, k=8, threads=1, progress=True):
+    """Write the ``k`` nearest other images of each image, nearest first.
+
+    With groups in the manifest, images of other groups only: that a patch lies next to one of
+    the same photograph says nothing. Fewer than ``k`` where there are not so many.
+
+    Parameters
+    ----------
+    distances : path
+        Condensed, ``.npy``.
+    manifest : path
+    output : path
+        CSV, k rows an image in the manifest's order: image,rank (from 1),neighbour,distance.
+    k, threads : int
+    progress : bool
+
+    Raises
+    ------
+    UserError
+        If a file is not what it should be, or one group has all images.
+    """
+    table = read_manifest(manifest)
+    condensed = open_condensed(distances, expected=len(table))
+    groups = np.unique(table.group, return_inverse=True)[1] if "group" in table else None
+    others = len(table) - (1 if groups is None else np.bincount(groups).max())
+    found, apart = nearest_neighbours(
+        condensed, max(1, min(k, others)), groups=groups, threads=threads, progress=progress
+    )
+    images = table.image.to_numpy()
+    written = pd.DataFrame(
+        {
+            "image": np.repeat(images, found.shape[1]),
+            "rank": np.tile(np.arange(1, found.shape[1] + 1), len(images)),
+            "neighbour": images[found.ravel()],
+            "distance": apart.ravel(),
+        }
+    )
+    with whole(output) as beside:
+        written.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")

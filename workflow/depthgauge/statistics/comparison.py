@@ -1,0 +1,180 @@
+"""Cells of one dataset against one another, in pairs, with intervals that hold all at once."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from ..errors import UserError
+from ..files import whole
+from ..seeds import derive_seed
+
+# Draws of the largest difference under no difference; p is at least 1 / (1 + DRAWS).
+DRAWS = 100_000
+LEVEL = 0.95
+COLUMNS = ("a", "b", "difference", "se", "low", "high", "p_adjusted")
+
+
+def compare(values, without, *, groups=None, seed=0):
+    """Return the differences of cells that were measured on the same images, in all pairs.
+
+    A difference has the paired jackknife's standard error: that of the delete-one values of one
+    cell less those of the other, so that what moves both cells alike does not count. Where
+    images come in groups, groups are the independent units (see ``jackknife.standard_error``).
+    The intervals hold for all pairs at once, and the p-values are adjusted for all pairs, by
+    the largest |t| of multivariate normal differences that have the jackknife's covariance and
+    no mean (Hothorn, Bretz & Westfall 2008, doi 10.1002/bimj.200810425, single step; the tail
+    by simulation).
+
+    Parameters
+    ----------
+    values : array of float64, shape (cells,)
+        A statistic of each cell, of all images.
+    without : array of float64, shape (n, cells)
+        The same without each image in turn.
+    groups : array, shape (n,), optional
+        What images belong to.
+    seed : int
+        The simulation follows from it.
+
+    Returns
+    -------
+    DataFrame
+        A row a pair: a and b, the cells' places; difference, the value of a less that of b; se;
+        low and high, the ends of the simultaneous 95 % interval; p_adjusted. Pairs with a cell
+        that is not finite have NaN.
+    """
+    pairs = np.array(list(combinations(range(len(values)), 2)), np.int64).reshape(-1, 2)
+    first, second = pairs.T
+    with threadpool_limits(1, user_api="blas"), np.errstate(invalid="ignore"):
+        covariance = _covariance(without, groups)
+        variance = np.diag(covariance)
+        difference = values[first] - values[second]
+        se = np.sqrt(
+            np.maximum(variance[first] + variance[second] - 2 * covariance[first, second], 0)
+        )
+        # What round-off leaves of two cells that are one another's copies.
+        se[se <= 1e-7 * np.sqrt(variance[first] + variance[second])] = 0
+        t = np.abs(difference) / se  # of two copies 0/0: nothing to tell apart
+        largest = _largest(covariance, first, second, se, seed)
+    critical = np.quantile(largest, LEVEL)
+    p = (1 + len(largest) - np.searchsorted(np.sort(largest), t)) / (1 + len(largest))
+    p[np.isnan(t)] = np.nan
+    p[(se == 0) & (difference == 0)] = 1
+    return pd.DataFrame(
+        dict(
+            zip(
+                COLUMNS,
+                (
+                    *(first, second, difference, se),
+                    *(difference - critical * se, difference + critical * se, p),
+                ),
+                strict=True,
+            )
+        )
+    )
+
+
+def _covariance(without, groups):
+    """Return the jackknife's covariance of the cells, with NaN for those that are not finite."""
+    n = len(without)
+    deviations = without - without.mean(axis=0)
+    if groups is not None:
+        names, of_image = np.unique(groups, return_inverse=True)
+        summed = np.zeros((len(names), deviations.shape[1]))
+        np.add.at(summed, of_image, deviations)
+        deviations = summed
+    parts = len(deviations)
+    return ((n - 1) / n) ** 2 * parts / (parts - 1) * (deviations.T @ deviations)
+
+
+def _largest(covariance, first, second, se, seed):
+    """Return draws of the largest |t| over all pairs where cells do not differ."""
+    sound = np.isfinite(np.diag(covariance))
+    root = np.zeros_like(covariance)
+    values, vectors = np.linalg.eigh(covariance[np.ix_(sound, sound)])
+    root[np.ix_(sound, sound)] = vectors * np.sqrt(np.maximum(values, 0))
+    rng = np.random.default_rng(seed)
+    drawn = root @ rng.standard_normal((len(root), DRAWS))
+    largest = np.zeros(DRAWS)
+    for a, b, scale in zip(first, second, se, strict=True):
+        if scale > 0:  # neither NaN nor copies
+            np.maximum(largest, np.abs(drawn[a] - drawn[b]) / scale, out=largest)
+    return largest
+
+
+def write_comparisons(rows, output, *, seed=0):
+    """Write comparisons.csv: all pairs of cells of each dataset, by three measures.
+
+    Log goodness, AUC and the accuracy of the nearest neighbour (its delete-one values leave the
+    neighbours of the others as they are). All pairs of cells of a dataset, whatever their layer
+    and extractor, are one family for each measure.
+
+    Parameters
+    ----------
+    rows : list of path
+        Rows of goodness.csv (LAYER.csv), each with LAYER.images.csv beside it.
+    output : path
+        Takes a CSV: dataset, measure, extractor_a, layer_a, extractor_b, layer_b, difference
+        (that of a less that of b), se, low, high, p_adjusted.
+    seed : int
+        The run's.
+
+    Raises
+    ------
+    UserError
+        If cells of one dataset are not of the same images.
+    """
+    cells = pd.concat([pd.read_csv(row, keep_default_na=False) for row in rows], ignore_index=True)
+    tables = []
+    for dataset, members in cells.groupby("dataset", sort=False):
+        images = [_images(rows[cell]) for cell in members.index]
+        for cell, table in zip(members.index, images, strict=True):
+            if not table.image.equals(images[0].image):
+                raise UserError(
+                    f"{rows[cell]}: its images are not those of {rows[members.index[0]]}, of the "
+                    "same dataset. Make both anew from one manifest."
+                )
+        groups = images[0].group.to_numpy(str) if "group" in images[0] else None
+        for measure, (values, without) in _measures(members, images).items():
+            pairs = compare(
+                values,
+                without,
+                groups=groups,
+                seed=derive_seed(seed, dataset, "comparisons", measure),
+            )
+            for end in ("b", "a"):
+                cell = members.iloc[pairs.pop(end)]
+                for name in ("layer", "extractor"):
+                    pairs.insert(0, f"{name}_{end}", cell[name].to_numpy())
+            pairs.insert(0, "measure", measure)
+            pairs.insert(0, "dataset", dataset)
+            tables.append(pairs)
+    with whole(output) as beside:
+        pd.concat(tables).to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _images(row):
+    return pd.read_csv(
+        row.with_name(f"{row.stem}.images.csv"),
+        dtype={"image": str, "label": str, "group": str},
+        keep_default_na=False,
+        na_values={"theta": [""], "auc_theta": [""]},
+    )
+
+
+def _measures(cells, images):
+    """Return, for each measure, its value in each cell and its delete-one values."""
+    correct = np.stack([table.nearest_correct.to_numpy(float) for table in images], axis=1)
+    n = len(correct)
+    with np.errstate(divide="ignore"):
+        log_goodness = np.log(cells.goodness.to_numpy(float))
+    return {
+        "log_goodness": (log_goodness, np.stack([table.theta for table in images], axis=1)),
+        "auc": (
+            cells.auc.to_numpy(float),
+            np.stack([table.auc_theta for table in images], axis=1),
+        ),
+        "knn1": (correct.mean(axis=0), (correct.sum(axis=0) - correct) / (n - 1)),
+    }

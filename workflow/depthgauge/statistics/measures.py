@@ -1,0 +1,246 @@
+"""What distances and labels say beside goodness: effect sizes, errors, neighbours, spread."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..condensed import images, pair_at, pairs
+from ..errors import UserError
+from ..manifest import class_codes
+from ..neighbours import nearest_neighbours
+from ..seeds import derive_seed
+from .class_goodness import class_distances, class_goodness, image_goodness
+from .class_sums import class_sums
+from .dispersion import dispersion
+from .jackknife import log_goodness_without, standard_error
+from .principal import coordinate_goodness, principal_coordinates, spectrum
+from .rank_auc import rank_auc
+from .silhouette import silhouettes
+from .vote import vote
+
+log = logging.getLogger(__name__)
+
+# Neighbours that vote in ``knn5``; components of ``goodness_pca50``.
+NEIGHBOURS = 5
+COMPONENTS = 50
+# Distances that are checked in one go.
+STRETCH = 1 << 22
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What ``measures`` found, for n images of k classes; distances in the unit of the matrix.
+
+    Attributes
+    ----------
+    goodness : float
+        Mean distance of pairs of different classes over mean distance of pairs of one class.
+        Infinite where all images of each class are copies.
+    goodness_macro : float
+        Mean of ``class_goodness`` over the classes of two images or more, so that each class
+        counts alike whatever its size.
+    auc : float
+        P(between > within) + P(between = within) / 2 over all such pairs of pairs.
+    anosim_r : float
+        2 ``auc`` - 1, which is ANOSIM's R.
+    mrpp_a : float
+        1 - W / D, W the mean distance within, D that of all pairs: MRPP's chance-corrected
+        agreement A with weights n_c (n_c - 1) (Mielke & Berry; vegan's weight.type = 3).
+    silhouette : float
+        Mean of ``silhouettes``.
+    knn1, knn5 : float
+        Share of images whose class is that of the nearest other image, or of most of the five
+        nearest (see ``vote`` for ties; of fewer than five where there are not so many).
+    goodness_pca50 : float
+        Goodness of the distances along the first 50 principal components.
+    effective_dimension : float
+        Participation ratio of the components' variances, see ``principal.Spectrum``.
+    permdisp_f, permdisp_p : float
+        See ``dispersion``; NaN where it is undefined.
+    spread_warning : bool
+        Whether classes differ in spread, at 5 %, and in spread more than in place: then
+        goodness, ANOSIM and MRPP may speak of spread alone.
+    log_goodness_se, auc_se : float
+        Jackknife standard errors; with groups, cluster-robust. NaN where undefined.
+    theta, auc_theta : array of float64, shape (n,)
+        Log goodness, and AUC, without each image in turn.
+    knn1_correct : array of bool, shape (n,)
+    image_goodness : array of float64, shape (n,)
+        See ``class_goodness.image_goodness``.
+    silhouettes : array of float64, shape (n,)
+    nearest : array of int64, shape (n,)
+        The nearest other image (of another group, with groups), from 0.
+    class_distances : array of float64, shape (k, k)
+        Mean distances, classes in sorted order; on the diagonal those within.
+    class_goodness : array of float64, shape (k,)
+        See ``class_goodness.class_goodness``.
+    """
+
+    goodness: float
+    goodness_macro: float
+    auc: float
+    anosim_r: float
+    mrpp_a: float
+    silhouette: float
+    knn1: float
+    knn5: float
+    goodness_pca50: float
+    effective_dimension: float
+    permdisp_f: float
+    permdisp_p: float
+    spread_warning: bool
+    log_goodness_se: float
+    auc_se: float
+    theta: np.ndarray
+    auc_theta: np.ndarray
+    knn1_correct: np.ndarray
+    image_goodness: np.ndarray
+    silhouettes: np.ndarray
+    nearest: np.ndarray
+    class_distances: np.ndarray
+    class_goodness: np.ndarray
+
+
+def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True):
+    """Return what one distance matrix says of the labels, beside its permutation test.
+
+    The matrix is streamed some dozens of times and never copied whole; memory is O(n k), and
+    the tables of ``rank_auc``.
+
+    Parameters
+    ----------
+    condensed : array of float32 or float64, shape (n(n-1)/2,)
+        The distances of the pairs i < j in SciPy's condensed order; a memory map is welcome.
+    labels : sequence of str, length n
+        At least two different ones, at least one of them on two images. Classes of one image
+        are in pairs between classes alone.
+    groups : sequence, length n, optional
+        What images belong together, as patches of one photograph: they are not each other's
+        neighbours, errors take groups for the independent units, and PERMDISP is of the first
+        image of each group in a class. Goodness, AUC and silhouette count their pairs like any
+        other.
+    threads : int
+        Does not change a bit of the result.
+    seed : int
+        PERMDISP's permutations follow from it.
+    progress : bool
+        Whether to show progress bars on stderr when they last.
+
+    Returns
+    -------
+    Measures
+
+    Raises
+    ------
+    UserError
+        If labels or groups are not as said above, or of another number of images than the
+        matrix; if a distance is negative or not finite, or all are zero; if all images are of
+        one group.
+    """
+    condensed = np.asarray(condensed)
+    codes = _checked(condensed, labels, groups)
+    stream = {"threads": threads, "progress": progress}
+    sums = class_sums(condensed, codes, **stream)
+    n, sizes = len(codes), np.bincount(codes)
+    within_pairs = pairs(sizes).sum()
+    own = np.take_along_axis(sums, codes[:, None], axis=1).sum() / 2
+    total = sums.sum() / 2
+    if not total > 0:
+        raise UserError(
+            "distances: all are zero, for all images have the same features; there is nothing "
+            "to compare. Leave this layer out, or look at what the extractor makes."
+        )
+    by_class = class_goodness(sums, codes)
+    by_image = silhouettes(sums, codes)
+    theta = log_goodness_without(sums, codes)
+    auc, auc_theta = rank_auc(condensed, codes, **stream)
+    kept = n - 1 if groups is None else n - np.unique(groups, return_counts=True)[1].max()
+    indices, distances = nearest_neighbours(
+        condensed, max(1, min(NEIGHBOURS, kept)), groups=groups, **stream
+    )
+    correct = codes[indices[:, 0]] == codes
+    spectral = spectrum(condensed, **stream)
+    components = principal_coordinates(condensed, COMPONENTS, spectral.norm, threads=threads)
+    spread = _dispersion(condensed, codes, groups, seed, stream)
+    with np.errstate(divide="ignore"):
+        goodness = ((total - own) / (pairs(n) - within_pairs)) / (own / within_pairs)
+    return Measures(
+        goodness=float(goodness),
+        goodness_macro=float(by_class[sizes > 1].mean()),
+        auc=auc,
+        anosim_r=2 * auc - 1,
+        mrpp_a=float(1 - (own / within_pairs) / (total / pairs(n))),
+        silhouette=float(by_image.mean()),
+        knn1=float(correct.mean()),
+        knn5=float(np.mean(vote(codes, indices, distances) == codes)),
+        # Copies stay copies, whatever the round-off of their coordinates.
+        goodness_pca50=coordinate_goodness(components, codes, **stream) if own > 0 else np.inf,
+        effective_dimension=spectral.effective_dimension,
+        permdisp_f=spread.f,
+        permdisp_p=spread.p_value,
+        spread_warning=spread.warning,
+        log_goodness_se=standard_error(theta, groups),
+        auc_se=standard_error(auc_theta, groups),
+        theta=theta,
+        auc_theta=auc_theta,
+        knn1_correct=correct,
+        image_goodness=image_goodness(sums, codes),
+        silhouettes=by_image,
+        nearest=indices[:, 0],
+        class_distances=class_distances(sums, codes),
+        class_goodness=by_class,
+    )
+
+
+def _dispersion(condensed, codes, groups, seed, stream):
+    """Return the ``Dispersion`` of images of which no two in a class are of one group."""
+    chosen = np.arange(len(codes))
+    if groups is not None:
+        group = np.unique(groups, return_inverse=True)[1]
+        chosen = np.sort(np.unique(np.stack([codes, group]), axis=1, return_index=True)[1])
+    # The others are put into a class of their own, and left out.
+    classes = int(codes.max()) + 1
+    among = np.full(len(codes), classes)
+    among[chosen] = codes[chosen]
+    squares = class_sums(condensed, among, squared=True, **stream)[chosen, :classes]
+    return dispersion(squares, codes[chosen], seed=derive_seed(seed, "permdisp"))
+
+
+def _checked(condensed, labels, groups):
+    """Return the class of each image, having looked at labels, groups and every distance."""
+    n = images(len(condensed))
+    for name, values in (("labels", labels), ("groups", groups)):
+        if values is not None and len(values) != n:
+            raise UserError(
+                f"{name}: {len(values)} of them for a matrix of {len(condensed)} distances, which "
+                + (f"is of {n} images." if n else "is not the number of pairs of any images.")
+                + f" Distances and {name} must be of the same images in the same order."
+            )
+    codes, classes = class_codes(labels)
+    sizes = np.bincount(codes)
+    if sizes.max() < 2:
+        raise UserError(
+            "labels: no two images have the same one, so there is no within-class distance. "
+            "Give at least one class two images or more."
+        )
+    if sizes.min() < 2:
+        log.warning(
+            "classes of one image, which have no within-class distances: %s",
+            ", ".join(classes[sizes == 1]),
+        )
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise UserError(
+            f"groups: all images are of the one group {groups[0]!r}, so none has a neighbour of "
+            "another. Leave the groups out, or name what each image was cut from."
+        )
+    for start in range(0, len(condensed), STRETCH):
+        stretch = condensed[start : start + STRETCH]
+        if not (stretch.min() >= 0 and stretch.max() < np.inf):
+            at = start + int(np.argmin((stretch >= 0) & (stretch < np.inf)))
+            i, j = pair_at(at, n)
+            raise UserError(
+                f"distances: that of images {i + 1} and {j + 1} is {condensed[at]}; expected a "
+                "finite number, not negative. Make the distances anew from checked features."
+            )
+    return codes

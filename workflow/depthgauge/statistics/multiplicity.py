@@ -1,0 +1,98 @@
+"""p-values corrected for the number of cells that were tested."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..files import whole
+from ..gather import gathered
+
+
+def holm(p):
+    """Return p-values adjusted so that any false positive among all has the given probability.
+
+    Holm 1979, Scand. J. Statist. 6, 65-70: whatever the dependence of the tests. NaN, where
+    there was no test, stays NaN and is not counted.
+
+    Parameters
+    ----------
+    p : array of float, shape (cells,)
+    """
+    p = np.asarray(p, float)
+    adjusted = np.full_like(p, np.nan)
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
+
+
+def max_t(truths, nulls):
+    """Return p-values adjusted by the maximum over cells that met the same permutations.
+
+    p = (1 + #{max over cells of t* >= t}) / (1 + m), t the statistic less its mean, over the
+    standard deviation, both of the null (Westfall & Young 1993, *Resampling-Based Multiple
+    Testing*, single step). Less strict than Holm's where cells say the same.
+
+    Parameters
+    ----------
+    truths : array of float64, shape (cells,)
+        A statistic that is large where the hypothesis is false.
+    nulls : array of float64, shape (cells, m)
+        The statistic under the same permutations in each cell.
+
+    Returns
+    -------
+    array of float64, shape (cells,)
+        NaN for a cell whose null is not finite, or of one value; the others go without it.
+    """
+    truths, nulls = np.asarray(truths, float), np.asarray(nulls, float)
+    adjusted = np.full(len(truths), np.nan)
+    with np.errstate(invalid="ignore"):
+        mean, spread = nulls.mean(axis=1), nulls.std(axis=1)
+    sound = np.isfinite(mean) & (spread > 1e-12 * np.abs(mean))
+    if sound.any():
+        mean, spread = mean[sound], spread[sound]
+        greatest = ((nulls[sound] - mean[:, None]) / spread[:, None]).max(axis=0)
+        t = (truths[sound] - mean) / spread
+        beaten = np.count_nonzero(greatest >= t[:, None], axis=1)
+        adjusted[sound] = (1 + beaten) / (1 + nulls.shape[1])
+    return adjusted
+
+
+def write_goodness_table(rows, output, *, nulls):
+    """Write goodness.csv: the rows of all cells, and their p-values corrected for their number.
+
+    Three columns are added: ``p_holm`` and ``p_pearson_holm``, Holm over all rows, and
+    ``p_max_t``, over the layers and extractors of a dataset, which meet the same permutations.
+
+    Parameters
+    ----------
+    rows : list of path
+        Rows, one a cell.
+    output : path
+    nulls : path
+        Folder that holds, as DATASET/EXTRACTOR/LAYER.npy and .csv, the null of each cell and
+        the row that it came with.
+    """
+    table = gathered(rows)
+    table["p_holm"] = _text(holm(pd.to_numeric(table.p_value)))
+    table["p_pearson_holm"] = _text(holm(pd.to_numeric(table.p_pearson)))
+    stems = [Path(nulls, cell.dataset, cell.extractor, cell.layer) for cell in table.itertuples()]
+    tested = gathered([stem.with_name(f"{stem.name}.csv") for stem in stems])
+    adjusted = np.empty(len(table))
+    # Within over between, the lower the better: finite where copies make goodness infinite.
+    with np.errstate(divide="ignore"):
+        for cells in table.groupby("dataset").indices.values():
+            files = [stems[cell].with_name(f"{stems[cell].name}.npy") for cell in cells]
+            adjusted[cells] = max_t(
+                -1 / pd.to_numeric(tested.goodness[cells]).to_numpy(),
+                [-1 / np.load(file, allow_pickle=False) for file in files],
+            )
+    table["p_max_t"] = _text(adjusted)
+    with whole(output) as beside:
+        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _text(values):
+    return ["" if np.isnan(value) else repr(float(value)) for value in values]

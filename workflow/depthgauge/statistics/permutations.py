@@ -1,0 +1,177 @@
+"""Sums of within-class distances under many permutations of the labels at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+from numba import uint64
+from tqdm import tqdm
+
+from ..condensed import images
+from ..kernels import kernel
+
+# Labellings per pass over the matrix. It fixes which permutation comes from which stream of
+# random numbers, so another value gives other permutations. A block of labels takes
+# 2 * BLOCK bytes an image; below some hundreds the tables of the kernel cost more than they save.
+BLOCK = 1024
+# Parts of the matrix that can be summed in parallel; fixed, for the order of the sums.
+PARTS = 32
+# Labellings that are shuffled in one call.
+ROWS = 16
+# Columns that the kernel handles at once: the bits of a machine word, eight tables of a byte.
+CHUNK = 64
+
+
+def within_sums(condensed, codes, *, permutations, seed, strata=None, threads=1, progress=True):
+    """Return the summed distance of same-class pairs under the true and the permuted labels.
+
+    Parameters
+    ----------
+    condensed : array of float32 or float64, shape (n(n-1)/2,)
+        The pairs i < j in SciPy's condensed order.
+    codes : array of int, shape (n,)
+        The class of each image, 0 to k-1.
+    permutations : int
+        How many permutations to draw, uniformly and independently.
+    seed : int
+        The permutations follow from it, the labels, the strata and nothing else.
+    strata : array of int, shape (n,), optional
+        Labels change places within a stratum only; by default all images are of one.
+    threads : int
+        Does not change a single bit of the result.
+    progress : bool
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    array of float64, shape (1 + permutations,)
+        First the sum under ``codes`` itself. Labellings that part the images into the same
+        classes have equal sums to the last bit, for they meet the same additions.
+
+    Notes
+    -----
+    The subset sums of eight distances of a row are tabulated (Arlazarov, Dinic, Kronrod and
+    Faradzev 1970, the "four Russians"), 256 for each eight columns; then every labelling looks
+    up, by the byte that tells which of the eight images are of the row's class, what it would
+    otherwise add up. Work and time do not depend on the number of classes. Memory is that of
+    two blocks of labels, whatever ``permutations``.
+    """
+    n = images(len(condensed))
+    codes = np.asarray(codes)
+    classes = int(codes.max()) + 1
+    codes = codes.astype(np.uint16 if classes <= 1 << 16 else np.uint32)
+    strata = np.zeros(n, np.int64) if strata is None else np.asarray(strata)
+    order = np.argsort(strata, kind="stable")
+    bounds = np.concatenate([[0], np.flatnonzero(np.diff(strata[order])) + 1, [n]])
+    sums = np.empty(1 + permutations)
+    starts = range(0, len(sums), BLOCK)
+    # Edges at even shares of the pairs, which grow with the square of the column.
+    chunks = -(-n // CHUNK)
+    edges = np.unique(np.round(chunks * np.sqrt(np.linspace(0, 1, PARTS + 1))).astype(int))
+
+    def labels(start):
+        return _labels(codes, seed, start, min(start + BLOCK, len(sums)), order, bounds)
+
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(
+            total=permutations,
+            desc="permutations",
+            unit="perm",
+            mininterval=1,
+            disable=not progress,
+        ) as bar,
+    ):
+        block = pool.submit(labels, 0)
+        for start in starts:
+            drawn = block.result()
+            if start + BLOCK < len(sums):
+                block = pool.submit(labels, start + BLOCK)
+            parts = [
+                pool.submit(_within, condensed, n, drawn, classes, first, last)
+                for first, last in pairwise(edges)
+            ]
+            sums[start : start + BLOCK] = np.sum([part.result() for part in parts], axis=0)
+            bar.update(drawn.shape[1] - (start == 0))
+    return sums
+
+
+def _labels(codes, seed, start, stop, order, bounds):
+    """Return labellings ``start`` to ``stop``, a column each; number 0 is the true one.
+
+    Labels change places among the images of ``order[bounds[s] : bounds[s + 1]]``, for each s.
+    """
+    rng = np.random.default_rng([seed, start // BLOCK])
+    labels = np.tile(codes, (stop - start, 1))
+    for first in range(1 if start == 0 else 0, len(labels), ROWS):
+        rows = labels[first : first + ROWS]
+        _shuffle(rows, rng.random(rows.shape), order, bounds)
+    return np.ascontiguousarray(labels.T)
+
+
+@kernel()
+def _shuffle(rows, uniform, order, bounds):
+    """Fisher and Yates' shuffle by random numbers in [0, 1), four times as fast as NumPy's."""
+    for p in range(len(rows)):
+        row, draws = rows[p], uniform[p]
+        for stratum in range(len(bounds) - 1):
+            first = bounds[stratum]
+            for at in range(bounds[stratum + 1] - 1, first, -1):
+                i, j = order[at], order[first + int(draws[at] * (at - first + 1))]
+                row[i], row[j] = row[j], row[i]
+
+
+@kernel()
+def _within(condensed, n, labels, classes, first, last):
+    """Sum the same-class pairs (i, j), i < j, of column chunks ``first`` to ``last``."""
+    labellings = labels.shape[1]
+    sums = np.zeros(labellings)
+    tables = np.empty((8, 256))
+    row = np.zeros(CHUNK)
+    byte = uint64(255)
+    for chunk in range(first, last):
+        begin = chunk * CHUNK
+        end = min(begin + CHUNK, n)
+        # members[p, c]: a bit for each image of the chunk that has label c in labelling p.
+        members = np.zeros((labellings, classes), np.uint64)
+        for j in range(begin, end):
+            bit = uint64(1) << uint64(j - begin)
+            for p in range(labellings):
+                members[p, labels[j, p]] |= bit
+        row[:] = 0
+        for i in range(end - 1):
+            before = i * (2 * n - i - 1) // 2 - i - 1
+            for j in range(begin, end):
+                row[j - begin] = condensed[before + j] if j > i else 0.0
+            _tabulate(row, tables)
+            own = labels[i]
+            for p in range(labellings):
+                same = members[p, own[p]]
+                sums[p] += (
+                    (tables[0, same & byte] + tables[1, (same >> uint64(8)) & byte])
+                    + (
+                        tables[2, (same >> uint64(16)) & byte]
+                        + tables[3, (same >> uint64(24)) & byte]
+                    )
+                ) + (
+                    (
+                        tables[4, (same >> uint64(32)) & byte]
+                        + tables[5, (same >> uint64(40)) & byte]
+                    )
+                    + (tables[6, (same >> uint64(48)) & byte] + tables[7, same >> uint64(56)])
+                )
+    return sums
+
+
+@kernel()
+def _tabulate(row, tables):
+    """Fill ``tables[t, mask]`` with the sum of those of ``row[8 * t : 8 * t + 8]`` in ``mask``."""
+    for t in range(8):
+        tables[t, 0] = 0
+        size = 1
+        for value in row[8 * t : 8 * t + 8]:
+            known = tables[t, :size]
+            doubled = tables[t, size : 2 * size]
+            for mask in range(size):
+                doubled[mask] = known[mask] + value
+            size *= 2

@@ -1,0 +1,169 @@
+"""Goodness of a large dataset, estimated from the distances among a sample of its images."""
+
+import csv
+import logging
+from typing import NamedTuple
+
+import numpy as np
+
+from ..condensed import open_condensed, pairs
+from ..errors import UserError
+from ..files import whole
+from ..manifest import class_codes, read_manifest
+from .class_sums import class_sums
+
+log = logging.getLogger(__name__)
+
+
+class SampledGoodness(NamedTuple):
+    """Estimates for all images: mean distances, their ratio, and its standard error."""
+
+    within: float
+    between: float
+    goodness: float
+    standard_error: float
+
+
+def sampled_goodness(condensed, labels, population, *, threads=1, progress=True):
+    """Estimate the goodness that all images of a dataset have from a sample of each class.
+
+    ``within`` and ``between`` are unbiased for the means over all pairs of the dataset. The
+    standard error is that of choosing these images and not others: how far the matrix of all
+    pairs may be off, and 0 where all images were chosen. It says nothing of other images than
+    the dataset's.
+
+    Parameters
+    ----------
+    condensed : array of float32 or float64, shape (m(m-1)/2,)
+        The distances of the sample's pairs i < j in SciPy's condensed order.
+    labels : sequence of str, length m
+        Of the sample; within each class the images are a simple random sample.
+    population : sequence of int, length m
+        How many images the whole dataset has of the label of each.
+    threads, progress
+        As for ``class_sums``.
+
+    Returns
+    -------
+    SampledGoodness
+        Infinite goodness and a standard error that is not a number where ``within`` is 0.
+
+    Raises
+    ------
+    UserError
+        If the classes' sizes contradict the sample, or a class of several images has but one
+        in it; if no class has two images.
+
+    Notes
+    -----
+    Let class c have n_c images, m_c of them in the sample; N_w and N_b count all pairs of the
+    dataset within and between classes. With w_c the sample's mean distance within c and b_ce
+    between c and e,
+
+        within = sum_c n_c (n_c - 1) / 2 w_c / N_w,  between = sum_{c<e} n_c n_e b_ce / N_b.
+
+    Each w_c and b_ce is a U-statistic of simple random samples, hence unbiased (Hoeffding 1948),
+    and no mean over some of the pairs of the same images has less variance (Rao-Blackwell). Pairs
+    that share an image are not independent. So the variance is that over images, by the delta
+    method on log goodness: image i of class c moves it by z_i / m_c with
+
+        z_i = sum_{e != c} n_c n_e d_ie / (N_b between) - n_c (n_c - 1) d_ic / (N_w within),
+
+    d_ie its mean distance to the sample's images of e; and, the classes sampled without
+    replacement (Cochran 1977, *Sampling Techniques*, ch. 5),
+
+        SE^2 = goodness^2 sum_c (1 - m_c / n_c) var(z_i, i in c) / m_c.
+
+    The d_ie are estimates themselves, for which var(z) is a little too large: as the jackknife,
+    it errs on the safe side (Efron & Stein 1981, doi 10.1214/aos/1176345462).
+    """
+    codes, classes = class_codes(labels)
+    m = np.bincount(codes)
+    n = np.zeros(len(classes))
+    population = np.asarray(population, dtype=np.float64)
+    n[codes] = population
+    wrong = np.flatnonzero((n[codes] != population) | (n < m)[codes] | ((m < 2) & (n > 1))[codes])
+    if len(wrong):
+        c = codes[wrong[0]]
+        raise UserError(
+            f"population: the class {str(classes[c])!r} is said to have {population[wrong[0]]:g} "
+            f"images, and {m[c]} are in the sample; one size a class was expected, no less than "
+            "that, and two images at least. Make the dataset anew."
+        )
+    within_pairs = (n * (n - 1)).sum() / 2
+    between_pairs = pairs(n.sum()) - within_pairs
+    if not within_pairs:
+        raise UserError("labels: no two images have the same one; there is nothing within a class.")
+    sums = class_sums(condensed, codes, threads=threads, progress=progress)
+    own = sums[np.arange(len(codes)), codes] / np.maximum(m[codes] - 1, 1)
+    # Each image's share in the weighted sums of pairs, an image's mean at a time.
+    to_others = n * sums / m
+    to_others[np.arange(len(codes)), codes] = 0
+    between_share = n[codes] * to_others.sum(axis=1) / between_pairs
+    within_share = n[codes] * (n[codes] - 1) * own / within_pairs
+    # Every pair is seen from both its images.
+    between = float((between_share / m[codes]).sum() / 2)
+    within = float((within_share / m[codes]).sum() / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        goodness = np.divide(between, within)
+        z = between_share / between - within_share / within
+        mean = np.bincount(codes, z) / m
+        variance = np.bincount(codes, (z - mean[codes]) ** 2) / np.maximum(m - 1, 1)
+        error = goodness * np.sqrt(((1 - m / n) * variance / m).sum())
+    return SampledGoodness(within, between, float(goodness), float(error))
+
+
+def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progress=True):
+    """Write the row of a cell of which the images are a sample of the dataset's.
+
+    Parameters
+    ----------
+    row : path
+        What ``goodness`` says of the sample alone: a CSV of one row.
+    distances : path
+        Condensed distances of the sample, ``.npy``.
+    manifest : path
+        The sample's manifest, with the column ``population``: how many images of that label
+        the dataset has.
+    output : path
+        Takes the row with ``images``, ``within``, ``between`` and ``goodness`` of the whole
+        dataset, as estimated, and the columns ``sampled_images``, ``pairs`` and
+        ``standard_error``. Null, p-value and the rest stay those of the sample.
+    threads, progress
+        As for ``sampled_goodness``.
+
+    Raises
+    ------
+    UserError
+        As ``sampled_goodness``, and if a file is not what it should be.
+    """
+    table = read_manifest(manifest)
+    if "population" not in table:
+        raise UserError(
+            f"{manifest}: lacks the column population, the number of images of each label in the "
+            "whole dataset, which a sample made by `pairs` has."
+        )
+    m = len(table)
+    found = sampled_goodness(
+        open_condensed(distances, expected=m),
+        table.label,
+        table.population.astype(np.int64),
+        threads=threads,
+        progress=progress,
+    )
+    sizes = table.drop_duplicates("label").population.astype(np.int64)
+    with open(row, encoding="utf-8", newline="") as file:
+        cell = next(csv.DictReader(file))
+    cell |= {"images": int(sizes.sum()), "sampled_images": m, "pairs": pairs(m)} | found._asdict()
+    log.info(
+        "goodness %.4f with a standard error of %.2g, from %d pairs of %d of %d images",
+        found.goodness,
+        found.standard_error,
+        cell["pairs"],
+        m,
+        cell["images"],
+    )
+    with whole(output) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, cell, lineterminator="\n")
+        writer.writeheader()
+        writer.writerow(cell)
