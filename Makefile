@@ -20,7 +20,7 @@ demo: $(VENV)/ready
 	$(BIN)/snakemake --cores $(CORES)
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-slurm: $(VENV)/ready
 	$(BIN)/python tests/slurm/run.py

@@ -9,7 +9,7 @@ from depthgauge.errors import UserError
 from depthgauge.report.claims import evaluate, read_claims, write_claims
 from depthgauge.statistics.comparison import compare
 
-PAPER = REPOSITORY / "workflow" / "depthgauge" / "paper_claims.yaml"
+PAPER = REPOSITORY / "workflow" / "depthgauge" / "report" / "paper_claims.yaml"
 DIMS = {"pool": 341056, "mixed_3_pool": 83232, "mixed_8_pool": 49152, "pool_3": 2048}
 AS_CLAIMED = {
     "synthetic": ([1.1, 1.2, 1.3, 1.5], 800, 4),

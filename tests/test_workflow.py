@@ -17,9 +17,6 @@ from conftest import REPOSITORY
 from PIL import Image
 from scipy.spatial.distance import pdist
 
-# One worker, so that the run that most of them look at is run once.
-pytestmark = pytest.mark.xdist_group("workflow")
-
 COLUMNS = [
     *("dataset", "extractor", "layer", "depth", "dim", "images", "classes", "within", "between"),
     *("goodness", "permutations", "null_mean", "null_sd", "p_value"),
@@ -221,7 +218,7 @@ def test_changed_module_runs_again_what_it_makes(finished, tmp_path):
     shutil.copytree(finished[0], folder, symlinks=True)
     snakemake(folder, "--cores", "1", "--touch", repository=repository)
     assert "Nothing to be done" in snakemake(folder, "-n", repository=repository)
-    module = repository / "workflow/depthgauge/perplexity.py"  # embeddings and maps import it
+    module = repository / "workflow/depthgauge/maps/perplexity.py"  # embeddings and maps import it
     module.write_text(module.read_text() + "\n# changed\n")
     planned = snakemake(folder, "-n", "--quiet", "rules", repository=repository)
     assert "embedding" in planned and "maps" in planned
