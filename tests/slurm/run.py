@@ -34,6 +34,7 @@ PROFILE = ("--workflow-profile", REPOSITORY / "workflow" / "profiles" / "slurm")
 # The profile's waits are for clusters; and two cores play sixteen.
 TOY = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
 TOY += ("--set-threads", "features_inception_untrained=2")
+TOY += ("distances=8", "goodness=8", "embedding=4")  # so that jobs spread over both nodes
 
 # What the run with faults is to make; the others draw figures, too.
 MADE = ["results/goodness.csv", "results/verdict.csv"] + [

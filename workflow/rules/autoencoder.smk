@@ -19,7 +19,7 @@ rule autoencoder:
     priority: 40
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 4
+    threads: threads_up_to(4)
     resources:
         mem_mb=growing(lambda wildcards: 2000 + stack_mb(wildcards)),
         runtime=growing(lambda wildcards: 30 + IMAGES[wildcards.dataset] // 20),

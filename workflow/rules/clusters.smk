@@ -29,7 +29,7 @@ for extractor, layers in LAYERS.items():
             f"results/benchmarks/clusters/{{dataset}}/{extractor}.tsv"
         conda:
             "../../envs/depthgauge.yaml"
-        threads: 4
+        threads: threads_up_to(4)
         resources:
             mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),
             runtime=growing(

@@ -299,6 +299,11 @@ def growing(amount):
     return lambda wildcards, attempt: attempt * amount
 
 
+def threads_up_to(most):
+    """Threads of a job on a dataset: one where it is over before a second would be of use."""
+    return lambda wildcards: 1 if IMAGES[wildcards.dataset] < 1000 else most
+
+
 def per_layer(pattern):
     """The files of all layers of the wildcards' dataset and extractor, in depth order."""
 

@@ -20,7 +20,7 @@ rule distances:
     priority: 20
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 8
+    threads: threads_up_to(8)
     resources:
         mem_mb=lambda wildcards, attempt: distances_mb(wildcards.dataset, attempt),
         runtime=distances_minutes,
@@ -53,7 +53,7 @@ rule distance_block:
     priority: 20
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 8
+    threads: threads_up_to(8)
     resources:
         mem_mb=lambda wildcards, attempt: distances_mb(wildcards.dataset, attempt),
         runtime=distances_minutes,

@@ -14,7 +14,7 @@ rule embedding:
         "results/benchmarks/embedding/{dataset}/{extractor}/{layer}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 4
+    threads: threads_up_to(4)
     resources:
         # 10,000 images: 0.6 GB, 90 s.
         mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),

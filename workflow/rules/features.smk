@@ -61,7 +61,7 @@ for extractor, layers in LAYERS.items():
         priority: lambda wildcards, extractor=extractor: turn(wildcards.dataset, extractor)
         conda:
             "../../envs/depthgauge.yaml"
-        threads: 8
+        threads: threads_up_to(8)
         resources:
             # Inception-v3 on 1, 2, 8 threads: 2.2, 3.2, 6.7 GB; 5.5 images/s and thread. Networks
             # that take ten times as long still fit.

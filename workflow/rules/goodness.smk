@@ -32,7 +32,7 @@ rule goodness:
     priority: 10
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 8
+    threads: threads_up_to(8)
     resources:
         # 4,000 images: 0.8 GB, 36 s on two busy cores; the moments take n^3, 7 s of 10,000 images.
         mem_mb=growing(lambda wildcards: 1500 + 4 * pairs_mb(wildcards.dataset)),

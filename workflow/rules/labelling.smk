@@ -14,7 +14,7 @@ rule label_accuracy:
         "results/benchmarks/label_accuracy/{dataset}/{extractor}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 8
+    threads: threads_up_to(8)
     resources:
         # A trial holds the distances of its labelled images, a thousand or so, to all.
         mem_mb=lambda wildcards, threads, attempt: attempt
@@ -55,7 +55,7 @@ rule linear_probe:
     priority: 15
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 8
+    threads: threads_up_to(8)
     resources:
         mem_mb=lambda wildcards, threads, attempt: attempt
         * (1000 + IMAGES[wildcards.dataset] * (threads + 2) // 25),
@@ -133,7 +133,7 @@ rule labels:
         "results/benchmarks/labels/{dataset}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 8
+    threads: threads_up_to(8)
     resources:
         mem_mb=lambda wildcards, threads, attempt: attempt
         * (
