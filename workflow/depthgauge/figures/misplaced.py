@@ -80,9 +80,12 @@ def _figure(images, table, drawn, title):
         axes = figure.add_axes(size, anchor="S")
         axes.set_axis_off()
         axes.imshow(thumbnail(images / image.image, _PIXELS))
+        # Where its own label has most neighbours, though fewer than half, no other one stands out.
+        elected = image.neighbours_label != image.label
+        near = f"“{shorten(image.neighbours_label, _LETTERS)}”" if elected else "several others"
         texts = [
             (f"is “{shorten(image.label, _LETTERS)}”", 6, INK),
-            (f"near “{shorten(image.neighbours_label, _LETTERS)}”", 6, RED),
+            (f"near {near}", 6, RED),
             (f"{image.neighbours_other} of {image.neighbours} have others", 5, GREY),
             (f"goodness {image.goodness:.2f}", 5, GREY),
             (f"(its class {image.class_goodness:.2f})", 5, GREY),
