@@ -12,8 +12,8 @@ def keep_freed_memory():
 
     A network's activations are megabytes each, and are freed at once; given back, each of them
     comes again as fresh pages that the system must fill with zeros: 12 s of system time for 160
-    images of Inception-v3, 1.5 s when it is kept. Call it
-    before the first thread starts. Elsewhere than on glibc it does nothing.
+    images of Inception-v3, 1.5 s when it is kept. Call it before the first thread starts.
+    Elsewhere than on glibc it does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
