@@ -63,7 +63,7 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
 
     Notes
     -----
-    Memory: 4 n(n-1) bytes for n images, 37,000 n for panels (96 MiB at least), and 4 for each
+    Memory: 4 n(n-1) bytes for n images, 37,000 n for panels (192 MiB at least), and 4 for each
     pair that is computed once more; 1 GB for 10,000 images.
     """
     shards, n, d = _opened(shards, rows, made_from)

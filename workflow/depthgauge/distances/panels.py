@@ -12,7 +12,7 @@ from .shards import read_rows
 DEPTH = 384
 # Bytes that a panel should have, if its rows are then long enough: of LEAST columns at least, to
 # read some 16 kB of each at once and to touch the sums of products, which are large, seldom.
-PANEL = 48 << 20
+PANEL = 96 << 20
 LEAST = 12 * DEPTH
 # Tasks that the reading of a panel is cut into, at most.
 TASKS = 32

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..kernels import kernel
+from .blas import inner_products
 from .panels import panels
 from .shards import read_rows, refuse_nonfinite
 
@@ -27,7 +28,7 @@ def products(shards, n, d, rows, tiles, pool, progress):
     Returns
     -------
     totals : list of float64 array
-        The inner products of each tile; of one on the diagonal, both halves.
+        The inner products of each tile; of one on the diagonal, its upper half.
     norms, spread : (m,) float64 array
         |x|^2, and the sum of |x_p|^4 over the blocks p of columns.
 
@@ -47,7 +48,7 @@ def products(shards, n, d, rows, tiles, pool, progress):
 
     totals = [np.zeros((t.bottom - t.top, t.right - t.left)) for t in tiles]
     norms, spread = np.zeros(len(rows)), np.zeros(len(rows))
-    # Those on the diagonal take half as long (BLAS makes a triangle of x x'): the last to start.
+    # Those on the diagonal take half as long, for half of it is made: the last to start.
     order = sorted(range(len(tiles)), key=lambda t: tiles[t].top == tiles[t].left)
     under_way = []
     with np.errstate(all="ignore"):  # what is not finite is looked at below
@@ -66,16 +67,20 @@ def products(shards, n, d, rows, tiles, pool, progress):
 
 def _multiply(panel, tile, total):
     """Add the inner products of one tile, over all blocks of the panel, to ``total``."""
+    diagonal = tile.top == tile.left
     product = np.empty(total.shape, np.float32)
-    # What overflows is not certified, and is computed once more.
-    with np.errstate(all="ignore"):
-        for block in panel:
-            np.matmul(block[tile.top : tile.bottom], block[tile.left : tile.right].T, out=product)
-            _add(product, total)
+    for block in panel:
+        rows = block[tile.top : tile.bottom]
+        columns = rows if diagonal else block[tile.left : tile.right]
+        # What overflows is not certified, and is computed once more.
+        inner_products(rows, columns, product)
+        _add(product, total, diagonal)
 
 
 @kernel()
-def _add(product, total):
-    for i in range(product.shape[0]):
-        for j in range(product.shape[1]):
-            total[i, j] += product[i, j]
+def _add(product, total, diagonal):
+    for i in range(len(product)):
+        first = i if diagonal else 0
+        row, onto = product[i, first:], total[i, first:]
+        for j in range(len(row)):
+            onto[j] += row[j]
