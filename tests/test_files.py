@@ -1,3 +1,4 @@
+import ctypes
 import errno
 import os
 import subprocess
@@ -5,7 +6,7 @@ import sys
 
 import pytest
 from depthgauge.errors import UserError
-from depthgauge.files import whole
+from depthgauge.files import reserve, whole
 
 
 def test_file_appears_when_it_is_whole(tmp_path):
@@ -80,3 +81,26 @@ def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
             writer.kill()
             writer.wait()
             writer.stdout.close()
+
+
+def test_a_reserved_file_holds_what_is_written_to_it(tmp_path):
+    with open(tmp_path / "rows", "wb") as file:
+        file.write(b"head")
+        reserve(file, 4 + 5000)
+        file.write(bytes(range(250)) * 20)
+    assert (tmp_path / "rows").read_bytes() == b"head" + bytes(range(250)) * 20
+
+
+def test_a_full_disk_is_noticed_when_room_is_reserved(tmp_path, monkeypatch):
+    class Library:
+        def __init__(self, *_, **__):
+            self.fallocate = lambda *_: ctypes.set_errno(errno.ENOSPC) or -1
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    with (
+        pytest.raises(UserError, match="no space left"),
+        whole(tmp_path / "rows") as beside,
+        open(beside, "wb") as file,
+    ):
+        reserve(file, 1000)
+    assert not list(tmp_path.iterdir())

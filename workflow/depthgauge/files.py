@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import ctypes
 import errno
 import os
 import shutil
@@ -42,6 +43,20 @@ def whole(path):
         raise
     finally:
         remove(beside)
+
+
+def reserve(file, count):
+    """Set aside disk for the first ``count`` bytes of an open file, where that takes no writing.
+
+    What is written there later costs the system less, and a full disk shows at once, as OSError.
+    Where the file system cannot do it nothing happens; ``os.posix_fallocate`` would write zeros.
+    """
+    fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)  # Linux has it
+    if fallocate is None:
+        return
+    arguments = file.fileno(), 0, ctypes.c_long(0), ctypes.c_long(count)
+    if fallocate(*arguments) and ctypes.get_errno() in (errno.ENOSPC, errno.EDQUOT):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), file.name)
 
 
 def _remove_abandoned(path, mark):
