@@ -114,6 +114,16 @@ def test_all_images_must_be_there_in_order(tmp_path, made_from):
     assert is_foreign(paths[0], made_from, 0, 3)
 
 
+def test_shards_of_two_precisions_do_not_mix(tmp_path, made_from):
+    paths = shards_of(tmp_path, made_from, precision="float32")
+    distances(paths, tmp_path / "out.npy", made_from=made_from, progress=False)
+    (tmp_path / "out.npy").unlink()
+    said = read_fingerprint(paths[2]) | {"precision": "bfloat16"}
+    write(paths[2], np.load(paths[2]), said)
+    message = foreign(tmp_path, paths, made_from, "2-of-3.npy: computed in bfloat16")
+    assert "remove 2-of-3.npy there" in message
+
+
 def test_damaged_shards_are_to_be_made_anew(tmp_path, made_from):
     path = shards_of(tmp_path, made_from)[0]
     path.write_bytes(path.read_bytes()[:-1])

@@ -93,6 +93,7 @@ def check_fingerprints(paths, expected):
         Naming the first shard that is not, and what it is of.
     """
     past, total = 0, None
+    precision = read_fingerprint(paths[0]).get("precision") if paths else None
     for path in paths:
         remedy = f"{Path(path).parent}: remove {Path(path).name} there and run again."
         found = read_fingerprint(path)
@@ -102,6 +103,12 @@ def check_fingerprints(paths, expected):
             raise UserError(
                 f"{path}: these features were not made from the manifest and the network of this "
                 f"dataset and layer: {is_of}. {remedy}"
+            )
+        if found.get("precision") != precision:
+            raise UserError(
+                f"{path}: computed in {found.get('precision')}, {paths[0]} in {precision}: they "
+                "come from processors of different kinds. Use `precision: float32`, or nodes of "
+                f"one kind. {remedy}"
             )
         first, last, of = found["images"]
         if first != past or total not in (None, of):

@@ -41,7 +41,7 @@ class Candidate:
     sure: np.ndarray
 
 
-def candidates(condensed, codes, evaluated, *, threads=1, progress=True):
+def candidates(condensed, codes, evaluated, *, graph=None, threads=1, progress=True):
     """Return a Candidate for each method, by name, at one depth.
 
     Parameters
@@ -51,15 +51,19 @@ def candidates(condensed, codes, evaluated, *, threads=1, progress=True):
         The class of each image from 0, -1 where it has no label.
     evaluated : (e,) int array
         Places among the labelled images of those that are left out in turn.
+    graph : NeighbourGraph, optional
+        Of these distances, where it is at hand.
     threads : int
     progress : bool
     """
     n, classes = len(codes), codes.max() + 1
     labelled = np.flatnonzero(codes >= 0)
     given = codes[labelled]
-    graph = neighbour_graph(
-        *nearest_neighbours(condensed, min(NEIGHBOURS, n - 1), threads=threads, progress=progress)
-    )
+    if graph is None:
+        k = min(NEIGHBOURS, n - 1)
+        graph = neighbour_graph(
+            *nearest_neighbours(condensed, k, threads=threads, progress=progress)
+        )
     found = {}
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         for name, method in propagation.METHODS.items():
@@ -194,10 +198,9 @@ def write_labels(
             tried.append(candidate)
     right = np.array([candidate.right for candidate in tried])
     chosen, optimism = best(right, rng)
-    probability, label = _label(tried[chosen], codes, classes, confidence)
-    _write_accuracy(
-        accuracy, names, right, chosen, _expected(probability, label, codes, optimism), codes
-    )
+    probability, label = decided_labels(tried[chosen], codes, classes, confidence)
+    expected = expected_accuracy(probability, label, codes, optimism)
+    _write_accuracy(accuracy, names, right, chosen, expected, codes)
     origin = np.where(label != "", "propagated", "unlabelled")
     origin[labelled], label[labelled] = "given", manifest.label.to_numpy()[labelled]
     table = pd.DataFrame({"image": manifest.image, "label": label})
@@ -231,7 +234,7 @@ def _codes(labels, path):
     return classes, codes
 
 
-def _label(candidate, codes, classes, confidence):
+def decided_labels(candidate, codes, classes, confidence):
     """Return the probability of each image's proposed label, and the label where it suffices."""
     probability = calibration(candidate.margins, candidate.right)(candidate.sure)
     probability[candidate.codes < 0] = 0
@@ -240,7 +243,14 @@ def _label(candidate, codes, classes, confidence):
     return probability, label
 
 
-def _expected(probability, label, codes, optimism):
+def expected_accuracy(probability, label, codes, optimism):
+    """Return how right labels are expected to be: what ``write_labels`` says of the chosen one.
+
+    Returns
+    -------
+    (expected, unlabelled, propagated, propagated_accuracy)
+        As in the columns of its ``accuracy``.
+    """
     rest = codes < 0
     taken = rest & (label != "")
     expected, of_taken = (
