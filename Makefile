@@ -27,7 +27,7 @@ test-slurm: $(VENV)/ready
 
 # Ratios, measured side by side in one run: a few minutes, or about a quarter of an hour.
 ifeq ($(BENCH),full)
-extraction_size := --images 192 --rounds 3
+extraction_size := --images 384 --rounds 3
 distances_size := --images 1000 --columns 341056
 null_size := --images 4000 --permutations 999 --repeats 2
 embedding_size := --images 5000 --repeats 2
@@ -35,7 +35,7 @@ growth_size := --extraction 64 128 256 --pairs 1000 2000 4000 8000
 startup_size := --repeats 2
 row_size := --per-class 60
 else
-extraction_size := --images 64 --rounds 2
+extraction_size := --images 128 --rounds 2
 distances_size := --images 400 --columns 100000
 null_size := --images 1000 --permutations 999 --more-images 2000
 embedding_size := --images 1797 --repeats 2

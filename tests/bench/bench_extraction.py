@@ -5,6 +5,7 @@
 Ours goes from JPEG files to feature files; Keras gets the decoded pictures for nothing and
 keeps the features in memory, at its default batch and at ours. The limit is a pass of 11.5
 GFLOP an image at the rate of sgemm. Each round starts all, in turn, each in a process of its own.
+Where the processor has bfloat16, ours is timed in it as well, and the features of both compared.
 Weights are random, batch norms too, so that the graphs are those of a trained network.
 """
 
@@ -16,10 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from depthgauge.networks.precision import usable_precision
 from side_by_side import report, row, sgemm, timed
 
 FEW = 8
 OPERATIONS = 11.5e9
+PRECISIONS = "float32", "bfloat16"
 
 
 def prepare(folder, images):
@@ -58,23 +61,37 @@ def few_lines(folder, images):
     return path
 
 
-def extract(folder, threads, images):
+def extract(folder, threads, images, precision="float32"):
     """Return the seconds that the feature stage takes for the first ``images``."""
     from depthgauge.networks.features import features
 
-    outputs = [folder / f"{i}.npy" for i in range(4)]
+    outputs = shards(folder, precision)
     arguments = folder / "net.pb", folder / "net.json", folder / "images"
-    return timed(features, *arguments, few_lines(folder, images), outputs, threads=threads)
+    options = {"threads": threads, "precision": precision}
+    return timed(features, *arguments, few_lines(folder, images), outputs, **options)
 
 
-def ours(folder, threads):
+def shards(folder, precision):
+    return [folder / f"{precision}-{layer}.npy" for layer in range(4)]
+
+
+def ours(folder, threads, precision="float32"):
     from depthgauge.networks.quiet_tensorflow import use_threads
 
     use_threads(threads)
     images = len(list((folder / "images").glob("*.jpg")))
     # Reading the graph takes as long for few images: it cancels.
-    start = min(extract(folder, threads, FEW) for _ in range(2))
-    return (images - FEW) / (extract(folder, threads, images) - start)
+    start = min(extract(folder, threads, FEW, precision) for _ in range(2))
+    return (images - FEW) / (extract(folder, threads, images, precision) - start)
+
+
+def difference(folder):
+    """Return how far the features of both precisions are apart, relative, a number a layer."""
+    import numpy as np
+
+    pairs = zip(*(shards(folder, precision) for precision in PRECISIONS), strict=True)
+    loaded = ((np.load(exact), np.load(rough)) for exact, rough in pairs)
+    return [float(np.linalg.norm(b - a) / np.linalg.norm(a)) for a, b in loaded]
 
 
 def keras(folder, threads, batch):
@@ -104,6 +121,7 @@ def limit(folder, threads):
 WAYS = {
     "limit: 11.5 GFLOP an image at the rate of sgemm": limit,
     "depthgauge, files to files": ours,
+    "depthgauge, bfloat16": lambda folder, threads: ours(folder, threads, "bfloat16"),
     "Keras predict, its batch of 32": lambda folder, threads: keras(folder, threads, 32),
     "Keras predict, a batch of 4": lambda folder, threads: keras(folder, threads, 4),
 }
@@ -124,16 +142,24 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder), arguments.images)
         rates = {way: [] for way in WAYS}
+        if usable_precision("bfloat16") != "bfloat16":
+            del rates["depthgauge, bfloat16"]
         for _ in range(arguments.rounds):
             for run, found in rates.items():
                 command = [sys.executable, __file__, "--run", run, "--folder", folder]
                 command += ["--threads", str(arguments.threads)]
                 printed = subprocess.run(command, check=True, capture_output=True, text=True)
                 found.append(float(printed.stdout.split()[-1]))
+        apart = difference(Path(folder)) if "depthgauge, bfloat16" in rates else []
     (_, most), (name, own), *others = rates.items()
     rows = [row(next(iter(rates)), "images/s", most)]
     rows.append(row(name, "images/s", own, "depthgauge / limit", (own, most), ">= 0.93"))
     for name, found in others:
+        if name == "depthgauge, bfloat16":
+            rows.append(row(name, "images/s", found, "bfloat16 / float32", (found, own), ">= 1.85"))
+            name, unit = "features of bfloat16 and float32 apart", "of their norm"
+            rows.append(row(name, unit, apart, name, (apart, [1] * len(apart)), "<= 0.01"))
+            continue
         target = ">= 1.6" if "32" in name else ""
         rows.append(row(name, "images/s", found, f"depthgauge / {name}", (own, found), target))
     title = f"Extraction, {arguments.images} images, {arguments.threads} threads"
