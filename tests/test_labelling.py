@@ -48,16 +48,17 @@ def dense_weights(points, k):
     return (directed + directed.T) / 2
 
 
-def dense_scores(method, weights, labelled, given, classes):
-    """The same equations, solved densely, for a connected graph."""
+def dense_scores(method, weights, labelled, given, classes, mass=None):
+    """The same equations, solved densely, for a connected graph; a mass for each label."""
     degree = weights.sum(axis=1)
+    mass = np.ones(len(given)) if mass is None else mass
     y = np.eye(classes)[given]
     sources = np.zeros((len(weights), classes))
     if method == "label_spreading":
-        sources[labelled] = y
+        sources[labelled] = mass[:, None] * y
         similarity = weights / np.sqrt(np.outer(degree, degree))
         return np.linalg.solve(np.eye(len(weights)) - 0.99 * similarity, sources)
-    sources[labelled] = y - y.mean(axis=0)
+    sources[labelled] = mass[:, None] * (y - np.average(y, axis=0, weights=mass))
     u = np.linalg.lstsq(np.diag(degree) - weights, sources, rcond=None)[0]
     return u - degree @ u / degree.sum()
 
@@ -76,7 +77,10 @@ def test_scores_solve_the_equations_and_leaving_out_solves_them_anew(method):
     left_out = propagation.left_out(method, graph, labelled, given, 3, evaluated)
     for row, place in zip(left_out, evaluated, strict=True):
         keep = np.arange(len(labelled)) != place
-        anew = dense_scores(method, weights, labelled[keep], given[keep], 3)[labelled[place]]
+        size = np.count_nonzero(given == given[place])
+        mass = np.where(given == given[place], size / (size - 1), 1)[keep]
+        anew = dense_scores(method, weights, labelled[keep], given[keep], 3, mass)
+        anew = anew[labelled[place]]
         np.testing.assert_allclose(row, anew, atol=1e-4 * np.abs(expected).max())
 
 

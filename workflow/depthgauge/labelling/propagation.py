@@ -64,7 +64,9 @@ def left_out(method, graph, labelled, codes, classes, evaluated):
     """Return the scores of labelled images as if each of them alone had no label.
 
     They are those of a solve without that one label, to the solver's tolerance: as the
-    solution is linear in the sources, one solve for each of the images gives all.
+    solution is linear in the sources, one solve for each of the images gives all. The other
+    labels of its class in the component take over its weight. A class with a label less than
+    the others would lose images to them.
 
     Parameters
     ----------
@@ -95,12 +97,15 @@ def left_out(method, graph, labelled, codes, classes, evaluated):
         sources[places, column] += 1 / root[places]
         reach = _solve(graph, 1, sources)[labelled] / root[labelled, None]
     others = graph.component[labelled][:, None] == graph.component[places]
+    all_of_class = others.T.astype(np.float64) @ given
     others[evaluated, column] = False
     counts = others.T.astype(np.float64) @ given
-    reach = (reach * others).T
+    weight = (all_of_class / np.maximum(counts, 1))[:, codes]
+    reach = (reach * others).T * weight
     scores = reach @ given
     if method == "poisson_learning":
-        share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        left = all_of_class * (counts > 0)
+        share = left / np.maximum(left.sum(axis=1, keepdims=True), 1)
         scores -= reach.sum(axis=1, keepdims=True) * share
     return np.where(counts > 0, scores, -np.inf)
 
