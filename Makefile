@@ -33,7 +33,7 @@ null_size := --images 4000 --permutations 999 --repeats 2
 embedding_size := --images 5000 --repeats 2
 growth_size := --extraction 64 128 256 --pairs 1000 2000 4000 8000
 startup_size := --repeats 2
-row_size := --per-class 60
+row_size := --per-class 150
 else
 extraction_size := --images 128 --rounds 2
 distances_size := --images 400 --columns 100000

@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 from depthgauge.statistics.goodness import goodness
+from depthgauge.statistics.permutations import within_sums
 from scipy.spatial.distance import squareform
 from side_by_side import report, row, side_by_side, timed
 
@@ -40,6 +41,11 @@ def main():
             permanova(matrix, labels, permutations=permutations, seed=0, engine=engine)
 
         scikit_bio("numba", 1)
+        _, codes = np.unique(labels, return_inverse=True)
+        options = {"threads": args.threads, "progress": False}
+        ways["depthgauge, its permutations alone"] = lambda: within_sums(
+            condensed, codes, permutations=args.permutations, seed=0, **options
+        )
         ways["scikit-bio permanova"] = lambda: scikit_bio(None)
         ways["scikit-bio permanova, engine='numba'"] = lambda: scikit_bio("numba")
     seconds = side_by_side(ways, args.repeats)

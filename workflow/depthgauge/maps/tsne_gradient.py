@@ -85,9 +85,11 @@ def _repel(x, y, first, last, forces, weights):
         here_x, here_y = x[i], y[i]
         weight = force_x = force_y = 0.0
         for start in range(0, len(x), _RUN):
+            # Views, so that an index is never taken for one from the end: loads, not gathers.
+            run_of_x, run_of_y = x[start : start + _RUN], y[start : start + _RUN]
             run_weight, run_x, run_y = zero, zero, zero
-            for j in range(start, min(start + _RUN, len(x))):
-                dx, dy = here_x - x[j], here_y - y[j]
+            for j in range(len(run_of_x)):
+                dx, dy = here_x - run_of_x[j], here_y - run_of_y[j]
                 q = one / (one + dx * dx + dy * dy)
                 run_weight += q
                 run_x += q * q * dx
