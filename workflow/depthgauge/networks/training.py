@@ -23,6 +23,9 @@ BATCH = 16
 # added in order: the sums are the same whatever the number of threads.
 PARTS = 4
 VALIDATION = 0.2  # of the images
+# Weights beyond it diverge, also where a ReLU, as some processors have it, makes 0 of NaN: such a
+# network is dead and its loss is finite.
+BOUND = 1e6
 SHOWN = 10  # images whose reconstructions are kept to look at
 
 
@@ -135,7 +138,7 @@ def fit(model, training, validation, spec, rng, *, name=""):
     -------
     DataFrame
         ``epoch``, ``training``, ``validation``, ``kept``; a row for the untrained model and one
-        for each pass, the last one not finite where training diverged.
+        for each pass, the last one that in which training diverged.
 
     Raises
     ------
@@ -151,7 +154,8 @@ def fit(model, training, validation, spec, rng, *, name=""):
         order = rng.permutation(len(training))[: len(training) // size * size]
         losses = [float(step(training[batch])) for batch in order.reshape(-1, size)]
         rows.append((epoch, float(np.mean(losses)), _error(model, validation)))
-        if not np.isfinite(rows[-1]).all():
+        largest = max(np.abs(values).max() for values in model.get_weights())
+        if not (np.isfinite(rows[-1]).all() and largest <= BOUND):
             _diverged(name, epoch, best, spec)
             break
         if rows[-1][2] < rows[best][2]:
@@ -195,11 +199,11 @@ def _diverged(name, epoch, best, spec):
     remedy = f"Try a smaller `learning_rate` than {spec['learning_rate']}."
     if best == 0:
         raise UserError(
-            f"{name}: training diverged in epoch {epoch} (the loss is not finite) before it had "
-            f"learned anything. {remedy}"
+            f"{name}: training diverged in epoch {epoch} (loss or weights leave all bounds) before "
+            f"it had learned anything. {remedy}"
         )
     log.warning(
-        "%s: training diverged in epoch %d (the loss is not finite); the weights of epoch %d, the "
-        "best before it, are kept. %s",
+        "%s: training diverged in epoch %d (loss or weights leave all bounds); the weights of "
+        "epoch %d, the best before it, are kept. %s",
         *(name, epoch, best, remedy),
     )
