@@ -405,6 +405,7 @@ def test_click_shows_the_neighbours_of_the_table(reader, explorer):
 def test_walk_by_keys(reader):
     from selenium.webdriver import Keys
 
+    reader("choose(0)")
     reader("document.activeElement.blur()")
     before = reader("Array.from(state.x)")
     assert "1 of 3: shallow · goodness 1.250, nearest neighbour right 50.0%" in reader.text(

@@ -42,8 +42,8 @@ def extracted(tmp_path, monkeypatch):
         Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / name)
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("image,label\n" + "".join(f"{name},x\n" for name in names))
-    spec = {"kind": "keras_application", "application": "MobileNet", "weights": None, "size": 64}
-    layers = ["conv_pw_3_relu", "conv_pw_11_relu"]
+    spec = {"kind": "keras_application", "application": "InceptionV3", "weights": None, "size": 96}
+    layers = ["mixed3", "mixed8"]
     graph, described = tmp_path / "net.pb", tmp_path / "net.json"
     build_network("net", spec | {"layers": layers}, graph, described)
 

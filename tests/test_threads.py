@@ -18,8 +18,8 @@ def stage_distances(folder):
 
 def stage_goodness(folder):
     rng = np.random.default_rng(0)
-    condensed = rng.uniform(1, 2, 1500 * 1499 // 2).astype(np.float32)
-    labels = rng.integers(0, 5, 1500).astype(str)
+    condensed = rng.uniform(1, 2, 3000 * 2999 // 2).astype(np.float32)
+    labels = rng.integers(0, 5, 3000).astype(str)
     return lambda: goodness(condensed, labels, permutations=999, progress=False)
 
 
