@@ -175,7 +175,7 @@ def test_error_bound_holds_before_anything_is_recomputed(tmp_path, monkeypatch):
 
 def test_same_bits_for_any_threads_and_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL", 1 << 18)
-    monkeypatch.setattr(panels, "LEAST", panels.DEPTH)  # several panels
+    monkeypatch.setattr(panels, "LEAST", 1)  # several panels
     features = np.concatenate([normal(500, 5000), near_duplicates()[:, :2500].repeat(2, axis=1)])
     first = run(tmp_path, features)
     for threads, splits in [(2, 1), (3, 4), (1, 60), (5, 7)]:
@@ -186,7 +186,7 @@ def test_same_bits_for_any_threads_and_shards(tmp_path, monkeypatch):
 
 def test_memory_is_a_fraction_of_the_features(tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL", 1 << 18)
-    monkeypatch.setattr(panels, "LEAST", panels.DEPTH)
+    monkeypatch.setattr(panels, "LEAST", 1)
     features = normal(200, 40_000)
     features[5] = features[6]
     paths = save(tmp_path / "x", features)
@@ -199,7 +199,7 @@ def test_memory_is_a_fraction_of_the_features(tmp_path, monkeypatch):
 
 def test_columns_are_read_once_and_only_a_few_rows_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL", 1 << 18)
-    monkeypatch.setattr(panels, "LEAST", panels.DEPTH)
+    monkeypatch.setattr(panels, "LEAST", 1)
     features = normal(300, 6000)
     features[200] = features[100]
     read = []
@@ -284,7 +284,7 @@ def test_blocks_joined_are_what_one_job_makes(tmp_path, monkeypatch, k):
     monkeypatch.setattr(tiles, "SIDE", 23)
     monkeypatch.setattr(joining, "BAND", 10)
     monkeypatch.setattr(panels, "PANEL", 1 << 18)
-    monkeypatch.setattr(panels, "LEAST", panels.DEPTH)
+    monkeypatch.setattr(panels, "LEAST", 1)
     features = np.concatenate([normal(70, 3000), near_duplicates(), rectified()[:, :3000]])
     features[[3, 99, 180]] = features[55]
     paths = save(tmp_path / "x", features, 4)

@@ -57,12 +57,12 @@ def dimension(wildcards):
 def distances_mb(dataset, attempt):
     """Megabytes for all pairs, or a block, of a dataset.
 
-    10,000 images took 0.92 GB: 8 bytes a pair, and two panels of 18 kB an image, 96 MiB at least.
+    8 bytes a pair, and three panels of 20 kB an image, 32 MiB at least.
     """
     side = ceil(IMAGES[dataset] / BLOCKS[dataset])
     across = side if BLOCKS[dataset] == 1 else 2 * side
     sums = 8 * side**2 / (2 if BLOCKS[dataset] == 1 else 1)
-    return attempt * ceil(700 + 1.2 * (sums + 37_000 * across) / 1e6)
+    return attempt * ceil(600 + 1.2 * (sums + 62_000 * across) / 1e6)
 
 
 def distances_minutes(wildcards, threads, attempt):

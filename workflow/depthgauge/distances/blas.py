@@ -22,7 +22,7 @@ _sgemm, _ssyrk = _routine("sgemm", 13), _routine("ssyrk", 10)
 _ONE, _ZERO = byref(ctypes.c_float(1)), byref(ctypes.c_float(0))
 
 
-def inner_products(x, y, out):
+def inner_products(x, y, out, *, add):
     """Write to ``out`` the inner products of the rows of ``x`` and those of ``y``.
 
     Where ``y`` is ``x`` half of them are made. NumPy, asked for x x', copies them to the other
@@ -35,14 +35,17 @@ def inner_products(x, y, out):
     out : (m, n) float32 array
         Rows of all three are contiguous. If ``y is x``, the half above the diagonal and the
         diagonal are written.
+    add : bool
+        Add them to what ``out`` holds.
     """
     # BLAS counts columns first: out' = y x', with the transposes of what it is given.
     m, c = (_integer(size) for size in x.shape)
     one, other, to = (_address(array) for array in (x, y, out))
+    kept = _ONE if add else _ZERO
     if y is x:
-        _ssyrk(b"L", b"T", m, c, _ONE, *one, _ZERO, *to)
+        _ssyrk(b"L", b"T", m, c, _ONE, *one, kept, *to)
     else:
-        _sgemm(b"T", b"N", _integer(len(y)), m, c, _ONE, *other, *one, _ZERO, *to)
+        _sgemm(b"T", b"N", _integer(len(y)), m, c, _ONE, *other, *one, kept, *to)
 
 
 def _address(array):

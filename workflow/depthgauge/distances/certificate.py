@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..kernels import kernel
-from .panels import DEPTH
+from .panels import DEPTH, RUN
 
 # Relative error that a squared distance may have by the products. 1e-5 of the distance is
 # 2e-5 of its square; the rest is left to centring and to rounding to float32.
@@ -34,14 +34,18 @@ def certified(totals, tiles, norms, spread, d, pool):
     additions of a float32 inner product is off by at most u times the partial sum. Where these
     roundings are independent, their sum has a standard deviation below sqrt(c / 3) u |x_p| |y_p|
     (Higham & Mary 2019, doi 10.1137/18M1226312, on why this, not the worst case c u, is what
-    one sees); over the products the squares add up, to less than sqrt(c / 3) u (e_x + e_y) / 2
-    with e_x^2 = sum_p |x_p|^4. Seven times that is allowed: 4 sqrt(c) u (e_x + e_y) / 2. Where
-    the roundings all go one way, as with equal summands, partial sums grow evenly to the inner
+    one sees). A run of q products is added up in float32 as well; the q partial sums are at most
+    sum_p |x_p| |y_p|, of which the square is at most q sum_p |x_p|^2 |y_p|^2 (Cauchy-Schwarz),
+    so that q of them add no more variance than q^2 columns would: let c stand for c + q^2. Over
+    all products the squares add up, to less than sqrt(c / 3) u (e_x + e_y) / 2 with
+    e_x^2 = sum_p |x_p|^4. Seven times that is allowed: 4 sqrt(c) u (e_x + e_y) / 2. Where the
+    roundings all go one way, as with equal summands, partial sums grow evenly to the inner
     product g and the drift is c u |g| / 4, which is allowed on top. The squared distance is off
     by twice the sum. What underflows in float32 adds at most 2^-126 a column.
     """
-    drift = DEPTH / 4 * ROUNDOFF
-    fluctuation = 4 * DEPTH**0.5 * ROUNDOFF * np.sqrt(spread) / 2
+    columns = DEPTH + RUN**2
+    drift = columns / 4 * ROUNDOFF
+    fluctuation = 4 * columns**0.5 * ROUNDOFF * np.sqrt(spread) / 2
     lost = d * 2.0**-126
 
     def one(total, tile):

@@ -40,14 +40,14 @@ def add_differences(shards, d, rows, tiles, totals, doubts, pool, progress):
     def nothing(start, stop):
         return np.zeros(stop - start, np.float32)
 
-    unused = np.zeros((2, len(rows)))
+    unused = np.zeros((2, needed.sum()))
     under_way = []
-    for _, _, panel in panels(
+    for start, stop, panel in panels(
         shards, rows[needed], d, pool, nothing, *unused, "close pairs", progress
     ):
         for task in under_way:
             task.result()
-        under_way = [pool.submit(_subtract, panel, *task) for task in tasks]
+        under_way = [pool.submit(_subtract, panel, stop - start, *task) for task in tasks]
     for task in under_way:
         task.result()
 
@@ -59,15 +59,16 @@ def _shares(starts):
 
 
 @kernel(fastmath=REORDERED)
-def _subtract(panel, total, down, across, starts, columns, first, last):
+def _subtract(panel, width, total, down, across, starts, columns, first, last):
     """Add the squared differences in ``panel`` of the pairs of rows ``first`` to ``last``."""
-    for block in range(len(panel)):  # so that rows stay in the cache
+    for begin in range(0, width, DEPTH):  # so that rows stay in the cache
         for i in range(first, last):
+            x = panel[down[i], begin : min(begin + DEPTH, width)]
             for at in range(starts[i], starts[i + 1]):
                 j = columns[at]
-                x, y = panel[block, down[i]], panel[block, across[j]]
+                y = panel[across[j], begin : min(begin + DEPTH, width)]
                 squared = 0.0
-                for k in range(DEPTH):
+                for k in range(len(x)):
                     difference = np.float64(x[k]) - np.float64(y[k])
                     squared += difference * difference
                 total[i, j] += squared

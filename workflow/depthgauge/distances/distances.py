@@ -1,11 +1,12 @@
 """Euclidean distances of all pairs of images, exact and without ever holding all features.
 
 The features are read once, a panel of columns of all images at a time. A panel is centred, and
-its inner products are made in single precision (the fastest there is) of few columns each, which
-are added up in double precision. Squared distances follow from
-|x - y|^2 = |x|^2 + |y|^2 - 2 x.y. Where images are close this cancels; but how far the products
-can be off is known, and every pair of which the relative error is not certified to be small is
-computed once more from the differences of its features, in double precision.
+its inner products are made in single precision (the fastest there is) of few columns each; a few
+of these are added up in single precision too, and all of their sums in double precision. Squared
+distances follow from |x - y|^2 = |x|^2 + |y|^2 - 2 x.y. Where images are close this cancels; but
+how far the products can be off is known, and every pair of which the relative error is not
+certified to be small is computed once more from the differences of its features, in double
+precision.
 
 All pairs can be made at once, or in blocks, one a job, which ``joining`` joins.
 """
@@ -63,7 +64,7 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
 
     Notes
     -----
-    Memory: 4 n(n-1) bytes for n images, 37,000 n for panels (192 MiB at least), and 4 for each
+    Memory: 4 n(n-1) bytes for n images, 62,000 n for panels (96 MiB at least), and 4 for each
     pair that is computed once more; 1 GB for 10,000 images.
     """
     shards, n, d = _opened(shards, rows, made_from)
@@ -93,7 +94,7 @@ def distance_block(shards, output, place, *, made_from=None, threads=1, progress
 
     Notes
     -----
-    Memory: 8 bytes a pair, and 37,000 an image of the block for panels.
+    Memory: 8 bytes a pair, and 62,000 an image of the block for panels.
     """
     shards, n, d = _opened(shards, None, made_from)
     (top, bottom), (left, right) = (part(n, side, place[2]) for side in place[:2])

@@ -1,6 +1,6 @@
 """Panels: the columns of some images' features, a stretch at a time, read while others are used."""
 
-from itertools import pairwise
+from itertools import cycle, pairwise, zip_longest
 
 import numpy as np
 from tqdm import tqdm
@@ -9,20 +9,24 @@ from ..kernels import REORDERED, kernel
 from .shards import read_rows
 
 # Columns of one matrix product: fewer are more accurate, more are faster.
-DEPTH = 384
-# Bytes that a panel should have, if its rows are then long enough: of LEAST columns at least, to
-# read some 16 kB of each at once and to touch the sums of products, which are large, seldom.
-PANEL = 96 << 20
-LEAST = 12 * DEPTH
+DEPTH = 320
+# Products that are added up in single precision before their sum is added in double.
+RUN = 8
+# Bytes that a panel should have, and the runs that it has at least, however many the images: so
+# that some 20 kB of each are read at once.
+PANEL = 32 << 20
+LEAST = 2
 # Tasks that the reading of a panel is cut into, at most.
-TASKS = 32
+TASKS = 16
 
 
 def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
     """Yield (start, stop, panel): columns ``start`` to ``stop`` of the features of ``rows``.
 
-    A panel is a float32 array [blocks, rows, DEPTH], zero beyond ``stop``. It is the caller's
-    until the next but one is asked for: the next is being read and made by ``pool`` meanwhile.
+    A panel is a float32 array of C order, a row an image; what it holds beyond those columns
+    means nothing. It begins where a run does. It is the caller's until the next but one is asked
+    for: ``pool`` reads the two that follow meanwhile, and has the next one done before it comes
+    to what the caller submits for this one.
 
     Parameters
     ----------
@@ -40,50 +44,54 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
         For the bar on stderr, shown if ``progress``.
     """
     m = len(rows)
-    widest = min(d, max(LEAST, PANEL // (4 * m * DEPTH) * DEPTH))
-    blocks = -(-widest // DEPTH)
-    ready, other = (np.empty((blocks, m, DEPTH), np.float32) for _ in range(2))
+    run = RUN * DEPTH
+    widest = min(d, run * max(LEAST, PANEL // (4 * m * run)))
+    # A few numbers longer, or rows could be a power of two apart and compete for cache lines.
+    buffers = cycle([np.empty((m, widest + 16), np.float32) for _ in range(3)])
     shares = np.unique(np.linspace(0, m, TASKS + 1).astype(int))
 
-    def make(start, panel):
-        stop = min(start + widest, d)
+    def reading(start):
+        panel, stop = next(buffers), min(start + widest, d)
+        powers = np.zeros((-(-(stop - start) // run), 2, m))
         shift = shifts(start, stop)
 
         def share(first, last):
             ahead = min(widest, d - stop)
             for at, lines in read_rows(shards, rows[first:last], start, stop, ahead):
-                _centre(lines, shift, panel, first + at, norms, spread)
+                _centre(lines, shift, panel, first + at, powers)
 
-        return [pool.submit(share, *ends) for ends in pairwise(shares.tolist())]
+        tasks = [pool.submit(share, *ends) for ends in pairwise(shares.tolist())]
+        return stop, panel, powers, tasks
 
+    starts = range(0, d, widest)
+    coming = [reading(start) for start in starts[:2]]
     with tqdm(total=d, desc=description, unit="column", mininterval=1, disable=not progress) as bar:
-        coming = make(0, ready)
-        for start in range(0, d, widest):
-            stop = min(start + widest, d)
-            for task in coming:
+        for start, later in zip_longest(starts, starts[2:]):
+            stop, panel, powers, tasks = coming.pop(0)
+            for task in tasks:
                 task.result()
-            yield start, stop, ready[: -(-(stop - start) // DEPTH)]
-            if stop < d:
-                coming = make(stop, other)
-                ready, other = other, ready
+            for norm, fourth in powers:  # in the same order however wide the panel is
+                norms += norm
+                spread += fourth
+            yield start, stop, panel
+            if later is not None:
+                coming.append(reading(later))
             bar.update(stop - start)
 
 
 @kernel(fastmath=REORDERED)
-def _centre(lines, shift, panel, at, norms, spread):
+def _centre(lines, shift, panel, at, powers):
     """Put ``lines`` less ``shift`` into the rows of ``panel`` from ``at`` on."""
-    width = lines.shape[1]
     for i in range(len(lines)):
-        for block in range((width + DEPTH - 1) // DEPTH):
-            begin = block * DEPTH
+        for begin in range(0, lines.shape[1], DEPTH):
             line = lines[i, begin : begin + DEPTH]
             less = shift[begin : begin + DEPTH]
-            into = panel[block, at + i]
+            into = panel[at + i, begin : begin + DEPTH]
             norm = 0.0
             for k in range(len(line)):
                 value = line[k] - less[k]
                 into[k] = value
                 norm += np.float64(value) * np.float64(value)
-            into[len(line) :] = 0
-            norms[at + i] += norm
-            spread[at + i] += norm * norm
+            run = begin // (RUN * DEPTH)
+            powers[run, 0, at + i] += norm
+            powers[run, 1, at + i] += norm * norm

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..kernels import kernel
 from .blas import inner_products
-from .panels import panels
+from .panels import DEPTH, RUN, panels
 from .shards import read_rows, refuse_nonfinite
 
 # Images, evenly spread, of which the mean is the origin. Distances do not depend on it; how far
@@ -48,33 +48,42 @@ def products(shards, n, d, rows, tiles, pool, progress):
 
     totals = [np.zeros((t.bottom - t.top, t.right - t.left)) for t in tiles]
     norms, spread = np.zeros(len(rows)), np.zeros(len(rows))
-    # Those on the diagonal take half as long, for half of it is made: the last to start.
-    order = sorted(range(len(tiles)), key=lambda t: tiles[t].top == tiles[t].left)
-    under_way = []
+    under_way, last = [], [None] * len(tiles)
     with np.errstate(all="ignore"):  # what is not finite is looked at below
         for start, stop, panel in panels(
             shards, rows, d, pool, origin, norms, spread, "distances", progress
         ):
             if not np.isfinite(norms).all():
                 refuse_nonfinite(shards, start, stop)
-            for tile in under_way:
-                tile.result()
-            under_way = [pool.submit(_multiply, panel, tiles[t], totals[t]) for t in order]
-        for tile in under_way:
-            tile.result()
+            before, under_way = under_way, []
+            for at in range(0, stop - start, RUN * DEPTH):
+                run = panel[:, at : min(at + RUN * DEPTH, stop - start)]
+                for t, (tile, total) in enumerate(zip(tiles, totals, strict=True)):
+                    last[t] = pool.submit(_multiply, run, tile, total, last[t])
+                    under_way.append(last[t])
+            for task in before:  # their panel is overwritten next
+                task.result()
+        for task in under_way:
+            task.result()
     return totals, norms, spread
 
 
-def _multiply(panel, tile, total):
-    """Add the inner products of one tile, over all blocks of the panel, to ``total``."""
+def _multiply(run, tile, total, before):
+    """Add the inner products of one tile, over a run of columns, to ``total``.
+
+    They are made beside others of the same tile, but added when ``before``, the task of the run
+    before, has ended: always in the same order.
+    """
     diagonal = tile.top == tile.left
     product = np.empty(total.shape, np.float32)
-    for block in panel:
-        rows = block[tile.top : tile.bottom]
-        columns = rows if diagonal else block[tile.left : tile.right]
+    for at in range(0, run.shape[1], DEPTH):
+        rows = run[tile.top : tile.bottom, at : at + DEPTH]
+        columns = rows if diagonal else run[tile.left : tile.right, at : at + DEPTH]
         # What overflows is not certified, and is computed once more.
-        inner_products(rows, columns, product)
-        _add(product, total, diagonal)
+        inner_products(rows, columns, product, add=at > 0)
+    if before:
+        before.result()
+    _add(product, total, diagonal)
 
 
 @kernel()

@@ -7,12 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UserError
+from .pieces import read_pieces
 
 _REMEDY = "Remove the file and run again to have it made anew."
-# Bytes that are read before they are used: what a core has in its own cache.
-_CHUNK = 256 << 10
-# Only where there is such a thing, which macOS lacks.
-_ADVISE = getattr(os, "posix_fadvise", None)
+# Bytes that are read before they are used.
+_CHUNK = 2 << 20
 
 
 class Shard(NamedTuple):
@@ -126,7 +125,7 @@ def read_rows(shards, rows, start, stop, ahead=0):
             with open(shard.path, "rb", buffering=0) as file:
                 for at in range(first, last, step):
                     some = lines[: last - at]
-                    _read(shard, file.fileno(), places[at - first :], some, ahead)
+                    _read(shard, file.fileno(), places[at - first : at - first + step], some, ahead)
                     yield at, some
         past += shard.rows
 
@@ -134,13 +133,10 @@ def read_rows(shards, rows, start, stop, ahead=0):
 def _read(shard, file, places, lines, ahead):
     """Fill ``lines`` with what is at ``places``, byte offsets, in the open ``file``."""
     raw = lines if shard.dtype == lines.dtype else np.empty(lines.shape, shard.dtype)
-    ahead *= shard.dtype.itemsize
-    size = raw.itemsize * raw.shape[1]
-    for place, line in zip(places.tolist(), raw, strict=False):
-        if os.preadv(file, [line], place) != size:
-            raise UserError(f"{shard.path}: cut short while it was read. {_REMEDY}")
-        if ahead and _ADVISE:
-            _ADVISE(file, place + size, ahead, os.POSIX_FADV_WILLNEED)
+    try:
+        read_pieces(file, places, raw, ahead * shard.dtype.itemsize)
+    except EOFError as error:
+        raise UserError(f"{shard.path}: cut short while it was read. {_REMEDY}") from error
     if raw is not lines:
         lines[:] = raw
 

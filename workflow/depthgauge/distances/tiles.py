@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 # Images a side of a tile, at most. Not a power of two, or rows would compete for cache lines.
-SIDE = 500
+SIDE = 1000
 
 
 class Tile(NamedTuple):
@@ -70,5 +70,5 @@ def block(n, row, column, count):
 
 
 def _edges(n):
-    # Two sides at least, lest few images keep one thread busy only.
-    return np.linspace(0, n, max(2, -(-n // SIDE)) + 1).astype(int)
+    # Few images make two sides: they too can be computed in blocks.
+    return np.linspace(0, n, (2 if n < SIDE else -(-n // SIDE)) + 1).astype(int)
