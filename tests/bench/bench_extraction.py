@@ -61,11 +61,16 @@ def few_lines(folder, images):
     return path
 
 
-def extract(folder, threads, images, precision="float32"):
+def extract(folder, threads, images, precision):
     """Return the seconds that the feature stage takes for the first ``images``."""
     from depthgauge.networks.features import features
+    from depthgauge.networks.quiet_tensorflow import use_threads
 
+    use_threads(threads)
     outputs = shards(folder, precision)
+    for output in outputs:
+        output.unlink(missing_ok=True)
+    os.sync()  # or the disk would still be busy with what was written before
     arguments = folder / "net.pb", folder / "net.json", folder / "images"
     options = {"threads": threads, "precision": precision}
     return timed(features, *arguments, few_lines(folder, images), outputs, **options)
@@ -76,13 +81,20 @@ def shards(folder, precision):
 
 
 def ours(folder, threads, precision="float32"):
-    from depthgauge.networks.quiet_tensorflow import use_threads
-
-    use_threads(threads)
+    """Return images a second; a process each for few and for all, so that its start cancels."""
     images = len(list((folder / "images").glob("*.jpg")))
-    # Reading the graph takes as long for few images: it cancels.
-    start = min(extract(folder, threads, FEW, precision) for _ in range(2))
-    return (images - FEW) / (extract(folder, threads, images, precision) - start)
+    few, every = (
+        in_own_process(folder, threads, "--extract", str(count), "--precision", precision)
+        for count in (FEW, images)
+    )
+    return (images - FEW) / (every - few)
+
+
+def in_own_process(folder, threads, *arguments):
+    """Return the number that this script prints with these arguments."""
+    command = [sys.executable, __file__, "--folder", folder, "--threads", str(threads)]
+    printed = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
+    return float(printed.stdout.split()[-1])
 
 
 def difference(folder):
@@ -134,8 +146,14 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--output", help="a CSV to write")
     parser.add_argument("--run", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--extract", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--precision", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.extract:
+        extracted = arguments.threads, arguments.extract, arguments.precision
+        print(extract(arguments.folder, *extracted))
+        return
     if arguments.run:
         print(WAYS[arguments.run](arguments.folder, arguments.threads))
         return
@@ -146,10 +164,7 @@ def main():
             del rates[HALF]
         for _ in range(arguments.rounds):
             for run, found in rates.items():
-                command = [sys.executable, __file__, "--run", run, "--folder", folder]
-                command += ["--threads", str(arguments.threads)]
-                printed = subprocess.run(command, check=True, capture_output=True, text=True)
-                found.append(float(printed.stdout.split()[-1]))
+                found.append(in_own_process(folder, arguments.threads, "--run", run))
         apart = difference(Path(folder)) if HALF in rates else []
     half = rates.pop(HALF, None)
     (_, most), (name, own), *others = rates.items()

@@ -3,6 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from google.protobuf.message import DecodeError
 
 from ..archives import unpack
@@ -48,7 +49,7 @@ def _graph_bytes(path):
 
 
 def graph_function(graph_def, tensors):
-    """Return a callable from an array [N, size, size, 3] to the arrays of ``tensors``."""
+    """Return a callable from an array [N, size, size, 3] to the (read-only) arrays of ``tensors``."""
     imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph_def, name=""), [])
     extract = imported.prune("input:0", tensors)
-    return lambda images: [value.numpy() for value in extract(tf.constant(images))]
+    return lambda images: [np.asarray(value) for value in extract(tf.constant(images))]
