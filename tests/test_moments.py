@@ -9,6 +9,7 @@ from depthgauge.statistics import moments as module
 from depthgauge.statistics.moments import null_moments
 from depthgauge.statistics.permutations import within_sums
 from scipy.spatial.distance import pdist, squareform
+from scipy.stats import pearson3
 
 RNG = np.random.default_rng(5)
 
@@ -57,6 +58,13 @@ def test_pearson_tail_is_that_of_a_million_permutations(kind):
         at = within[int(p * 10**6) - 1]
         found = null_moments(condensed, codes, at, progress=False)
         assert abs(np.log10(found.p_value / p)) < 0.15, (p, found)
+
+
+@pytest.mark.parametrize("skewness", [-3, -0.4, -1e-3, -1e-6, 0, 1e-6, 2e-5, 1e-3, 0.4, 3])
+def test_tail_is_that_of_scipy(skewness):
+    x = np.array([-300, -40, -9, -2, -0.3, 0, 0.7, 2, 9, 40])
+    found = [module._pearson3_tail(value, skewness) for value in x.tolist()]
+    np.testing.assert_allclose(found, pearson3.cdf(x, skewness), rtol=1e-8, atol=1e-300)
 
 
 def test_same_bits_for_any_threads(monkeypatch):

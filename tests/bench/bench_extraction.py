@@ -61,7 +61,7 @@ def few_lines(folder, images):
     return path
 
 
-def extract(folder, threads, images, precision):
+def extract(folder, threads, images, precision="float32"):
     """Return the seconds that the feature stage takes for the first ``images``."""
     from depthgauge.networks.features import features
     from depthgauge.networks.quiet_tensorflow import use_threads

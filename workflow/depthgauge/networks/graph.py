@@ -49,7 +49,7 @@ def _graph_bytes(path):
 
 
 def graph_function(graph_def, tensors):
-    """Return a callable from an array [N, size, size, 3] to the (read-only) arrays of ``tensors``."""
+    """Return a callable from images [N, size, size, 3] to the arrays, read-only, of ``tensors``."""
     imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph_def, name=""), [])
     extract = imported.prune("input:0", tensors)
     return lambda images: [np.asarray(value) for value in extract(tf.constant(images))]

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..condensed import images, pair_at, pairs
+from ..condensed import pairs
 from ..errors import UserError
-from ..manifest import class_codes
+from .checked import checked
 from .exchange import exchange, group_sums
 from .moments import null_moments
 from .permutations import within_sums
 
 log = logging.getLogger(__name__)
 
-# Entries of the matrix that are looked at in one go: 16 MB of float32.
-STRETCH = 1 << 22
 # Distinct permutations below which no test can be significant at 5 %.
 FEW = 20
 
@@ -103,25 +101,8 @@ def goodness(
     """
     if permutations < 1:
         raise UserError(f"permutations: {permutations}; at least 1 is needed, 9999 is usual.")
-    n = images(len(condensed))
-    if n != len(labels):
-        raise UserError(
-            f"labels: {len(labels)} of them for a matrix of {len(condensed)} distances, which is "
-            + (f"of {n} images." if n else "not the number of pairs of any number of images.")
-            + " Labels and distances must be of the same images in the same order."
-        )
-    codes, classes = class_codes(labels)
-    sizes = np.bincount(codes)
-    if sizes.max() < 2:
-        raise UserError(
-            "labels: no two images have the same one, so there is no within-class distance. "
-            "Give at least one class two images or more."
-        )
-    if sizes.min() < 2:
-        log.warning(
-            "classes of one image, which have no within-class distances: %s",
-            ", ".join(classes[sizes == 1]),
-        )
+    codes, classes, total = checked(condensed, labels)
+    n, sizes = len(codes), np.bincount(codes)
     units = exchange(codes, classes, groups, permute)
     if units.distinct < FEW:
         log.warning(
@@ -130,7 +111,6 @@ def goodness(
             units.distinct,
             units.distinct,
         )
-    total = _total(condensed, n)
     within_pairs = int(pairs(sizes).sum())
     inside = 0.0
     if units.units is not None:
@@ -180,25 +160,3 @@ def goodness(
         p_pearson=p_pearson,
         distinct=units.distinct,
     )
-
-
-def _total(condensed, n):
-    """Return the sum of all distances, having looked at each."""
-    total = 0.0
-    for start in range(0, len(condensed), STRETCH):
-        stretch = np.asarray(condensed[start : start + STRETCH])
-        good = (stretch >= 0) & (stretch < np.inf)
-        if not good.all():
-            at = start + int(np.argmin(good))
-            i, j = pair_at(at, n)
-            raise UserError(
-                f"distances: that of images {i + 1} and {j + 1} is {condensed[at]}; expected a "
-                "finite number, not negative. Make the distances anew from checked features."
-            )
-        total += stretch.sum(dtype=np.float64)
-    if total == 0:
-        raise UserError(
-            "distances: all are zero, for all images have the same features; there is nothing "
-            "to compare. Leave this layer out, or look at what the extractor makes."
-        )
-    return total

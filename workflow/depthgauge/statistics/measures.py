@@ -1,15 +1,14 @@
 """What distances and labels say beside goodness: effect sizes, errors, neighbours, spread."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..condensed import images, pair_at, pairs
+from ..condensed import pairs
 from ..errors import UserError
-from ..manifest import class_codes
 from ..neighbours import nearest_neighbours
 from ..seeds import derive_seed
+from .checked import checked
 from .class_goodness import class_distances, class_goodness, image_goodness
 from .class_sums import class_sums
 from .dispersion import dispersion
@@ -19,13 +18,9 @@ from .rank_auc import rank_auc
 from .silhouette import silhouettes
 from .vote import vote
 
-log = logging.getLogger(__name__)
-
 # Neighbours that vote in ``knn5``; components of ``goodness_pca50``.
 NEIGHBOURS = 5
 COMPONENTS = 50
-# Distances that are checked in one go.
-STRETCH = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -139,18 +134,18 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
         one group.
     """
     condensed = np.asarray(condensed)
-    codes = _checked(condensed, labels, groups)
+    codes, _, _ = checked(condensed, labels, groups)
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise UserError(
+            f"groups: all images are of the one group {groups[0]!r}, so none has a neighbour of "
+            "another. Leave the groups out, or name what each image was cut from."
+        )
     stream = {"threads": threads, "progress": progress}
     sums = class_sums(condensed, codes, **stream)
     n, sizes = len(codes), np.bincount(codes)
     within_pairs = pairs(sizes).sum()
     own = np.take_along_axis(sums, codes[:, None], axis=1).sum() / 2
     total = sums.sum() / 2
-    if not total > 0:
-        raise UserError(
-            "distances: all are zero, for all images have the same features; there is nothing "
-            "to compare. Leave this layer out, or look at what the extractor makes."
-        )
     by_class = class_goodness(sums, codes)
     by_image = silhouettes(sums, codes)
     theta = log_goodness_without(sums, codes)
@@ -205,42 +200,3 @@ def _dispersion(condensed, codes, groups, seed, stream):
     among[chosen] = codes[chosen]
     squares = class_sums(condensed, among, squared=True, **stream)[chosen, :classes]
     return dispersion(squares, codes[chosen], seed=derive_seed(seed, "permdisp"))
-
-
-def _checked(condensed, labels, groups):
-    """Return the class of each image, having looked at labels, groups and every distance."""
-    n = images(len(condensed))
-    for name, values in (("labels", labels), ("groups", groups)):
-        if values is not None and len(values) != n:
-            raise UserError(
-                f"{name}: {len(values)} of them for a matrix of {len(condensed)} distances, which "
-                + (f"is of {n} images." if n else "is not the number of pairs of any images.")
-                + f" Distances and {name} must be of the same images in the same order."
-            )
-    codes, classes = class_codes(labels)
-    sizes = np.bincount(codes)
-    if sizes.max() < 2:
-        raise UserError(
-            "labels: no two images have the same one, so there is no within-class distance. "
-            "Give at least one class two images or more."
-        )
-    if sizes.min() < 2:
-        log.warning(
-            "classes of one image, which have no within-class distances: %s",
-            ", ".join(classes[sizes == 1]),
-        )
-    if groups is not None and len(np.unique(groups)) < 2:
-        raise UserError(
-            f"groups: all images are of the one group {groups[0]!r}, so none has a neighbour of "
-            "another. Leave the groups out, or name what each image was cut from."
-        )
-    for start in range(0, len(condensed), STRETCH):
-        stretch = condensed[start : start + STRETCH]
-        if not (stretch.min() >= 0 and stretch.max() < np.inf):
-            at = start + int(np.argmin((stretch >= 0) & (stretch < np.inf)))
-            i, j = pair_at(at, n)
-            raise UserError(
-                f"distances: that of images {i + 1} and {j + 1} is {condensed[at]}; expected a "
-                "finite number, not negative. Make the distances anew from checked features."
-            )
-    return codes

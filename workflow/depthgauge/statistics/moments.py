@@ -6,7 +6,7 @@ from math import fsum, perm
 from sys import float_info
 
 import numpy as np
-from scipy.stats import pearson3
+from scipy.special import gammainc, gammaincc, ndtr
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -78,7 +78,7 @@ def null_moments(condensed, codes, within, *, least_p=0.0, threads=1, progress=T
     skewness = third / sd**3
     twice_pairs = of_labels["T"]
     z = (mean - within) * twice_pairs / sd
-    p_value = float(pearson3.cdf(-z, skewness))
+    p_value = _pearson3_tail(-z, skewness)
     return NullMoments(
         mean=mean,
         sd=sd / twice_pairs,
@@ -86,6 +86,19 @@ def null_moments(condensed, codes, within, *, least_p=0.0, threads=1, progress=T
         z=z,
         p_value=min(1.0, max(p_value, least_p, float_info.min)),
     )
+
+
+def _pearson3_tail(x, skewness):
+    """Return P(X <= x), X of mean 0, standard deviation 1 and this skewness, Pearson type III.
+
+    X is a gamma variable of shape a = 4 / skewness^2, less a and over its standard deviation, or
+    the negative of such a one. ``scipy.stats.pearson3.cdf`` is the same, and takes 0.4 s to import.
+    """
+    if abs(skewness) < 1e-5:
+        return float(ndtr(x))
+    shape = 4 / skewness**2
+    at = max(0.0, shape + 2 * x / skewness)
+    return float((gammainc if skewness > 0 else gammaincc)(shape, at))
 
 
 def _moments(a, x, n):
