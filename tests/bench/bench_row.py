@@ -3,10 +3,10 @@
     python tests/bench/bench_row.py [--per-class 20 | --mirror FOLDER] [--cores 2]
 
 The row is scikit-learn's handwritten digits, or the 10,000 test digits of MNIST from a mirror,
-through an untrained Inception-v3. Limits, in seconds
-of the whole machine: of extraction 11.5 GFLOP an image, and of distances n^2 d operations a layer,
-at the rate of sgemm; of all other jobs the time that they took less their start-up, over the cores
-if they ran on one thread. What is start-up is measured by `python -c 'import ...'` once a command.
+through an untrained Inception-v3. Limits, in seconds of the whole machine: of extraction 11.5
+GFLOP an image, and of distances n^2 d operations a layer, at the rate of sgemm; of all other jobs
+the time that they took less their start-up, times the share of the cores that they asked for.
+What is start-up is measured by `python -c 'import ...'` once a command.
 The fewer the images, the more of the time is start-up: the target is for 10,000 of them.
 """
 
@@ -24,9 +24,6 @@ from side_by_side import report, row, sgemm, timed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DIMS = 341_056, 83_232, 49_152, 2_048
-# Stages that run on as many threads as there are cores.
-MACHINE = {"dataset", "features", "distances", "goodness", "embedding"}
-MACHINE |= {"label_accuracy", "linear_probe", "labels"}
 
 
 def main():
@@ -50,8 +47,9 @@ def main():
     }
     jobs["start_up"] = jobs.stage.map(start_up).fillna(min(start_up.values()))
     jobs["limit"] = (jobs.seconds - jobs.start_up).clip(lower=0)
-    single = ~jobs.stage.isin(MACHINE)
-    jobs.loc[single, ["start_up", "limit"]] /= args.cores
+    share = jobs.threads.clip(upper=args.cores) / args.cores
+    jobs["start_up"] *= share
+    jobs["limit"] *= share
     limits = jobs.groupby("stage").limit.sum()
     limits["features"] = n * 11.5e9 / rate
     limits["distances"] = n * n * sum(DIMS) / rate
@@ -67,7 +65,7 @@ def main():
     ]
     title = f"A row of {n:,} images, {args.cores} cores"
     report(f"{title}: its stages", table, args.output and Path(args.output).with_stem("row_stages"))
-    busy = jobs.seconds.where(~single, jobs.seconds / args.cores).sum()
+    busy = (jobs.seconds * share).sum()
     overhead = max(wall - busy, 0) + jobs.start_up.sum()
     total = limits.sum()
     rows = [
@@ -104,6 +102,7 @@ def run(folder, args):
     (folder / "row.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
     command += ["--directory", folder, "--cores", str(args.cores), "--configfile", "row.yaml"]
+    command += ["--benchmark-extended"]  # which tells the threads
     with open(folder / "log", "w") as log:
         try:
             return timed(subprocess.run, command, check=True, cwd=folder, stdout=log, stderr=log)
@@ -112,11 +111,11 @@ def run(folder, args):
 
 
 def benchmarks(folder):
-    """Return the stage and the seconds of every job."""
+    """Return the stage, the seconds and the threads of every job."""
     files = sorted(folder.rglob("*.tsv"))
     stage = [file.relative_to(folder).parts[0].removesuffix(".tsv") for file in files]
-    seconds = [pd.read_csv(file, sep="\t").s.iloc[0] for file in files]
-    return pd.DataFrame({"stage": stage, "seconds": seconds})
+    jobs = pd.concat([pd.read_csv(file, sep="\t")[["s", "threads"]] for file in files])
+    return jobs.rename(columns={"s": "seconds"}).assign(stage=stage).reset_index(drop=True)
 
 
 if __name__ == "__main__":
