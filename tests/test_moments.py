@@ -45,6 +45,29 @@ def test_moments_are_those_of_full_enumeration(monkeypatch, codes, rows):
     assert found.z == pytest.approx(2, rel=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_over_distances_are_those_of_the_whole_matrix(monkeypatch, dtype):
+    """In double precision, whatever that of the distances: what is left is small beside them."""
+    monkeypatch.setattr(module, "ROWS", 48)
+    condensed = RNG.uniform(0.5, 1.5, pairs(200)).astype(dtype)
+    mean, found = module._of_distances(condensed, threads=2, progress=False)
+    wide = condensed.astype(np.float64)
+    x = squareform(wide - wide.mean())
+    r, q = x.sum(axis=1), (x**2).sum(axis=1)
+    expected = {
+        "T": x.sum(),
+        "q": q.sum(),
+        "c": (x**3).sum(),
+        "qr": q @ r,
+        "rrr": (r**3).sum(),
+        "P": (r**2 - q).sum(),
+        "rho": r @ x @ r,
+        "tri": np.vdot(x, x @ x),
+    }
+    assert mean == pytest.approx(wide.mean(), rel=1e-14)
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["clusters", "skewed"])
 def test_pearson_tail_is_that_of_a_million_permutations(kind):
     """Within 0.15 in the logarithm of p, down to 1e-4, with unequal classes."""

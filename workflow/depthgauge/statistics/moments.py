@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..condensed import images, pairs
+from ..kernels import REORDERED, kernel
 
 # Rows of the matrix that are held side by side in double precision: 8 ROWS n bytes a panel, and
 # two panels a thread. It fixes the order of the sums.
@@ -172,14 +173,9 @@ def _of_distances(condensed, threads, progress):
     n = images(len(condensed))
     starts = range(0, n, ROWS)
     mean = fsum(float(_rows(condensed, n, i).sum(dtype=np.float64)) for i in starts) / pairs(n)
-    r, q, c = np.zeros((3, n))
+    r, q, c = powers = np.zeros((3, n))
     for i in starts:
-        panel = _panel(condensed, n, i, mean)
-        power = panel.copy()
-        for sums in (r, q, c):
-            sums[i : i + len(panel)] += power.sum(axis=1)
-            sums[i + len(panel) :] += power[:, len(panel) :].sum(axis=0)
-            power *= panel
+        _add_powers(_rows(condensed, n, i), i, mean, powers)
 
     def share(i):
         """Return what the rows from ``i`` give to rho, and to tri with all rows after them.
@@ -243,14 +239,43 @@ def _rows(condensed, n, first):
 
 def _panel(condensed, n, first, mean):
     """Return rows ``first`` and on, columns from ``first``, less ``mean`` off the diagonal."""
-    stretch = _rows(condensed, n, first)
-    count = min(ROWS, n - first)
-    panel = np.zeros((count, n - first))
-    start = 0
-    for row in range(count):
-        length = n - first - row - 1
-        np.subtract(stretch[start : start + length], mean, out=panel[row, row + 1 :])
-        start += length
-    square = panel[:, :count]
-    square += np.triu(square, 1).T
+    panel = np.empty((min(ROWS, n - first), n - first))
+    _fill(_rows(condensed, n, first), mean, panel)
     return panel
+
+
+@kernel()
+def _fill(stretch, mean, panel):
+    start = 0
+    for row in range(len(panel)):
+        panel[row, row] = 0
+        after = panel[row, row + 1 :]
+        values = stretch[start : start + len(after)]
+        for at in range(len(after)):
+            after[at] = values[at] - mean
+        for other in range(row):
+            panel[row, other] = panel[other, row]
+        start += len(after)
+
+
+@kernel(fastmath=REORDERED)
+def _add_powers(stretch, first, mean, powers):
+    """Add to [3, n] the sums of X, X^2 and X^3 of each image, from the pairs in these rows."""
+    row, start = first, 0
+    while start < len(stretch):
+        r, q, c = powers[0, row + 1 :], powers[1, row + 1 :], powers[2, row + 1 :]
+        values = stretch[start : start + len(r)]
+        own_r = own_q = own_c = 0.0
+        for at in range(len(r)):
+            x = values[at] - mean
+            own_r += x
+            own_q += x * x
+            own_c += x * x * x
+            r[at] += x
+            q[at] += x * x
+            c[at] += x * x * x
+        powers[0, row] += own_r
+        powers[1, row] += own_q
+        powers[2, row] += own_c
+        start += len(r)
+        row += 1
