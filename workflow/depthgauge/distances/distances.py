@@ -65,7 +65,7 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
     Notes
     -----
     Memory: 4 n(n-1) bytes for n images, 62,000 n for panels (96 MiB at least), and 4 for each
-    pair that is computed once more; 1 GB for 10,000 images.
+    pair that is computed once more; 1.2 GB for 10,000 images.
     """
     shards, n, d = _opened(shards, rows, made_from)
     tiles, totals = _squared(shards, n, d, (0, 0, 1), threads, progress)
