@@ -1,5 +1,6 @@
 """Extractors learned from the images themselves: autoencoder, its control, and PCA."""
 
+import itertools
 import json
 import logging
 import os
@@ -80,24 +81,31 @@ def test_training_ends_when_nothing_gets_better_and_keeps_the_best():
         np.testing.assert_allclose(weights, old, atol=1e-6)
 
 
-def test_divergence_after_progress_keeps_the_last_good_weights(monkeypatch, caplog):
-    good = []
+def after_step(monkeypatch, number, change):
+    """Have ``change(model)`` called after the step of training of this number."""
+    make_step = training._step
 
-    def poisoned(model, optimizer, make_step=training._step):
-        step, calls = make_step(model, optimizer), []
+    def changed(model, optimizer):
+        step, numbers = make_step(model, optimizer), itertools.count(1)
 
-        def until_it_breaks(batch):
+        def then_change(batch):
             loss = step(batch)
-            calls.append(1)
-            if len(calls) == 8:  # two batches a pass
-                good.extend(model.get_weights())
-            if len(calls) == 9:
-                model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
+            if next(numbers) == number:
+                change(model)
             return loss
 
-        return until_it_breaks
+        return then_change
 
-    monkeypatch.setattr(training, "_step", poisoned)
+    monkeypatch.setattr(training, "_step", changed)
+
+
+def test_divergence_after_progress_keeps_the_last_good_weights(monkeypatch, caplog):
+    def poison(model):
+        model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
+
+    good = []
+    after_step(monkeypatch, 8, lambda model: good.extend(model.get_weights()))  # two a pass
+    after_step(monkeypatch, 9, poison)
     spec = spec_of(epochs=20)
     model = build_autoencoder(spec, 1)
     with caplog.at_level(logging.WARNING, "depthgauge"):
@@ -111,20 +119,11 @@ def test_divergence_after_progress_keeps_the_last_good_weights(monkeypatch, capl
 
 
 def test_a_network_that_dies_with_a_finite_loss_has_diverged(monkeypatch, caplog):
-    def deadly(model, optimizer, make_step=training._step):
-        step, calls = make_step(model, optimizer), []
+    def kill(model):
+        first, bias, *rest = model.get_weights()
+        model.set_weights([first, np.full_like(bias, -1e20), *rest])
 
-        def until_it_dies(batch):
-            loss = step(batch)
-            calls.append(1)
-            if len(calls) == 5:  # two batches a pass
-                first, bias, *rest = model.get_weights()
-                model.set_weights([first, np.full_like(bias, -1e20), *rest])
-            return loss
-
-        return until_it_dies
-
-    monkeypatch.setattr(training, "_step", deadly)
+    after_step(monkeypatch, 5, kill)  # two a pass
     spec, images = spec_of(epochs=20), blobs(32)
     with caplog.at_level(logging.WARNING, "depthgauge"):
         curve = training.fit(

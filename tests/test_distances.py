@@ -1,6 +1,7 @@
 """Distances against brute force, on what is hard for a Gram matrix."""
 
 import math
+import time
 import tracemalloc
 
 import numpy as np
@@ -175,13 +176,28 @@ def test_error_bound_holds_before_anything_is_recomputed(tmp_path, monkeypatch):
 
 def test_same_bits_for_any_threads_and_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL", 1 << 18)
-    monkeypatch.setattr(panels, "LEAST", 1)  # several panels
-    features = np.concatenate([normal(500, 5000), near_duplicates()[:, :2500].repeat(2, axis=1)])
+    monkeypatch.setattr(panels, "LEAST", 1)  # five panels, more than there is room for at once
+    features = np.concatenate([normal(500, 12_000), near_duplicates().repeat(4, axis=1)])
     first = run(tmp_path, features)
     for threads, splits in [(2, 1), (3, 4), (1, 60), (5, 7)]:
         again = run(tmp_path, features, splits=splits, threads=threads)
         np.testing.assert_array_equal(first, again)
     np.testing.assert_allclose(first, brute(features), rtol=1e-5)
+
+
+def test_panels_stay_until_the_slowest_product_is_made(tmp_path, monkeypatch):
+    def slow(x, y, out, *, add):
+        if y is not x and not add:
+            time.sleep(0.1)
+        original(x, y, out, add=add)
+
+    original = products.inner_products
+    monkeypatch.setattr(panels, "PANEL", 1 << 18)
+    monkeypatch.setattr(panels, "LEAST", 1)
+    features = normal(60, 15_000)
+    expected = run(tmp_path, features)
+    monkeypatch.setattr(products, "inner_products", slow)
+    np.testing.assert_array_equal(run(tmp_path, features, threads=8), expected)
 
 
 def test_memory_is_a_fraction_of_the_features(tmp_path, monkeypatch):
@@ -280,12 +296,13 @@ def block_files(tmp_path, paths, k, threads=1):
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 def test_blocks_joined_are_what_one_job_makes(tmp_path, monkeypatch, k):
-    """To the last bit, whatever is computed once more."""
+    """To the last bit, whatever is computed once more, and however wide panels are."""
     monkeypatch.setattr(tiles, "SIDE", 23)
     monkeypatch.setattr(joining, "BAND", 10)
-    monkeypatch.setattr(panels, "PANEL", 1 << 18)
+    monkeypatch.setattr(panels, "PANEL", 5 << 20)  # two runs of all images, more of a block's
     monkeypatch.setattr(panels, "LEAST", 1)
     features = np.concatenate([normal(70, 3000), near_duplicates(), rectified()[:, :3000]])
+    features = features.repeat(4, axis=1)
     features[[3, 99, 180]] = features[55]
     paths = save(tmp_path / "x", features, 4)
     distances(paths, tmp_path / "one.npy", progress=False)
@@ -295,11 +312,11 @@ def test_blocks_joined_are_what_one_job_makes(tmp_path, monkeypatch, k):
     np.testing.assert_allclose(np.load(tmp_path / "one.npy"), brute(features), rtol=1e-5)
 
 
-@pytest.mark.parametrize("n", [2, 3, 17, 499, 500, 501, 1001, 60_000])
+@pytest.mark.parametrize("n", [2, 3, 17, 499, 500, 501, 999, 1000, 1001, 2001, 60_000])
 def test_tiles_cover_every_pair_once(n):
     for k in {1, tiles.parts(n, 7), tiles.parts(n, 400), tiles.parts(n, 20_000)}:
         blocks = [tiles.block(n, a, b, k) for a in range(k) for b in range(a, k)]
-        if n < 2000:
+        if n < 3000:
             seen = np.zeros((n, n), int)
             for rows, cut in blocks:
                 for top, bottom, left, right in cut:

@@ -62,11 +62,12 @@ def _shares(starts):
 def _subtract(panel, width, total, down, across, starts, columns, first, last):
     """Add the squared differences in ``panel`` of the pairs of rows ``first`` to ``last``."""
     for begin in range(0, width, DEPTH):  # so that rows stay in the cache
+        end = min(begin + DEPTH, width)
         for i in range(first, last):
-            x = panel[down[i], begin : min(begin + DEPTH, width)]
+            x = panel[down[i], begin:end]
             for at in range(starts[i], starts[i + 1]):
                 j = columns[at]
-                y = panel[across[j], begin : min(begin + DEPTH, width)]
+                y = panel[across[j], begin:end]
                 squared = 0.0
                 for k in range(len(x)):
                     difference = np.float64(x[k]) - np.float64(y[k])

@@ -53,7 +53,7 @@ def _read(file, places, into, ahead):
     """Return how many pieces were read before one failed."""
     size = into.shape[1]
     for i in range(len(into)):
-        if _pread(file, into.ctypes.data + i * size, size, places[i]) != size:
+        if _pread(file, into[i].ctypes.data, size, places[i]) != size:
             return i
         if ahead:
             _will_need(file, places[i] + size, ahead)
