@@ -7,6 +7,7 @@ from depthgauge.networks.features import features
 from depthgauge.networks.fold import fold
 from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.network import build_network
+from depthgauge.networks.pools_last import pools_last
 from depthgauge.networks.quiet_tensorflow import tf
 from PIL import Image
 
@@ -406,3 +407,79 @@ def test_fold_keeps_what_is_asked_for_by_name():
     conv, shifted = graph_function(folded, ["conv:0", "shifted:0"])(batch)
     assert (conv == 1).all()  # the convolution is wanted itself, so it is not scaled
     assert (shifted[..., 0] == 3).all() and (shifted[..., 1] == 4).all()
+
+
+@pytest.fixture
+def pooled():
+    """Return a function that builds an average pool, a convolution, a bias and a ReLU."""
+
+    def build(side=1, stride=1, channels=3, read_twice=False):
+        rng = np.random.default_rng(1)
+        weights = rng.normal(size=(side, side, 8, channels)).astype(np.float32)
+        with tf.Graph().as_default() as graph:
+            x = tf.compat.v1.placeholder(tf.float32, [None, 7, 5, 8], name="input")
+            pool = tf.nn.avg_pool2d(x, 3, 1, "SAME", name="pool")
+            conv = tf.nn.conv2d(pool, tf.constant(weights), stride, "SAME", name="conv")
+            bias = rng.normal(size=channels).astype(np.float32)
+            last = tf.nn.relu(tf.nn.bias_add(conv, tf.constant(bias), name="bias"), name="relu")
+            tf.square(last, name="square")
+            if read_twice:
+                tf.square(pool, name="beside")
+        return graph.as_graph_def()
+
+    return build
+
+
+def reads(graph_def, name):
+    return next(node.input[0] for node in graph_def.node if node.name == name)
+
+
+def test_average_pools_move_behind_convolutions_to_fewer_channels(pooled):
+    graph = pooled()
+    moved = pools_last(graph, ["square"])
+    found = [reads(moved, name) for name in ("conv", "bias", "pool", "relu")]
+    assert found == ["input", "conv", "bias", "pool"]
+    batch = np.random.default_rng(2).normal(size=(2, 7, 5, 8)).astype(np.float32)
+    exact = in_double(graph, "input", ["relu:0", "square:0"])
+    exact = values(exact, "input", batch.astype(np.float64), ["relu:0", "square:0"])
+    for actual, expected in zip(
+        graph_function(moved, ["relu:0", "square:0"])(batch), exact, strict=True
+    ):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+    assert reads(graph, "conv") == "pool"  # what was given is as it was
+
+
+@pytest.mark.parametrize(
+    ("shape", "outputs"),
+    [
+        ({"side": 3}, ["square"]),  # not linear over places alone
+        ({"stride": 2}, ["square"]),
+        ({"channels": 16}, ["square"]),  # more to average, not less
+        ({"read_twice": True}, ["square", "beside"]),
+        ({}, ["square", "pool"]),
+        ({}, ["square", "conv"]),
+        ({}, ["square", "bias"]),
+    ],
+)
+def test_average_pools_stay_where_they_must(pooled, shape, outputs):
+    graph = pooled(**shape)
+    assert pools_last(graph, outputs) == graph
+
+
+def test_average_pools_in_a_row_all_move():
+    rng = np.random.default_rng(3)
+    batch = rng.normal(size=(2, 9, 9, 8)).astype(np.float32)
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 9, 9, 8], name="input")
+        for channels in (4, 2):
+            x = tf.nn.avg_pool2d(x, 3, 2, "VALID")
+            weights = rng.normal(size=(1, 1, x.shape[-1], channels)).astype(np.float32)
+            x = tf.nn.conv2d(x, tf.constant(weights), 1, "SAME")
+        tf.identity(x, name="end")
+    given = graph.as_graph_def()
+    moved = pools_last(given, ["end"])
+    ops = {node.name: node.op for node in moved.node}
+    sources = [ops[reads(moved, name)] for name, op in ops.items() if op == "AvgPool"]
+    assert sources == ["Conv2D", "Conv2D"]
+    (actual,), (expected,) = (graph_function(g, ["end:0"])(batch) for g in (moved, given))
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)

@@ -11,6 +11,7 @@ from ..files import whole
 from ..seeds import derive_seed
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
+from .pools_last import pools_last
 from .quiet_tensorflow import tf
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,11 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         do are listed), or a dimension other than the one stated under ``dims``.
     """
     graph_def, tensors, size = _graph(name, spec, seed, source)
-    graph_def = fold(graph_def, sorted({node_name(tensor) for tensor in tensors.values()}))
+    outputs = sorted({node_name(tensor) for tensor in tensors.values()})
+    graph_def = fold(graph_def, outputs)
+    if nodes is not None:
+        _write_nodes(graph_def, nodes)  # as the network was published
+    graph_def = pools_last(graph_def, outputs)
     described = [
         {"layer": layer, "tensor": tensors[layer], "shape": shape, "dim": int(np.prod(shape))}
         for layer, shape in _shapes(name, graph_def, tensors, size).items()
@@ -61,8 +66,6 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         beside.write_bytes(graph_def.SerializeToString(deterministic=True))
     with whole(layers) as beside:
         beside.write_text(json.dumps(description, indent=1) + "\n")
-    if nodes is not None:
-        _write_nodes(graph_def, nodes)
     for layer in described:
         log.info("%s: layer %s has %s values", name, layer["layer"], f"{layer['dim']:,}")
 
