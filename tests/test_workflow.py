@@ -312,6 +312,18 @@ def test_only_the_feature_stage_imports_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
+def test_features_of_a_frozen_graph_do_without_keras():
+    code = (
+        "import sys\n"
+        "import depthgauge.networks.features\n"
+        "assert 'tensorflow' in sys.modules and 'keras' not in sys.modules\n"
+        "from depthgauge.networks.quiet_tensorflow import tf\n"
+        "tf.keras.optimizers.Adam()"  # there when it is asked for
+    )
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
 def test_conda_environment_has_the_pins_of_the_lock():
     sys.path.insert(0, str(REPOSITORY / "envs"))
     from conda_from_lock import conda_environment
