@@ -304,6 +304,12 @@ def threads_up_to(most):
     return lambda wildcards: 1 if IMAGES[wildcards.dataset] < 1000 else most
 
 
+def image_threads(wildcards):
+    """Threads that make images: small ones leave a core to the job that freezes the network."""
+    kind = CONFIG["datasets"][wildcards.dataset]["kind"]
+    return 1 if kind in ("synthetic", "digits", "mnist") else 4
+
+
 def per_layer(pattern):
     """The files of all layers of the wildcards' dataset and extractor, in depth order."""
 

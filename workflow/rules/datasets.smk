@@ -61,7 +61,7 @@ rule dataset:
         "results/benchmarks/dataset/{dataset}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 4
+    threads: image_threads
     resources:
         # 10,000 digits: 0.1 GB, 7 s. The rest is for photographs.
         mem_mb=growing(2000),
