@@ -30,6 +30,9 @@ from .tiles import block, part
 
 log = logging.getLogger(__name__)
 
+# Rows of the matrix that are put together for the file at once: few, to stay in the cache.
+BAND = 64
+
 
 def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=True):
     """Write the Euclidean distances of all pairs of images to ``output``.
@@ -69,9 +72,8 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
     """
     shards, n, d = _opened(shards, rows, made_from)
     tiles, totals = _squared(shards, n, d, (0, 0, 1), threads, progress)
-    bands = ((tile.top, _roots(band)) for tile, band in _bands(tiles, totals))
     with whole(output) as beside:
-        write_condensed(beside, n, bands)
+        write_condensed(beside, n, _bands(tiles, totals))
 
 
 def distance_block(shards, output, place, *, made_from=None, threads=1, progress=True):
@@ -102,9 +104,9 @@ def distance_block(shards, output, place, *, made_from=None, threads=1, progress
     with whole(output) as beside, open(beside, "wb") as file:
         write_header(file, (bottom - top, right - left))
         for _, band in _bands(tiles, totals):
-            line = np.zeros((len(band), right - left), "<f4")
-            line[:, right - left - band.shape[1] :] = _roots(band)
-            file.write(line)
+            lines = np.zeros((len(band), right - left), "<f4")
+            lines[:, right - left - band.shape[1] :] = band
+            file.write(lines)
 
 
 def _opened(paths, rows, made_from):
@@ -128,10 +130,14 @@ def _squared(shards, n, d, place, threads, progress):
 
 
 def _bands(tiles, totals):
-    """Yield, for each row of tiles, its first tile and all of its squared distances."""
+    """Yield some rows at a time: the first of them, and their distances from its diagonal on."""
     for _, line in groupby(zip(tiles, totals, strict=True), key=lambda pair: pair[0].top):
-        line = list(line)
-        yield line[0][0], np.hstack([total for _, total in line])
+        (tile, first), *others = line
+        for start in range(0, len(first), BAND):
+            rows = slice(start, start + BAND)
+            behind = start if tile.left == tile.top else 0
+            squared = np.hstack([first[rows, behind:], *(total[rows] for _, total in others)])
+            yield tile.top + start, _roots(squared)
 
 
 def _roots(squared):
