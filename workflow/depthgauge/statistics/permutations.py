@@ -20,6 +20,8 @@ PARTS = 32
 ROWS = 16
 # Columns that the kernel handles at once: the bits of a machine word, eight tables of a byte.
 CHUNK = 64
+# Rows of which the distances are fetched at once: they are far apart, and memory is slow to answer.
+FETCH = 16
 
 
 def within_sums(condensed, codes, *, permutations, seed, strata=None, threads=1, progress=True):
@@ -127,7 +129,7 @@ def _within(condensed, n, labels, classes, first, last):
     labellings = labels.shape[1]
     sums = np.zeros(labellings)
     tables = np.empty((8, 256))
-    row = np.zeros(CHUNK)
+    rows = np.zeros((FETCH, CHUNK))
     byte = uint64(255)
     for chunk in range(first, last):
         begin = chunk * CHUNK
@@ -138,12 +140,10 @@ def _within(condensed, n, labels, classes, first, last):
             bit = uint64(1) << uint64(j - begin)
             for p in range(labellings):
                 members[p, labels[j, p]] |= bit
-        row[:] = 0
         for i in range(end - 1):
-            before = i * (2 * n - i - 1) // 2 - i - 1
-            for j in range(begin, end):
-                row[j - begin] = condensed[before + j] if j > i else 0.0
-            _tabulate(row, tables)
+            if i % FETCH == 0:
+                _fetch(condensed, n, i, min(i + FETCH, end - 1), begin, end, rows)
+            _tabulate(rows[i % FETCH], tables)
             own = labels[i]
             for p in range(labellings):
                 same = members[p, own[p]]
@@ -164,14 +164,38 @@ def _within(condensed, n, labels, classes, first, last):
 
 
 @kernel()
+def _fetch(condensed, n, first, last, begin, end, rows):
+    """Copy the distances of images ``first`` to ``last`` to later ones of ``begin`` to ``end``."""
+    rows[:] = 0
+    for i in range(first, last):
+        start = max(begin, i + 1)
+        before = i * (2 * n - i - 1) // 2 - i - 1
+        later = condensed[before + start : before + end]
+        row = rows[i - first]
+        into = row[start - begin :]
+        for k in range(len(later)):
+            into[k] = later[k]
+
+
+@kernel()
 def _tabulate(row, tables):
     """Fill ``tables[t, mask]`` with the sum of those of ``row[8 * t : 8 * t + 8]`` in ``mask``."""
     for t in range(8):
-        tables[t, 0] = 0
-        size = 1
-        for value in row[8 * t : 8 * t + 8]:
-            known = tables[t, :size]
-            doubled = tables[t, size : 2 * size]
-            for mask in range(size):
-                doubled[mask] = known[mask] + value
-            size *= 2
+        table = tables[t]
+        table[0] = 0
+        # Loops of fixed length, or they would not be made of vector instructions.
+        table[1] = row[8 * t]
+        for mask in range(2):
+            table[2 + mask] = table[mask] + row[8 * t + 1]
+        for mask in range(4):
+            table[4 + mask] = table[mask] + row[8 * t + 2]
+        for mask in range(8):
+            table[8 + mask] = table[mask] + row[8 * t + 3]
+        for mask in range(16):
+            table[16 + mask] = table[mask] + row[8 * t + 4]
+        for mask in range(32):
+            table[32 + mask] = table[mask] + row[8 * t + 5]
+        for mask in range(64):
+            table[64 + mask] = table[mask] + row[8 * t + 6]
+        for mask in range(128):
+            table[128 + mask] = table[mask] + row[8 * t + 7]
