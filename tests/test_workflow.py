@@ -294,7 +294,7 @@ MODULES = sorted(
     if file.name != "__main__.py"
 )
 # TensorFlow's room, less what the plan of a run needs of it.
-WITHOUT_TENSORFLOW = {"learned", "keras_weights", "memory", "pixels", "precision"}
+WITHOUT_TENSORFLOW = {"learned", "left_out", "keras_weights", "memory", "pixels", "precision"}
 
 
 def test_only_the_feature_stage_imports_tensorflow():

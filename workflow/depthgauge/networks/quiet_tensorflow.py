@@ -1,22 +1,16 @@
 """TensorFlow without its start-up chatter; nothing but the feature stage imports this."""
 
 import os
-import sys
 
+from .left_out import left_out
 from .memory import keep_freed_memory
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-# The last thing that TensorFlow imports is this module, and with it all of Keras: another second,
-# for what features of a frozen graph do without. None says that it is not installed; later
-# `tf.keras` loads it when it is first asked for.
-LAST = "keras.src.optimizers"
-sys.modules.setdefault(LAST, None)
-try:
+# The last thing that TensorFlow imports, and with it all of Keras: another second, for what a
+# frozen graph does without. `tf.keras` imports it when it is first asked for.
+with left_out("keras.src.optimizers"):
     import tensorflow as tf
-finally:
-    if sys.modules[LAST] is None:
-        del sys.modules[LAST]
 
 tf.get_logger().setLevel("ERROR")
 
