@@ -141,6 +141,13 @@ def test_groups_are_not_passed_over_in_silence(mine, caplog):
     assert "p is too small" not in caplog.text and row["permuted"] == "groups"
 
 
+def test_classes_of_one_image_are_named_once(mine, caplog):
+    (mine / "labels.csv").write_text("\n".join([*"xy" * 17, "lone", "only"]))
+    with caplog.at_level(logging.WARNING):
+        write_goodness(mine / "d.npy", mine / "labels.csv", permutations=99, progress=False)
+    assert caplog.text.count("one image") == caplog.text.count("lone, only") == 1
+
+
 def test_anybodys_matrix_is_described_in_the_terminal(mine):
     texts = []
     for distances, labels in (("d.npy", "manifest.csv"), ("square.npy", "labels.csv")):

@@ -1,14 +1,10 @@
 """Labels and distances that belong together, looked at once before anything is computed."""
 
-import logging
-
 import numpy as np
 
 from ..condensed import images, pair_at
 from ..errors import UserError
 from ..manifest import class_codes
-
-log = logging.getLogger(__name__)
 
 # Entries of the matrix that are looked at in one go: 16 MB of float32.
 STRETCH = 1 << 22
@@ -46,16 +42,10 @@ def checked(condensed, labels, groups=None):
                 + f" Distances and {name} must be of the same images in the same order."
             )
     codes, classes = class_codes(labels)
-    sizes = np.bincount(codes)
-    if sizes.max() < 2:
+    if np.bincount(codes).max() < 2:
         raise UserError(
             "labels: no two images have the same one, so there is no within-class distance. "
             "Give at least one class two images or more."
-        )
-    if sizes.min() < 2:
-        log.warning(
-            "classes of one image, which have no within-class distances: %s",
-            ", ".join(classes[sizes == 1]),
         )
     total = 0.0
     for start in range(0, len(condensed), STRETCH):

@@ -103,6 +103,11 @@ def goodness(
         raise UserError(f"permutations: {permutations}; at least 1 is needed, 9999 is usual.")
     codes, classes, total = checked(condensed, labels)
     n, sizes = len(codes), np.bincount(codes)
+    if sizes.min() < 2:
+        log.warning(
+            "classes of one image, which have no within-class distances: %s",
+            ", ".join(classes[sizes == 1]),
+        )
     units = exchange(codes, classes, groups, permute)
     if units.distinct < FEW:
         log.warning(
