@@ -27,7 +27,7 @@ test-slurm: $(VENV)/ready
 
 # Ratios, measured side by side in one run: a few minutes, or about a quarter of an hour.
 ifeq ($(BENCH),full)
-extraction_size := --images 384 --rounds 3
+extraction_size := --images 768 --rounds 3
 distances_size := --images 1000 --columns 341056
 null_size := --images 4000 --permutations 999 --repeats 2
 embedding_size := --images 5000 --repeats 2
