@@ -413,13 +413,13 @@ def test_fold_keeps_what_is_asked_for_by_name():
 def pooled():
     """Return a function that builds an average pool, a convolution, a bias and a ReLU."""
 
-    def build(side=1, stride=1, channels=3, read_twice=False):
+    def build(side=1, stride=1, channels=3, padding="SAME", read_twice=False):
         rng = np.random.default_rng(1)
         weights = rng.normal(size=(side, side, 8, channels)).astype(np.float32)
         with tf.Graph().as_default() as graph:
             x = tf.compat.v1.placeholder(tf.float32, [None, 7, 5, 8], name="input")
             pool = tf.nn.avg_pool2d(x, 3, 1, "SAME", name="pool")
-            conv = tf.nn.conv2d(pool, tf.constant(weights), stride, "SAME", name="conv")
+            conv = tf.nn.conv2d(pool, tf.constant(weights), stride, padding, name="conv")
             bias = rng.normal(size=channels).astype(np.float32)
             last = tf.nn.relu(tf.nn.bias_add(conv, tf.constant(bias), name="bias"), name="relu")
             tf.square(last, name="square")
@@ -455,6 +455,7 @@ def test_average_pools_move_behind_convolutions_to_fewer_channels(pooled):
         ({"side": 3}, ["square"]),  # not linear over places alone
         ({"stride": 2}, ["square"]),
         ({"channels": 16}, ["square"]),  # more to average, not less
+        ({"padding": [[0, 0], [1, 1], [0, 0], [0, 0]]}, ["square"]),  # zeros around the averages
         ({"read_twice": True}, ["square", "beside"]),
         ({}, ["square", "pool"]),
         ({}, ["square", "conv"]),

@@ -51,6 +51,8 @@ def _fewer_channels(node, nodes):
     """Return whether ``node`` is a 1 x 1 convolution at every place, to fewer channels."""
     if node is None or node.op != "Conv2D" or set(node.attr["strides"].list.i) != {1}:
         return False
+    if node.attr["padding"].s == b"EXPLICIT":  # more places than were averaged
+        return False
     weights = nodes[node_name(node.input[1])]
     if weights.op != "Const":
         return False
