@@ -299,6 +299,7 @@ def test_blocks_joined_are_what_one_job_makes(tmp_path, monkeypatch, k):
     """To the last bit, whatever is computed once more, and however wide panels are."""
     monkeypatch.setattr(tiles, "SIDE", 23)
     monkeypatch.setattr(joining, "BAND", 10)
+    monkeypatch.setattr(module, "BAND", 7)
     monkeypatch.setattr(panels, "PANEL", 5 << 20)  # two runs of all images, more of a block's
     monkeypatch.setattr(panels, "LEAST", 1)
     features = np.concatenate([normal(70, 3000), near_duplicates(), rectified()[:, :3000]])

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from depthgauge.errors import UserError
 from depthgauge.networks.features import features
@@ -162,13 +163,20 @@ def test_pooling_finds_the_papers_four_layers(tmp_path):
     }
     # The same seed gives the same weights, even after the layers' automatic names have moved on.
     graph = (tmp_path / "net.pb").read_bytes()
-    run, _ = build(tmp_path, spec, seed=1)
+    run, _ = build(tmp_path, spec, seed=1, nodes=tmp_path / "nodes.csv")
     reference = graph_function(
         tf.compat.v1.GraphDef.FromString(graph), [layer["tensor"] for layer in first]
     )
     batch = images(299, n=1)
     for actual, expected in zip(run(batch), reference(batch), strict=True):
         np.testing.assert_array_equal(actual, expected)
+    # The nine average pools of its branches follow a convolution; the schematic's do not.
+    nodes = {node.name: node for node in read_graph(tmp_path / "net.pb").node}
+    pools = [node for node in nodes.values() if node.op == "AvgPool"]
+    assert [nodes[pool.input[0]].op for pool in pools] == ["BiasAdd"] * 9
+    drawn = pd.read_csv(tmp_path / "nodes.csv").set_index("name")
+    sources = drawn[drawn.op == "AvgPool"].inputs
+    assert set(drawn.op[sources]) == {"ConcatV2", "MaxPool"} and len(sources) == 9
 
 
 def graph_2015(path):

@@ -312,11 +312,13 @@ def test_only_the_feature_stage_imports_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
-def test_features_of_a_frozen_graph_do_without_keras():
+def test_features_do_without_keras_and_keras_without_what_it_can_do_without():
     code = (
         "import sys\n"
         "import depthgauge.networks.features\n"
         "assert 'tensorflow' in sys.modules and 'keras' not in sys.modules\n"
+        "import depthgauge.networks.keras_network\n"
+        "assert 'keras' in sys.modules and not {'matplotlib', 'sklearn'} & set(sys.modules)\n"
         "from depthgauge.networks.quiet_tensorflow import tf\n"
         "tf.keras.optimizers.Adam()"  # there when it is asked for
     )

@@ -63,7 +63,7 @@ rule dataset:
         "../../envs/depthgauge.yaml"
     threads: image_threads
     resources:
-        # 10,000 digits: 0.1 GB, 7 s. The rest is for photographs.
+        # 10,000 digits: 0.1 GB, 2 s. The rest is for photographs.
         mem_mb=growing(2000),
         runtime=growing(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 1000),
     params:

@@ -23,15 +23,12 @@ from ..files import whole
 from ..fingerprint import check_fingerprints
 from .certificate import certified
 from .differences import add_differences
-from .joining import write_condensed, write_header
+from .joining import BAND, write_condensed, write_header
 from .products import products
 from .shards import open_shards
 from .tiles import block, part
 
 log = logging.getLogger(__name__)
-
-# Rows of the matrix that are put together for the file at once: few, to stay in the cache.
-BAND = 64
 
 
 def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=True):

@@ -9,8 +9,8 @@ from ..errors import UserError
 from ..files import whole
 from .tiles import part
 
-# Rows of blocks that are put together at once.
-BAND = 256
+# Rows of the matrix that are put together for the file at once: few, to stay in the cache.
+BAND = 64
 
 
 def join_blocks(blocks, output):

@@ -36,6 +36,23 @@ def node_name(tensor):
     return tensor.lstrip("^").split(":")[0]
 
 
+def readers_of(graph_def):
+    """Return the nodes that read each node, by its name; one that reads it twice, twice."""
+    readers = {}
+    for node in graph_def.node:
+        for source in node.input:
+            readers.setdefault(node_name(source), []).append(node)
+    return readers
+
+
+def constant(nodes, tensor):
+    """Return the array that a tensor always is, or None; ``nodes`` is {name: node}."""
+    node = nodes[node_name(tensor)]
+    while node.op == "Identity":
+        node = nodes[node_name(node.input[0])]
+    return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+
+
 def _fold_batch_norms(graph_def):
     """Rewrite each batch-norm node, in place, as Mul by and AddV2 of constant vectors."""
     nodes = {node.name: node for node in graph_def.node}
@@ -49,7 +66,7 @@ def _fold_batch_norms(graph_def):
             epsilon, scaled = node.attr["epsilon"].f, True
         else:
             continue
-        values = [_constant(nodes, name) for name in (mean, variance, beta, gamma)]
+        values = [constant(nodes, name) for name in (mean, variance, beta, gamma)]
         if any(value is None for value in values):
             continue
         mean, variance, beta, gamma = (value.astype(np.float64) for value in values)
@@ -60,13 +77,6 @@ def _fold_batch_norms(graph_def):
         _add_node(graph_def, f"{name}/scaled", "Mul", [x, f"{name}/scale"])
         node.Clear()
         _set_node(node, name, "AddV2", [f"{name}/scaled", f"{name}/shift"])
-
-
-def _constant(nodes, tensor):
-    node = nodes[node_name(tensor)]
-    while node.op == "Identity":
-        node = nodes[node_name(node.input[0])]
-    return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
 
 
 def _fold_constants(graph_def, outputs):
@@ -120,15 +130,11 @@ def _fold_constants(graph_def, outputs):
 def _fold_affine(graph_def, outputs):
     """Fold what follows a convolution, sums with and products by constants, into it."""
     nodes = {node.name: node for node in graph_def.node}
-    readers = {}
-    for node in graph_def.node:
-        for source in node.input:
-            readers.setdefault(node_name(source), []).append(node)
-
+    readers = readers_of(graph_def)
     for convolution in list(graph_def.node):
         if convolution.op not in CONVOLUTIONS:
             continue
-        weights = _constant(nodes, convolution.input[1])
+        weights = constant(nodes, convolution.input[1])
         if weights is None or len(readers[node_name(convolution.input[1])]) != 1:
             continue
         shape = weights.shape[-2:] if "Depthwise" in convolution.op else weights.shape[-1:]
@@ -161,7 +167,7 @@ def _constant_operand(nodes, node, source):
     if node.op not in ("Mul", "AddV2", "Add", "BiasAdd"):
         return None
     others = [other for other in node.input if node_name(other) != source]
-    return _constant(nodes, others[0]) if len(others) == 1 else None
+    return constant(nodes, others[0]) if len(others) == 1 else None
 
 
 def _add_constant(graph_def, name, value):

@@ -183,7 +183,8 @@ def _tabulate(row, tables):
     for t in range(8):
         table = tables[t]
         table[0] = 0
-        # Loops of fixed length, or they would not be made of vector instructions.
+        # Written out, loops of fixed length become vector instructions; one loop over the sizes,
+        # or a function of the size, takes half as long again and more.
         table[1] = row[8 * t]
         for mask in range(2):
             table[2 + mask] = table[mask] + row[8 * t + 1]
