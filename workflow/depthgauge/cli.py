@@ -220,7 +220,9 @@ def network(name, spec, **options):
     """Freeze the extractor NAME of SPEC (YAML) into a graph, and describe its layers."""
     from .config import checked_extractor
     from .networks.network import build_network
+    from .networks.quiet_tensorflow import use_threads
 
+    use_threads(1)
     build_network(name, checked_extractor(name, spec), **options)
 
 

@@ -25,6 +25,7 @@ def fold(graph_def, outputs):
         Names of the nodes to keep; the rest is dropped unless they need it.
     """
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
+    _read_constants_themselves(graph_def)
     _fold_batch_norms(graph_def)
     graph_def = _fold_constants(graph_def, outputs)
     _fold_affine(graph_def, outputs)
@@ -48,9 +49,19 @@ def readers_of(graph_def):
 def constant(nodes, tensor):
     """Return the array that a tensor always is, or None; ``nodes`` is {name: node}."""
     node = nodes[node_name(tensor)]
-    while node.op == "Identity":
-        node = nodes[node_name(node.input[0])]
     return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+
+
+def _read_constants_themselves(graph_def):
+    """Have nodes read constants, in place, not identities of them."""
+    nodes = {node.name: node for node in graph_def.node}
+    for node in graph_def.node:
+        for i, source in enumerate(node.input):
+            origin = nodes[node_name(source)]
+            while origin.op == "Identity":
+                origin = nodes[node_name(origin.input[0])]
+            if origin.op == "Const" and not source.startswith("^"):
+                node.input[i] = origin.name
 
 
 def _fold_batch_norms(graph_def):
@@ -110,8 +121,9 @@ def _fold_constants(graph_def, outputs):
     )
     if not read:
         return graph_def
+    needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [node_name(t) for t in read])
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
+        tf.import_graph_def(needed, name="")
         with tf.compat.v1.Session(graph=graph) as session:
             values = session.run(read)
     folded = {}

@@ -3,7 +3,6 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from google.protobuf.message import DecodeError
 
 from ..archives import unpack
@@ -49,7 +48,12 @@ def _graph_bytes(path):
 
 
 def graph_function(graph_def, tensors):
-    """Return a callable from images [N, size, size, 3] to the arrays, read-only, of ``tensors``."""
-    imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph_def, name=""), [])
-    extract = imported.prune("input:0", tensors)
-    return lambda images: [np.asarray(value) for value in extract(tf.constant(images))]
+    """Return a callable from images [N, size, size, 3] to the arrays of ``tensors``.
+
+    A session it is, not a function of TensorFlow 2: that starts half a second later, and takes 1
+    to 4 % longer for a batch of Inception-v3.
+    """
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    session = tf.compat.v1.Session(graph=graph)
+    return session.make_callable(tensors, ["input:0"])
