@@ -1,6 +1,7 @@
 """Distances against brute force, on what is hard for a Gram matrix."""
 
 import math
+import os
 import time
 import tracemalloc
 
@@ -220,14 +221,48 @@ def test_columns_are_read_once_and_only_a_few_rows_twice(tmp_path, monkeypatch):
     features[200] = features[100]
     read = []
 
-    def counted(shard, file, places, lines, ahead):
-        read.append(lines.size)
-        return original(shard, file, places, lines, ahead)
+    def counting(original):
+        def counted(file, places, into, columns, *others):
+            done = original(file, places, into, columns, *others)
+            read.append(done * columns)
+            return done
 
-    original = shards._read
-    monkeypatch.setattr(shards, "_read", counted)
+        return counted
+
+    monkeypatch.setattr(shards, "read_pieces", counting(shards.read_pieces))
+    monkeypatch.setattr(panels, "_read_centred", counting(panels._read_centred))
     run(tmp_path, features)
     assert sum(read) == (300 + products.ORIGIN + 2) * 6000
+
+
+def test_goes_on_after_a_signal_while_it_reads(tmp_path, monkeypatch):
+    """Which cuts the reading of a piece short: it is read once more, and the rest after it."""
+    features = normal(30, 2000)
+    expected = run(tmp_path, features)
+    attempts = []
+
+    def interrupted(file, places, into, columns, halves, ahead, shift, powers):
+        attempts.append(len(places))
+        some = places[:2] if len(attempts) % 2 else places
+        return original(file, some, into, columns, halves, ahead, shift, powers)
+
+    original = panels._read_centred
+    monkeypatch.setattr(panels, "_read_centred", interrupted)
+    np.testing.assert_array_equal(run(tmp_path, features), expected)
+    assert len(attempts) == 2 * panels.TASKS
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_says_so_if_a_shard_is_cut_short_while_it_is_read(tmp_path, monkeypatch, dtype):
+    paths = save(tmp_path / "x", normal(30, 2000).astype(dtype), 3)
+
+    def cut(opened, *others):
+        os.truncate(paths[1], os.path.getsize(paths[1]) - 10)
+        return original(opened, *others)
+
+    original = module.products
+    monkeypatch.setattr(module, "products", cut)
+    assert "001.npy" in refused(tmp_path, paths, "cut short while it was read")
 
 
 def refused(tmp_path, paths, match, **options):

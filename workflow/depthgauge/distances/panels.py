@@ -6,6 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..kernels import REORDERED, kernel
+from .pieces import read_piece
 from .shards import read_rows
 
 # Columns of one matrix product: fewer are more accurate, more are faster.
@@ -17,7 +18,9 @@ RUN = 8
 PANEL = 32 << 20
 LEAST = 2
 # Tasks that the reading of a panel is cut into, at most.
-TASKS = 16
+TASKS = 8
+# Panels that the system is told of at once: it takes its time to listen.
+TOLD = 4
 
 
 def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
@@ -52,13 +55,15 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
 
     def reading(start):
         panel, stop = next(buffers), min(start + widest, d)
-        powers = np.zeros((-(-(stop - start) // run), 2, m))
+        powers = np.zeros((m, -(-(stop - start) // run), 2))
         shift = shifts(start, stop)
+        ahead = min(TOLD * widest, d - stop) if start // widest % TOLD == 0 else 0
 
         def share(first, last):
-            ahead = min(widest, d - stop)
-            for at, lines in read_rows(shards, rows[first:last], start, stop, ahead):
-                _centre(lines, shift, panel, first + at, powers)
+            def centred(at, *pieces):
+                return _read_centred(*pieces, shift, powers[first + at : last])
+
+            read_rows(shards, rows[first:last], start, stop, panel[first:last], ahead, centred)
 
         tasks = [pool.submit(share, *ends) for ends in pairwise(shares.tolist())]
         return stop, panel, powers, tasks
@@ -70,9 +75,9 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
             stop, panel, powers, tasks = coming.pop(0)
             for task in tasks:
                 task.result()
-            for norm, fourth in powers:  # in the same order however wide the panel is
-                norms += norm
-                spread += fourth
+            for part in range(powers.shape[1]):  # in the same order however wide the panel is
+                norms += powers[:, part, 0]
+                spread += powers[:, part, 1]
             yield start, stop, panel
             if later is not None:
                 coming.append(reading(later))
@@ -80,18 +85,24 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
 
 
 @kernel(fastmath=REORDERED)
-def _centre(lines, shift, panel, at, powers):
-    """Put ``lines`` less ``shift`` into the rows of ``panel`` from ``at`` on."""
-    for i in range(len(lines)):
-        for begin in range(0, lines.shape[1], DEPTH):
-            line = lines[i, begin : begin + DEPTH]
+def _read_centred(file, places, into, columns, halves, ahead, shift, powers):
+    """Do as ``read_pieces``, subtract ``shift`` and put the powers of what is left in ``powers``.
+
+    A piece is centred while it is in the cache.
+    """
+    for i in range(len(places)):
+        piece = into[i, :columns]
+        if not read_piece(file, places[i], piece, halves, ahead):
+            return i
+        for begin in range(0, columns, DEPTH):
+            line = piece[begin : begin + DEPTH]
             less = shift[begin : begin + DEPTH]
-            into = panel[at + i, begin : begin + DEPTH]
             norm = 0.0
             for k in range(len(line)):
                 value = line[k] - less[k]
-                into[k] = value
+                line[k] = value
                 norm += np.float64(value) * np.float64(value)
             run = begin // (RUN * DEPTH)
-            powers[run, 0, at + i] += norm
-            powers[run, 1, at + i] += norm * norm
+            powers[i, run, 0] += norm
+            powers[i, run, 1] += norm * norm
+    return len(places)

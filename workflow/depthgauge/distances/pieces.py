@@ -18,10 +18,13 @@ _pread = types.ExternalFunction(
 _posix_fadvise = types.ExternalFunction(
     "posix_fadvise", types.intc(types.intc, types.int64, types.int64, types.intc)
 )
+# All numbers that there are in half precision, by their bits.
+_HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 
-def read_pieces(file, places, into, ahead=0):
-    """Fill each row of ``into`` with what is at its place in ``file``.
+@kernel()
+def read_pieces(file, places, into, columns, halves, ahead):
+    """Fill rows of ``into`` with what is at their places in ``file``; stop if one cannot be read.
 
     Parameters
     ----------
@@ -29,35 +32,37 @@ def read_pieces(file, places, into, ahead=0):
         A file descriptor.
     places : (m,) int64 array
         Offsets in bytes.
-    into : (m, c) array of C order
+    into : (m, >= columns) float32 array of C order
+    columns : int
+        Numbers of a piece.
+    halves : (columns,) or (0,) uint16 array
+        Where the file holds float16: room for a piece of it.
     ahead : int
         Bytes behind each piece that the system may begin to read.
 
-    Raises
-    ------
-    EOFError
-        If the file ends before a piece does.
-    OSError
-        If it cannot be read.
+    Returns
+    -------
+    done : int
+        How many pieces were read before one ended too soon, or failed.
     """
-    into = into.view(np.uint8)
-    done = _read(file, places, into, ahead)
-    while done < len(into):  # once more, for Python to say what it was, or to go on after a signal
-        if os.preadv(file, [into[done]], int(places[done])) < into.shape[1]:
-            raise EOFError
-        done += 1 + _read(file, places[done + 1 :], into[done + 1 :], ahead)
+    for i in range(len(places)):
+        if not read_piece(file, places[i], into[i, :columns], halves, ahead):
+            return i
+    return len(places)
 
 
 @kernel()
-def _read(file, places, into, ahead):
-    """Return how many pieces were read before one failed."""
-    size = into.shape[1]
-    for i in range(len(into)):
-        if _pread(file, into[i].ctypes.data, size, places[i]) != size:
-            return i
-        if ahead:
-            _will_need(file, places[i] + size, ahead)
-    return len(into)
+def read_piece(file, place, into, halves, ahead):
+    """Fill ``into`` as :func:`read_pieces` does a row; return whether it could be read."""
+    raw, size = (halves.ctypes.data, 2) if len(halves) else (into.ctypes.data, 4)
+    size *= len(into)
+    if _pread(file, raw, size, place) != size:
+        return False
+    if ahead:
+        _will_need(file, place + size, ahead)
+    for i in range(len(halves)):
+        into[i] = _HALVES[halves[i]]
+    return True
 
 
 if hasattr(os, "posix_fadvise"):

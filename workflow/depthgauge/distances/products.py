@@ -40,11 +40,9 @@ def products(shards, n, d, rows, tiles, pool, progress):
     some = np.unique(np.linspace(0, n - 1, min(n, ORIGIN)).astype(int))
 
     def origin(start, stop):
-        sums = np.zeros(stop - start)
-        for _, lines in read_rows(shards, some, start, stop):
-            for line in lines:  # in the same order however many there are at once
-                sums += line
-        return (sums / len(some)).astype(np.float32)
+        lines = np.empty((len(some), stop - start), np.float32)
+        read_rows(shards, some, start, stop, lines)
+        return lines.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     totals = [np.zeros((t.bottom - t.top, t.right - t.left)) for t in tiles]
     norms, spread = np.zeros(len(rows)), np.zeros(len(rows))

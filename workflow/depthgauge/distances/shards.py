@@ -10,8 +10,6 @@ from ..errors import UserError
 from .pieces import read_pieces
 
 _REMEDY = "Remove the file and run again to have it made anew."
-# Bytes that are read before they are used.
-_CHUNK = 2 << 20
 
 
 class Shard(NamedTuple):
@@ -94,8 +92,8 @@ def open_shards(paths, rows=None):
     return shards, n, first.columns
 
 
-def read_rows(shards, rows, start, stop, ahead=0):
-    """Yield columns ``start`` to ``stop`` of some images, a few rows at a time.
+def read_rows(shards, rows, start, stop, into, ahead=0, read=None):
+    """Fill ``into`` with columns ``start`` to ``stop`` of some images.
 
     Parameters
     ----------
@@ -103,42 +101,39 @@ def read_rows(shards, rows, start, stop, ahead=0):
     rows : (m,) int array
         Images, ascending.
     start, stop : int
+    into : (m, >= stop - start) float32 array of C order
     ahead : int
         How many columns more the system may begin to read.
+    read : callable, optional
+        ``read(at, ...)`` reads from the ``at``-th row on, else as
+        :func:`depthgauge.distances.pieces.read_pieces` does.
 
-    Yields
+    Raises
     ------
-    at : int
-        The place among ``rows`` of the first of these.
-    lines : (some rows, stop - start) float32 array
-        Overwritten by the next.
+    UserError
+        If a shard has become shorter.
     """
-    step = max(1, min(len(rows), _CHUNK // (4 * (stop - start))))
-    lines = np.empty((step, stop - start), np.float32)
-    past = 0
+    read = read or (lambda at, *pieces: read_pieces(*pieces))
+    past, columns = 0, stop - start
     for shard in shards:
         first, last = np.searchsorted(rows, [past, past + shard.rows]).tolist()
         if first < last:
-            places = shard.offset + shard.dtype.itemsize * (
-                (rows[first:last] - past) * shard.columns + start
-            )
+            size = shard.dtype.itemsize
+            places = shard.offset + size * ((rows[first:last] - past) * shard.columns + start)
+            halves = np.empty(columns if size == 2 else 0, np.uint16)
             with open(shard.path, "rb", buffering=0) as file:
-                for at in range(first, last, step):
-                    some = lines[: last - at]
-                    _read(shard, file.fileno(), places[at - first : at - first + step], some, ahead)
-                    yield at, some
+                while first < last:
+                    left = places[first - last :], into[first:last], columns, halves, size * ahead
+                    first += read(first, file.fileno(), *left)
+                    if first < last:  # it is cut short; or there was but a signal, and once more
+                        _refuse_short(shard, file, places[first - last], size * columns)
         past += shard.rows
 
 
-def _read(shard, file, places, lines, ahead):
-    """Fill ``lines`` with what is at ``places``, byte offsets, in the open ``file``."""
-    raw = lines if shard.dtype == lines.dtype else np.empty(lines.shape, shard.dtype)
-    try:
-        read_pieces(file, places, raw, ahead * shard.dtype.itemsize)
-    except EOFError as error:
-        raise UserError(f"{shard.path}: cut short while it was read. {_REMEDY}") from error
-    if raw is not lines:
-        lines[:] = raw
+def _refuse_short(shard, file, place, size):
+    file.seek(place)
+    if len(file.read(size)) < size:
+        raise UserError(f"{shard.path}: cut short while it was read. {_REMEDY}")
 
 
 def refuse_nonfinite(shards, start, stop):
