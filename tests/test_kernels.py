@@ -1,5 +1,6 @@
 """Compiled kernels where their cache can be written, and where it cannot."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import pytest
 from conftest import REPOSITORY
 
+PACKAGE = REPOSITORY / "workflow" / "depthgauge"
 MODULE = """
 from .kernels import kernel
 
@@ -67,3 +69,24 @@ def test_processes_that_start_at_once_share_one_cache(package, tmp_path):
     assert all(finish(process)[2] for process in at_once)
     assert finish(start(package, NUMBA_CACHE_DIR=str(cache))) == [1, 0, 1]
     assert not (package / "depthgauge" / "__pycache__").is_dir()
+
+
+def test_kernels_call_those_of_their_own_module_alone():
+    """Or a change to another module would leave stale machine code in the cache."""
+    trees = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    kernels = {path: [function.name for function in compiled(tree)] for path, tree in trees.items()}
+    every = {name for names in kernels.values() for name in names}
+    assert len(every) > 10
+    for path, tree in trees.items():
+        for function in compiled(tree):
+            called = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+            assert not (called & every) - set(kernels[path]), (path.name, function.name)
+
+
+def compiled(tree):
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any(getattr(getattr(d, "func", d), "id", "") == "kernel" for d in node.decorator_list)
+    ]

@@ -18,6 +18,9 @@ def kernel(**options):
     folder, or in ``NUMBA_CACHE_DIR`` where that is set. Where none of them can be written to,
     each process compiles anew, which takes seconds. A kernel releases the GIL, so that threads
     run it side by side. ``options`` are those of ``numba.njit``.
+
+    Kernels call kernels of their own module alone: numba compiles anew if that file has changed,
+    and does not look at others.
     """
     options = {"nogil": True, "error_model": "numpy", **options}
 

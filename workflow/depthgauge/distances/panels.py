@@ -5,8 +5,7 @@ from itertools import cycle, pairwise, zip_longest
 import numpy as np
 from tqdm import tqdm
 
-from ..kernels import REORDERED, kernel
-from .pieces import read_piece
+from .pieces import read_centred
 from .shards import read_rows
 
 # Columns of one matrix product: fewer are more accurate, more are faster.
@@ -61,7 +60,7 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
 
         def share(first, last):
             def centred(at, *pieces):
-                return _read_centred(*pieces, shift, powers[first + at : last])
+                return read_centred(*pieces, shift, powers[first + at : last], DEPTH, RUN)
 
             read_rows(shards, rows[first:last], start, stop, panel[first:last], ahead, centred)
 
@@ -82,27 +81,3 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
             if later is not None:
                 coming.append(reading(later))
             bar.update(stop - start)
-
-
-@kernel(fastmath=REORDERED)
-def _read_centred(file, places, into, columns, halves, ahead, shift, powers):
-    """Do as ``read_pieces``, subtract ``shift`` and put the powers of what is left in ``powers``.
-
-    A piece is centred while it is in the cache.
-    """
-    for i in range(len(places)):
-        piece = into[i, :columns]
-        if not read_piece(file, places[i], piece, halves, ahead):
-            return i
-        for begin in range(0, columns, DEPTH):
-            line = piece[begin : begin + DEPTH]
-            less = shift[begin : begin + DEPTH]
-            norm = 0.0
-            for k in range(len(line)):
-                value = line[k] - less[k]
-                line[k] = value
-                norm += np.float64(value) * np.float64(value)
-            run = begin // (RUN * DEPTH)
-            powers[i, run, 0] += norm
-            powers[i, run, 1] += norm * norm
-    return len(places)

@@ -9,7 +9,7 @@ import os
 import numpy as np
 from numba import types
 
-from ..kernels import kernel
+from ..kernels import REORDERED, kernel
 
 # Of the C library: pread(2) and posix_fadvise(2). Buffers are given by their addresses.
 _pread = types.ExternalFunction(
@@ -46,13 +46,41 @@ def read_pieces(file, places, into, columns, halves, ahead):
         How many pieces were read before one ended too soon, or failed.
     """
     for i in range(len(places)):
-        if not read_piece(file, places[i], into[i, :columns], halves, ahead):
+        if not _read(file, places[i], into[i, :columns], halves, ahead):
             return i
     return len(places)
 
 
+@kernel(fastmath=REORDERED)
+def read_centred(file, places, into, columns, halves, ahead, shift, powers, depth, run):
+    """Do as :func:`read_pieces`, but subtract ``shift``, while a piece is in the cache.
+
+    Parameters
+    ----------
+    shift : (columns,) float32 array
+    powers : (m, runs, 2) float64 array
+        To these |x|^2 and |x|^4 are added of each block x of ``depth`` columns of a row, of which
+        ``run`` make a run.
+    """
+    for i in range(len(places)):
+        piece = into[i, :columns]
+        if not _read(file, places[i], piece, halves, ahead):
+            return i
+        for block in range(-(-columns // depth)):
+            line = piece[block * depth : (block + 1) * depth]
+            less = shift[block * depth : (block + 1) * depth]
+            norm = 0.0
+            for k in range(len(line)):
+                value = line[k] - less[k]
+                line[k] = value
+                norm += np.float64(value) * np.float64(value)
+            powers[i, block // run, 0] += norm
+            powers[i, block // run, 1] += norm * norm
+    return len(places)
+
+
 @kernel()
-def read_piece(file, place, into, halves, ahead):
+def _read(file, place, into, halves, ahead):
     """Fill ``into`` as :func:`read_pieces` does a row; return whether it could be read."""
     raw, size = (halves.ctypes.data, 2) if len(halves) else (into.ctypes.data, 4)
     size *= len(into)
