@@ -417,6 +417,33 @@ def test_fold_keeps_what_is_asked_for_by_name():
     assert (shifted[..., 0] == 3).all() and (shifted[..., 1] == 4).all()
 
 
+def test_fold_looks_behind_identities_of_constants():
+    """As frozen variables are read, here by two convolutions, each with a batch norm of its own."""
+    rng = np.random.default_rng(3)
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 4, 4, 3], name="input")
+        weights = tf.constant(rng.normal(size=(1, 1, 3, 2)).astype(np.float32))
+        for name in ("one", "other"):
+            conv = tf.nn.conv2d(x, tf.identity(tf.identity(weights)), 1, "VALID")
+            norm = [
+                tf.identity(tf.constant(rng.uniform(0.5, 1.5, 2), tf.float32)) for _ in range(4)
+            ]
+            normed, *_ = tf.compat.v1.nn.fused_batch_norm(conv, *norm, is_training=False)
+            tf.square(normed, name=name)
+    graph_def, outputs = graph.as_graph_def(), ["one", "other"]
+    folded = fold(graph_def, outputs)
+    left = {node.op for node in folded.node}
+    assert left == {"Placeholder", "Const", "Conv2D", "BiasAdd", "Square"}
+    batch = rng.normal(size=(2, 4, 4, 3)).astype(np.float32)
+    tensors = [f"{output}:0" for output in outputs]
+    for actual, expected in zip(
+        graph_function(folded, tensors)(batch),
+        graph_function(graph_def, tensors)(batch),
+        strict=True,
+    ):
+        assert_close(actual, expected)
+
+
 @pytest.fixture
 def pooled():
     """Return a function that builds an average pool, a convolution, a bias and a ReLU."""

@@ -147,7 +147,7 @@ def _fold_affine(graph_def, outputs):
         if convolution.op not in CONVOLUTIONS:
             continue
         weights = constant(nodes, convolution.input[1])
-        if weights is None or len(readers[node_name(convolution.input[1])]) != 1:
+        if weights is None:
             continue
         shape = weights.shape[-2:] if "Depthwise" in convolution.op else weights.shape[-1:]
         channels = int(np.prod(shape))
