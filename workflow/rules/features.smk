@@ -19,7 +19,7 @@ rule network:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        # Inception-v3: 3.1 GB, 10 s.
+        # Inception-v3: 1.9 to 3.1 GB, 10 s.
         mem_mb=growing(4500),
         runtime=growing(15),
     params:

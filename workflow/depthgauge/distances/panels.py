@@ -18,8 +18,6 @@ PANEL = 32 << 20
 LEAST = 2
 # Tasks that the reading of a panel is cut into, at most.
 TASKS = 8
-# Panels that the system is told of at once: it takes its time to listen.
-TOLD = 4
 
 
 def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
@@ -56,7 +54,7 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
         panel, stop = next(buffers), min(start + widest, d)
         powers = np.zeros((m, -(-(stop - start) // run), 2))
         shift = shifts(start, stop)
-        ahead = min(TOLD * widest, d - stop) if start // widest % TOLD == 0 else 0
+        ahead = min(widest, d - stop)
 
         def share(first, last):
             def centred(at, *pieces):
@@ -74,9 +72,9 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
             stop, panel, powers, tasks = coming.pop(0)
             for task in tasks:
                 task.result()
-            for part in range(powers.shape[1]):  # in the same order however wide the panel is
-                norms += powers[:, part, 0]
-                spread += powers[:, part, 1]
+            for norm, fourth in powers.transpose(1, 2, 0):  # in order, however wide the panel is
+                norms += norm
+                spread += fourth
             yield start, stop, panel
             if later is not None:
                 coming.append(reading(later))
