@@ -10,10 +10,13 @@ from click.testing import CliRunner
 from depthgauge.cli import main
 from depthgauge.condensed import subset
 from depthgauge.errors import UserError
+from depthgauge.readings import METRICS, Reading, choose, open_reading
 from depthgauge.seeds import derive_seed
-from depthgauge.statistics.cell import as_text, write_goodness
+from depthgauge.statistics import layer_goodness
+from depthgauge.statistics.cell import as_text
 from depthgauge.statistics.goodness import goodness
 from depthgauge.statistics.halves import halve
+from depthgauge.statistics.layer_goodness import write_goodness
 from depthgauge.statistics.measures import measures
 from depthgauge.statistics.rank_auc import rank_auc
 from depthgauge.statistics.spread import SPREAD
@@ -21,10 +24,10 @@ from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(12)
 COLUMNS = (
-    "dataset,extractor,layer,depth,dim,images,classes,within,between,goodness,permutations,"
+    "dataset,extractor,layer,pooling,metric,depth,dim,images,classes,within,between,goodness,permutations,"
     "null_mean,null_sd,p_value"
 )
-CELL = {"dataset": "digits", "extractor": "net, big", "layer": "pool", "depth": 2, "dim": 77}
+CELL = {"dataset": "digits", "extractor": "net, big", "layer": "pool", "depth": 2}
 FILES = ("row", "classes", "images", "halves")
 
 
@@ -45,16 +48,19 @@ def mine(tmp_path):
 def test_files_of_a_cell(mine):
     out = mine / "out"
     files = {name: out / f"pool.{name}.csv" for name in FILES}
+    (mine / "d.npy").rename(mine / "pool.npy")
     write_goodness(
-        *(mine / "d.npy", mine / "manifest.csv"),
+        *(mine / "pool.npy", mine / "manifest.csv"),
         null=out / "pool.npy",
         **files,
         **CELL,
+        dims={"flat": 77},
+        readings=[Reading("flat", "euclidean")],
         permutations=99,
         seed=8,
         progress=False,
     )
-    condensed = np.load(mine / "d.npy")
+    condensed = np.load(mine / "pool.npy")
     labels = np.repeat(["x", "y", "z"], 12)
     tested = goodness(
         *(condensed, labels),
@@ -65,12 +71,13 @@ def test_files_of_a_cell(mine):
     measured = measures(
         condensed, labels, seed=derive_seed(8, "digits", "measures"), progress=False
     )
-    np.testing.assert_array_equal(np.load(out / "pool.npy", allow_pickle=False), tested.null)
+    np.testing.assert_array_equal(np.load(out / "pool.npy", allow_pickle=False), [tested.null])
     assert files["row"].read_text().startswith(COLUMNS + ",")
     (row,) = csv.DictReader(files["row"].open(newline=""))
-    for name, value in CELL.items():
+    named = {"pooling": "flat", "metric": "euclidean", "dim": 77, "best_reading": True}
+    for name, value in (CELL | named).items():
         assert row[name] == str(value)
-    for name in COLUMNS.split(",")[5:]:
+    for name in COLUMNS.split(",")[7:]:
         assert float(row[name]) == getattr(tested, name), name
     assert float(row["z"]) == tested.z and float(row["p_pearson"]) == tested.p_pearson
     for name in ("auc", "knn1", "knn5", "silhouette", "permdisp_p", "goodness_pca50"):
@@ -81,12 +88,13 @@ def test_files_of_a_cell(mine):
     images = pd.read_csv(files["images"])
     assert images.image.tolist() == [f"{i}.jpg" for i in range(36)]
     np.testing.assert_allclose(images.theta, measured.theta)
-    assert images.nearest.tolist() == [f"{i}.jpg" for i in measured.nearest]
+    assert images.nearest.tolist() == [f"{i}.jpg" for i in measured.neighbours[:, 0]]
     assert (images.nearest_correct == (images.nearest_label == images.label)).all()
 
     classes = pd.read_csv(files["classes"])
     square = squareform(condensed.astype(float))
-    for one, other, pairs, distance, own in classes.itertuples(index=False):
+    assert set(classes.pooling) == {"flat"} and set(classes.metric) == {"euclidean"}
+    for _, _, one, other, pairs, distance, own in classes.itertuples(index=False):
         block = square[np.ix_(labels == one, labels == other)]
         expected = block.sum() / (12 * 11 if one == other else 144)
         assert distance == pytest.approx(expected)
@@ -94,7 +102,7 @@ def test_files_of_a_cell(mine):
         assert np.isnan(own) == (one != other)
 
     halves = pd.read_csv(files["halves"])
-    assert len(halves) == 40 and halves.knn1.between(0, 1).all()
+    assert len(halves) == 40 and halves.knn1_half.between(0, 1).all()
     assert set(halves.layer) == {"pool"}
 
 
@@ -132,10 +140,12 @@ def test_files_that_do_not_belong_together(mine):
 
 def test_groups_are_not_passed_over_in_silence(mine, caplog):
     with caplog.at_level(logging.WARNING):
-        row = write_goodness(mine / "d.npy", mine / "grouped.csv", permutations=99, progress=False)
+        (row,) = write_goodness(
+            mine / "d.npy", mine / "grouped.csv", permutations=99, progress=False
+        )
     assert "p is too small" in caplog.text and row["permuted"] == "images"
     caplog.clear()
-    row = write_goodness(
+    (row,) = write_goodness(
         mine / "d.npy", mine / "grouped.csv", permute="groups", permutations=99, progress=False
     )
     assert "p is too small" not in caplog.text and row["permuted"] == "groups"
@@ -166,7 +176,112 @@ def test_classes_that_differ_in_spread_alone_are_said_to(mine):
     spread = np.repeat([0.2, 2.0], [60, 20])
     np.save(mine / "d.npy", pdist(spread[:, None] * RNG.standard_normal((80, 3))))
     (mine / "labels.csv").write_text("\n".join(np.repeat(["tight", "loose"], [60, 20])))
-    row = write_goodness(mine / "d.npy", mine / "labels.csv", permutations=999, progress=False)
+    (row,) = write_goodness(mine / "d.npy", mine / "labels.csv", permutations=999, progress=False)
     assert row["p_value"] < 0.01 and row["p_pearson"] < 0.01
     assert row["permdisp_p"] < 0.01
     assert SPREAD in as_text(row)
+
+
+@pytest.fixture
+def layer(mine):
+    """Distances of a layer in two poolings, of which the mean, by angle, tells classes apart."""
+    rng = np.random.default_rng(3)
+    labels = np.repeat(np.arange(3), 12)
+    flat = rng.standard_normal((36, 8)) + 0.7 * np.eye(3, 8)[labels]
+    mean = rng.standard_normal((36, 4)) * 0.15 + np.eye(3, 4)[labels]
+    mean = mean * rng.uniform(0.2, 5, (36, 1))
+    for name, features in (("pool", flat), ("pool.mean", mean)):
+        np.save(mine / f"{name}.npy", pdist(features).astype(np.float32))
+    return mine
+
+
+READINGS = [Reading(pooling, metric) for pooling in ("flat", "mean") for metric in METRICS]
+
+
+def measure(folder, readings, **options):
+    out = folder / "out"
+    files = {name: out / f"pool.{name}.csv" for name in FILES}
+    write_goodness(
+        *(folder / "pool.npy", folder / "manifest.csv"),
+        **{"null": out / "pool.npy", **files, **CELL, "dims": {"flat": 8, "mean": 4}},
+        **{"permutations": 49, "readings": readings, "progress": False, **options},
+    )
+    return {file.name: file.read_bytes() for file in [out / "pool.npy", *files.values()]}
+
+
+def test_all_readings_of_a_layer_stand_one_after_another(layer):
+    measure(layer, READINGS)
+    rows = pd.read_csv(layer / "out" / "pool.row.csv")
+    assert list(zip(rows.pooling, rows.metric, strict=True)) == READINGS
+    assert rows.dim.tolist() == [8, 8, 4, 4]
+    assert rows.best_reading.tolist() == [False, False, False, True]
+    assert choose(rows.knn1_half, rows.auc) == 3
+    nulls = np.load(layer / "out" / "pool.npy", allow_pickle=False)
+    images = pd.read_csv(layer / "out" / "pool.images.csv")
+    for place, (reading, row) in enumerate(zip(READINGS, rows.itertuples(), strict=True)):
+        with open_reading(layer / "pool.npy", reading) as condensed:
+            labels = np.repeat(["x", "y", "z"], 12)
+            measured = measures(
+                condensed, labels, seed=derive_seed(0, "digits", "measures"), progress=False
+            )
+        assert row.knn1 == measured.knn1 and row.auc == measured.auc
+        assert row.p_value == (1 + (nulls[place] >= row.goodness).sum()) / 50
+        own = images[(images.pooling == reading.pooling) & (images.metric == reading.metric)]
+        np.testing.assert_array_equal(own.theta, measured.theta)
+
+
+def test_only_readings_that_are_new_are_measured(layer, monkeypatch):
+    whole = measure(layer, READINGS)
+    (layer / "out" / "pool.npy").unlink()
+    measure(layer, READINGS[:2])
+    measured = []
+    original = layer_goodness.measured_cell
+
+    def counted(condensed, manifest, names, **options):
+        measured.append((names["pooling"], names["metric"]))
+        return original(condensed, manifest, names, **options)
+
+    monkeypatch.setattr(layer_goodness, "measured_cell", counted)
+    assert measure(layer, READINGS) == whole  # to the byte
+    assert measured == READINGS[2:]
+    measured.clear()
+    assert measure(layer, READINGS) == whole and measured == []
+    # Other distances, other labels, another seed, another code: measured anew.
+    np.save(layer / "pool.mean.npy", 1.5 * np.load(layer / "pool.mean.npy"))
+    measure(layer, READINGS)
+    assert measured == READINGS[2:]
+    for change in ({"seed": 1}, {"permutations": 50}):
+        measured.clear()
+        measure(layer, READINGS, **change)
+        assert measured == READINGS
+    measured.clear()
+    monkeypatch.setattr(layer_goodness, "code_digest", lambda: "another")
+    measure(layer, READINGS, permutations=50)
+    assert measured == READINGS
+    measured.clear()
+    row = layer / "out" / "pool.row.csv"
+    row.write_bytes(row.read_bytes()[:-200])  # cut short
+    measure(layer, READINGS, permutations=50)
+    assert measured == READINGS
+
+
+def test_a_reading_in_which_all_images_coincide_is_left_out(layer, caplog):
+    np.save(layer / "pool.mean.npy", np.zeros(36 * 35 // 2, np.float32))
+    with caplog.at_level(logging.WARNING):
+        measure(layer, READINGS)
+    rows = pd.read_csv(layer / "out" / "pool.row.csv")
+    assert rows.pooling.tolist() == ["flat", "flat"] and rows.best_reading.sum() == 1
+    assert caplog.text.count("all images coincide") == 2
+    with pytest.raises(UserError, match="all are zero.*Leave this layer out"):
+        measure(layer, READINGS[2:])
+
+
+def test_both_metrics_of_anybodys_matrix_in_the_terminal(mine):
+    metrics = [f"--metric={metric}" for metric in METRICS]
+    texts = []
+    for distances in ("d.npy", "square.npy"):
+        arguments = [str(mine / distances), str(mine / "manifest.csv"), "--permutations", "99"]
+        done = CliRunner().invoke(main, ["goodness", *arguments, *metrics])
+        assert done.exit_code == 0, done.output
+        texts.append(done.stdout)
+    assert texts[0] == texts[1] and "\nangle:\n" in texts[0]

@@ -11,6 +11,7 @@ from depthgauge.statistics.comparison import compare
 
 PAPER = REPOSITORY / "workflow" / "depthgauge" / "report" / "paper_claims.yaml"
 DIMS = {"pool": 341056, "mixed_3_pool": 83232, "mixed_8_pool": 49152, "pool_3": 2048}
+FLAT = {"pooling": "flat", "metric": "euclidean"}
 AS_CLAIMED = {
     "synthetic": ([1.1, 1.2, 1.3, 1.5], 800, 4),
     "mnist": ([1.2, 1.15, 1.3, 1.6], 10_000, 10),
@@ -29,6 +30,7 @@ def results(found=AS_CLAIMED, margin=0.001, extractor="network", permutations=99
             cells.append(
                 {
                     **{"dataset": dataset, "extractor": extractor, "layer": layer, "depth": depth},
+                    **FLAT,
                     **{"dim": DIMS[layer], "images": images, "classes": classes},
                     **{"goodness": value, "permutations": permutations},
                     **{"p_value": 1 / (1 + permutations), "log_goodness_se": margin / 2},
@@ -44,6 +46,7 @@ def results(found=AS_CLAIMED, margin=0.001, extractor="network", permutations=99
                             **{"dataset": dataset, "measure": measure},
                             **{"extractor_a": extractor, "layer_a": a},
                             **{"extractor_b": extractor, "layer_b": b},
+                            **{f"{key}_{end}": FLAT[key] for key in FLAT for end in "ab"},
                             **{"difference": sign * difference},
                             **{"low": sign * difference - margin},
                             **{"high": sign * difference + margin},
@@ -111,10 +114,57 @@ def test_direction_is_that_of_the_comparisons():
     cells, _, datasets = results(changed("mnist", [1.2, 1.1]))
     names = {"dataset": "mnist", "measure": "log_goodness"}
     names |= {"extractor_a": "network", "extractor_b": "network"}
+    names |= {f"{key}_{end}": FLAT[key] for key in FLAT for end in "ab"}
     layers = {f"layer_{end}": np.array(list(DIMS))[pairs[end]] for end in "ab"}
     row = outcomes(cells, pairs.assign(**names, **layers), datasets)
     row = row.loc["mnist-first-beats-second"]
     assert (row.outcome, row.certain) == ("reproduced", "yes")
+
+
+def other_readings(tables):
+    """Return the tables with readings of the same layers in which nothing is as claimed."""
+    cells, pairs, datasets = tables
+    wrong = {"goodness": 1.1, "p_value": 0.9, "dim": 64}
+    mapped = cells[cells.layer != "pool_3"]
+    others = [mapped.assign(**wrong, pooling="mean")]
+    others += [table.assign(**wrong, metric="angle") for table in (cells, others[0])]
+    wide = pairs.assign(low=-0.1, high=0.1)
+    mixed = [
+        wide.assign(pooling_a="mean"),
+        wide.assign(metric_a="angle"),
+        wide.assign(metric_b="angle"),
+    ]
+    return pd.concat([*others, cells]), pd.concat([*mixed, pairs]), datasets
+
+
+def test_other_readings_do_not_count():
+    pd.testing.assert_frame_equal(outcomes(*other_readings(results())), outcomes(*results()))
+
+
+def test_vector_is_flat_by_any_name():
+    found = {"mnist": ([1.2, 1.15, 1.3, 1.6], 10_000, 10)}
+    cells, pairs, datasets = other_readings(results(found))
+    vector = cells.layer == "pool_3"
+    cells.loc[vector, "pooling"] = "mean"
+    for end in "ab":
+        pairs.loc[pairs[f"layer_{end}"] == "pool_3", f"pooling_{end}"] = "mean"
+    row = outcomes(cells, pairs, datasets).loc["mnist-peaks-last"]
+    assert (row.outcome, row.certain) == ("reproduced", "yes")
+
+
+def test_claims_are_not_testable_where_their_reading_is_missing():
+    cells, pairs, datasets = results()
+    rows = outcomes(cells.assign(metric="angle"), pairs, datasets)
+    tested = rows.index.str.endswith("size")
+    assert (rows.outcome[~tested] == "not testable here").all()
+    assert (rows.extractor[~tested] == "network").all()
+    assert rows.reason["kylberg-rises"] == (
+        "Of kylberg there is no pool, mixed_3_pool, mixed_8_pool, pool_3 here that is read flat, "
+        "by Euclidean distance."
+    )
+    # Means of maps are not what the claims are of, though there is but one pooling.
+    rows = outcomes(cells.assign(pooling="mean"), pairs, datasets)
+    assert (rows.outcome[~tested] == "not testable here").all()
 
 
 def test_missing_datasets_and_layers_make_claims_not_testable():

@@ -233,19 +233,24 @@ def test_agreement_needs_the_same_images():
 
 def test_table_has_goodness_where_it_is_known(tmp_path):
     for layer in ("pool", "last"):
-        row = {"dataset": "d", "extractor": "e", "layer": layer, "ami": "0.30", "note": ""}
+        row = {"dataset": "d", "extractor": "e", "layer": layer, "pooling": "mean"}
+        row |= {"metric": "angle", "ami": "0.30", "note": ""}
         pd.DataFrame([row]).to_csv(tmp_path / f"{layer}.csv", index=False)
+    cell = {"dataset": "d", "extractor": "e", "layer": "last", "pooling": "mean", "p_value": 1}
     goodness = pd.DataFrame(
-        [{"dataset": "d", "extractor": "e", "layer": "last", "goodness": "1.50", "p_value": 1}]
+        [
+            cell | {"metric": "euclidean", "goodness": "1.20"},
+            cell | {"metric": "angle", "goodness": "1.50"},
+        ]
     )
     goodness.to_csv(tmp_path / "goodness.csv", index=False)
     files = [tmp_path / "pool.csv", tmp_path / "last.csv"]
     write_cluster_table(files, tmp_path / "out.csv", goodness=tmp_path / "goodness.csv")
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0] == "dataset,extractor,layer,ami,goodness,note"
-    assert lines[1:] == ["d,e,pool,0.30,,", "d,e,last,0.30,1.50,"]
+    assert lines[0] == "dataset,extractor,layer,pooling,metric,ami,goodness,note"
+    assert lines[1:] == ["d,e,pool,mean,angle,0.30,,", "d,e,last,mean,angle,0.30,1.50,"]
     write_cluster_table(files, tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text().splitlines()[2] == "d,e,last,0.30,,"
+    assert (tmp_path / "out.csv").read_text().splitlines()[2] == "d,e,last,mean,angle,0.30,,"
 
 
 def draw_images(folder, names):
@@ -310,8 +315,9 @@ def test_commands_work_on_all_layers(cell):
     maps = [cell / "maps" / f"{layer}.csv" for layer in ("pool", "deep")]
     files = ["--summary", summary, "--agreement", cell / "agreement.csv", "--folder", folder]
     names = ["--dataset", "d", "--extractor", "e"]
+    given = [f"--distances={cell / 'distances' / layer}.npy" for layer in ("pool", "deep")]
     for command in [
-        ["clusters", *maps, "--distances", cell / "distances", *files, *names],
+        ["clusters", *maps, *given, *files, *names],
         ["cluster-table", summary, "-o", cell / "clusters.csv"],
         ["contact-sheet", cell / "sheet", images, cell / "manifest.csv", summary, folder],
     ]:

@@ -92,35 +92,88 @@ def test_coverage_of_intervals_of_log_goodness(monkeypatch):
     assert binomtest(int(together), trials, 0.95).pvalue > 1e-3
 
 
+def test_all_pairs_by_brute_force(monkeypatch):
+    """One pair after the other; and the same draws in other blocks, to the bit."""
+    without = RNG.standard_normal((30, 5)) / 30
+    values = RNG.standard_normal(5) / 5
+    found = compare(values, without, seed=3)
+    covariance = module._covariance(without, None)
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
+    drawn = root @ np.random.default_rng(3).standard_normal((5, module.DRAWS))
+    pairs = [(a, b) for a in range(5) for b in range(a + 1, 5)]
+    t = [abs(drawn[a] - drawn[b]) / se for (a, b), se in zip(pairs, found.se, strict=True)]
+    largest = np.max(t, axis=0)
+    critical = np.quantile(largest, 0.95)
+    np.testing.assert_allclose(found.high, found.difference + critical * found.se, rtol=1e-12)
+    beaten = [np.sum(largest >= one) for one in abs(found.difference) / found.se]
+    p = (1 + np.array(beaten)) / (1 + module.DRAWS)
+    np.testing.assert_allclose(found.p_adjusted, p)
+    monkeypatch.setattr(module, "_BLOCK", 777)
+    pd.testing.assert_frame_equal(compare(values, without, seed=3), found)
+
+
+READINGS = [("flat", "euclidean"), ("mean", "angle")]
+
+
 def test_files(tmp_path):
-    rows = []
-    for place, layer in enumerate(("first", "second")):
+    rows, cells, tables = [], [], []
+    for layer in ("01", "2"):
         row = tmp_path / "d" / "net" / f"{layer}.csv"
         row.parent.mkdir(parents=True, exist_ok=True)
-        images = pd.DataFrame(
-            {
-                "image": [f"{i}.jpg" for i in range(30)],
-                "nearest_correct": RNG.random(30) < 0.6 + 0.2 * place,
-                "theta": RNG.standard_normal(30) / 30,
-                "auc_theta": RNG.standard_normal(30) / 30,
-            }
-        )
-        images.to_csv(tmp_path / "d" / "net" / f"{layer}.images.csv", index=False)
-        cell = {"dataset": "d", "extractor": "net", "layer": layer, "goodness": 1.5, "auc": 0.7}
-        pd.DataFrame([cell]).to_csv(row, index=False)
+        images = []
+        for pooling, metric in READINGS:
+            cell = {"dataset": "d", "extractor": "net", "layer": layer, "pooling": pooling}
+            cells.append(cell | {"metric": metric, "goodness": 1.5 + len(cells), "auc": 0.7})
+            images.append(
+                pd.DataFrame(
+                    {
+                        "pooling": pooling,
+                        "metric": metric,
+                        "image": [f"{i}.jpg" for i in range(30)],
+                        "nearest_correct": RNG.random(30) < 0.5 + 0.1 * len(cells),
+                        "nearest_expected": RNG.random(30),
+                        "theta": RNG.standard_normal(30) / 30,
+                        "auc_theta": RNG.standard_normal(30) / 30,
+                    }
+                )
+            )
+        tables += images
+        pd.concat(images).to_csv(tmp_path / "d" / "net" / f"{layer}.images.csv", index=False)
+        pd.DataFrame(cells[-2:]).to_csv(row, index=False)
         rows.append(row)
     write_comparisons(rows, tmp_path / "comparisons.csv", seed=1)
-    found = pd.read_csv(tmp_path / "comparisons.csv")
+    found = pd.read_csv(tmp_path / "comparisons.csv", dtype={"layer_a": str, "layer_b": str})
     assert ",".join(found.columns) == (
-        "dataset,measure,extractor_a,layer_a,extractor_b,layer_b,difference,se,low,high,p_adjusted"
+        "dataset,measure,extractor_a,layer_a,pooling_a,metric_a,"
+        "extractor_b,layer_b,pooling_b,metric_b,difference,se,low,high,p_adjusted"
     )
-    assert found.measure.tolist() == ["log_goodness", "auc", "knn1"]
-    assert (found.layer_a == "first").all() and (found.layer_b == "second").all()
-    correct = [pd.read_csv(row.with_name(f"{row.stem}.images.csv")).nearest_correct for row in rows]
-    assert found.difference[2] == pytest.approx(correct[0].mean() - correct[1].mean())
-    paired = correct[0].astype(float) - correct[1].astype(float)
-    assert found.se[2] == pytest.approx(paired.std(ddof=1) / np.sqrt(30), rel=1e-9)
+    assert (
+        found.measure.tolist()
+        == ["log_goodness"] * 6 + ["auc"] * 6 + ["knn1"] * 6 + ["knn1_half"] * 6
+    )
+    keys = {(c["layer"], c["pooling"], c["metric"]): i for i, c in enumerate(cells)}
+    ends = [
+        [keys[key] for key in zip(*(found[f"{name}_{end}"] for name in names), strict=True)]
+        for names in [("layer", "pooling", "metric")]
+        for end in "ab"
+    ]
+    assert list(zip(*ends, strict=True)) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] * 4
+    for row, a, b in zip(found.itertuples(), *ends, strict=True):
+        one, other = tables[a], tables[b]
+        if row.measure == "log_goodness":
+            ratio = cells[a]["goodness"] / cells[b]["goodness"]
+            assert row.difference == pytest.approx(np.log(ratio))
+            paired = one.theta - other.theta
+        elif row.measure == "auc":
+            paired = one.auc_theta - other.auc_theta
+        else:
+            name = {"knn1": "nearest_correct", "knn1_half": "nearest_expected"}[row.measure]
+            paired = one[name].astype(float) - other[name].astype(float)
+            assert row.difference == pytest.approx(paired.mean())
+            paired = paired / 29  # of delete-one means
+        assert row.se == pytest.approx(standard_error(paired.to_numpy()))
 
-    images.iloc[::-1].to_csv(tmp_path / "d" / "net" / "second.images.csv", index=False)
-    with pytest.raises(UserError, match="second.csv: its images are not those of"):
+    pd.concat(images[::-1]).iloc[::-1].to_csv(tmp_path / "d" / "net" / "2.images.csv", index=False)
+    with pytest.raises(UserError, match="2.csv: its images are not those of"):
         write_comparisons(rows, tmp_path / "comparisons.csv", seed=1)

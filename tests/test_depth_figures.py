@@ -59,13 +59,51 @@ def test_heatmap(tmp_path, count):
     assert stem.with_suffix(".pdf").read_bytes() == first
 
 
-def test_depths(tmp_path):
+def drawn_figure(cells, advised, monkeypatch):
+    with monkeypatch.context() as patch:
+        figures = []
+        patch.setattr("depthgauge.figures.depths.save", lambda figure, *_: figures.append(figure))
+        draw_depths(cells, advised, "unused")
+    return figures[0]
+
+
+def test_heatmap_is_of_the_best_reading(tmp_path, caplog):
+    readings = [("flat", "euclidean"), ("mean", "angle")]
+    given, files = {}, []
+    for layer, best in (("a", 1), ("b", 0)):
+        tables = [classes(["x", "y", "z"], np.array([3, 4, 5])) for _ in readings]
+        named = [
+            table.assign(pooling=pooling, metric=metric)
+            for table, (pooling, metric) in zip(tables, readings, strict=True)
+        ]
+        given[layer] = tables[best]
+        files.append(tmp_path / f"{layer}.classes.csv")
+        pd.concat(named).to_csv(files[-1], index=False)
+        rows = pd.DataFrame(readings, columns=["pooling", "metric"]).assign(layer=layer)
+        rows["best_reading"] = rows.index == best
+        rows.to_csv(tmp_path / f"{layer}.csv", index=False)
+    command = ["heatmap", str(tmp_path / "heat"), *map(str, files)]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    drawn = pd.read_csv(tmp_path / "heat.csv")
+    for layer, table in given.items():
+        np.testing.assert_allclose(drawn[drawn.layer == layer].distance, table.distance)
+    assert drawn[drawn.layer == "a"].pooling.unique().tolist() == ["mean"]
+    (tmp_path / "a.csv").unlink()
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1 and "a.csv was expected beside it" in caplog.text
+
+
+def test_depths(tmp_path, monkeypatch):
     cells = pd.DataFrame(
         [
             {
                 "dataset": "d",
                 "extractor": extractor,
                 "layer": f"layer{depth}",
+                "pooling": "flat",
+                "metric": "euclidean",
+                "best_reading": True,
                 "depth": depth,
                 "images": 100,
                 "classes": 4,
@@ -86,11 +124,18 @@ def test_depths(tmp_path):
             "dataset": "d",
             "extractor": ["one", "another", "one"],
             "layer": ["layer2", np.nan, "layer2"],
-            "not_distinguishable": ["layer1;layer3", "layer1;layer2;layer3", np.nan],
+            "pooling": ["flat", np.nan, "flat"],
+            "metric": ["euclidean", np.nan, "euclidean"],
+            "not_distinguishable": [
+                "layer1.flat.euclidean;layer3.flat.euclidean",
+                "layer1.flat.euclidean;layer2.flat.euclidean;layer3.flat.euclidean",
+                np.nan,
+            ],
         }
     )
     stem = tmp_path / "depths"
     draw_depths(cells, advised, stem)
+    assert drawn_figure(cells, advised, monkeypatch).legends == []  # one reading needs no name
     drawn = pd.read_csv(stem.with_suffix(".csv"), keep_default_na=False)
     verdict = drawn[drawn.measure == "knn1"].set_index(["extractor", "layer"]).verdict
     assert verdict["one"].tolist() == ["not distinguishable", "use", "not distinguishable"]
@@ -98,3 +143,92 @@ def test_depths(tmp_path):
     knn = drawn[drawn.measure == "knn1"].iloc[0]  # Wilson's interval of 50 in 100
     assert (float(knn.low), float(knn.high)) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     assert np.ptp(np.asarray(Image.open(stem.with_suffix(".png")))) > 100
+
+
+def several_readings():
+    """Rows of goodness.csv: two layers of four readings, then a vector, of two; and the verdict."""
+    cells = pd.DataFrame(
+        [
+            {
+                "dataset": "d",
+                "extractor": "net",
+                "layer": layer,
+                "pooling": pooling,
+                "metric": metric,
+                "depth": depth,
+                "images": 100,
+                "classes": 4,
+                **{name: RNG.uniform(1, 2) for name in ("goodness", "goodness_low")},
+                "goodness_high": 2.5,
+                "auc": RNG.uniform(0.5, 1),
+                "auc_se": 0.01,
+                "knn1": RNG.integers(40, 100) / 100,
+            }
+            for depth, layer in enumerate(("shallow", "middle", "head", "logits"), start=1)
+            for pooling in ("flat", "mean")[: 1 if depth > 2 else 2]
+            for metric in ("euclidean", "angle")
+        ]
+    )
+    # Never the first row of a layer that has four.
+    cells["best_reading"] = cells.index.isin([3, 6, 8, 11])
+    advised = pd.DataFrame(
+        {
+            "scope": "depth",
+            "dataset": "d",
+            "extractor": "net",
+            "layer": ["middle"],
+            "pooling": "mean",
+            "metric": "euclidean",
+            "not_distinguishable": "middle.mean.angle;shallow.mean.angle",
+        }
+    )
+    return cells, advised
+
+
+def test_depths_of_several_readings(tmp_path, monkeypatch):
+    cells, advised = several_readings()
+    files = [tmp_path / "goodness.csv", tmp_path / "verdict.csv"]
+    for table, file in zip((cells, advised), files, strict=True):
+        table.to_csv(file, index=False)
+    stem = tmp_path / "depths"
+    done = CliRunner().invoke(main, ["depths", *map(str, (stem, *files)), "--dataset", "d"])
+    assert done.exit_code == 0, done.output
+    drawn = pd.read_csv(stem.with_suffix(".csv"), keep_default_na=False)
+    names = "dataset,extractor,layer,pooling,metric,depth,measure,value,low,high,best_reading"
+    assert ",".join(drawn.columns) == f"{names},verdict"
+    assert drawn.measure.unique().tolist() == ["knn1", "auc", "goodness"]
+    for measure, of_measure in drawn.groupby("measure"):
+        np.testing.assert_array_equal(of_measure.value, cells[measure])
+        assert of_measure.best_reading.tolist() == cells.best_reading.tolist()
+    knn1 = drawn[drawn.measure == "knn1"].set_index(["layer", "pooling", "metric"]).verdict
+    assert knn1["middle", "mean", "euclidean"] == "use"
+    assert knn1[knn1 == "not distinguishable"].index.tolist() == [
+        ("shallow", "mean", "angle"),
+        ("middle", "mean", "angle"),
+    ]
+
+    figure = drawn_figure(cells, advised, monkeypatch)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        *("flat, euclidean", "flat, angle", "mean, euclidean", "mean, angle")
+    ]
+    top = figure.axes[0]
+    # Bars and points stand at the best readings, and there alone.
+    best = cells[cells.best_reading].sort_values("depth")
+    bars = [bar for bars in top.containers for bar in bars[2][0].get_segments()]
+    assert sorted(bar[0][0] for bar in bars) == [1, 2, 3, 4]
+    *points, ring = top.collections
+    at = [tuple(place) for one in points for place in one.get_offsets()]
+    assert set(zip(best.depth, best.knn1, strict=True)) <= set(at)
+    (place,) = ring.get_offsets()
+    assert tuple(place) == (2, cells.knn1[6])
+    # The line of a mean leads to the vector beside it, and between vectors there is one line.
+    values = cells.set_index(["layer", "pooling", "metric"]).knn1
+    lines = [line.get_ydata() for line in top.lines if line.get_linestyle() != "None"]
+    layers = ("shallow", "middle", "head", "logits")
+    expected = []
+    for pooling in ("flat", "mean"):
+        for metric in ("euclidean", "angle"):
+            line = [values.get((layer, pooling, metric), np.nan) for layer in layers]
+            line[2] = values["head", "flat", metric]
+            expected.append(line)
+    np.testing.assert_array_equal(lines, expected)

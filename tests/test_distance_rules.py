@@ -11,14 +11,16 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 from depthgauge.distances.distances import distances
-from depthgauge.fingerprint import fingerprint, write_header
+from depthgauge.fingerprint import fingerprint, read_fingerprint, write_header
+from scipy.spatial.distance import pdist
 
-CELL = "shapes/small/deep"
+CELL = "shapes/small/deep"  # a vector
+MAP = "shapes/small/shallow"
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A run that has come as far as its features: 40 images, two layers."""
+    """A run that has come as far as its features: 40 images, a layer of maps and a vector."""
     results = tmp_path / "results"
     (results / "networks").mkdir(parents=True)
     (results / "datasets" / "shapes" / "images").mkdir(parents=True)
@@ -35,19 +37,27 @@ def folder(tmp_path):
     manifest.write_text("image,label\n" + "".join(f"{i}.jpg,{i % 4}\n" for i in range(40)))
     (manifest.parent / "notes.csv").write_text("note\n")
     network = results / "networks" / "small"
-    layers = [{"layer": name, "tensor": name, "dim": 30} for name in ("shallow", "deep")]
+    flat, mean = ({"tensor": name, "dim": dim} for name, dim in (("x", 30), ("y", 5)))
+    layers = [
+        {"layer": "shallow", "shape": [2, 3, 5], "poolings": {"flat": flat, "mean": mean}, **flat},
+        {"layer": "deep", "shape": [30], "poolings": {"flat": flat}, **flat},
+    ]
     network.with_suffix(".pb").write_text("a graph")
     network.with_suffix(".json").write_text(json.dumps({"layers": layers}))
     network.with_suffix(".csv").write_text("nodes\n")
     made_from = fingerprint(manifest, network.with_suffix(".pb"), network.with_suffix(".json"))
     values = np.random.default_rng(0).standard_normal((40, 30)).astype(np.float32)
-    for layer in layers:
-        shard = results / "features" / "shapes" / "small" / layer["layer"] / "0-of-1.npy"
+    for name, pooling in (
+        *(("shallow", "flat"), ("shallow.mean", "mean")),
+        *(("deep", "flat"), ("deep.mean", "flat")),
+    ):
+        shard = results / "features" / "shapes" / "small" / name / "0-of-1.npy"
         shard.parent.mkdir(parents=True)
+        taken = values if pooling == "flat" else values.reshape(40, 6, 5).mean(axis=1)
         with open(shard, "wb") as file:
-            said = made_from | {"images": [0, 40, 40], "layer": layer["layer"]}
-            write_header(file, "float32", values.shape, said)
-            file.write(values)
+            said = made_from | {"images": [0, 40, 40], "layer": name.removesuffix(".mean")}
+            write_header(file, "float32", taken.shape, said | {"pooling": pooling})
+            file.write(np.ascontiguousarray(taken))
     return tmp_path
 
 
@@ -72,10 +82,33 @@ def test_blocks_are_computed_and_joined(folder):
     made = folder / "results" / "distances" / f"{CELL}.npy"
     shard = folder / "results" / "features" / CELL / "0-of-1.npy"
     distances([shard], folder / "one.npy", progress=False)
-    assert made.read_bytes() == (folder / "one.npy").read_bytes()
+    np.testing.assert_array_equal(np.load(made), np.load(folder / "one.npy"))
+    said = read_fingerprint(made)
+    assert said["layer"] == "deep" and said["pooling"] == "flat" and said["code"]
     assert re.search(r"^distance_block +3$", output, re.MULTILINE)
     assert "\nfeatures_small " not in output
     assert not list((folder / "results" / "blocks").rglob("*.npy"))
+
+
+def test_poolings_of_a_layer_are_made_in_one_job(folder):
+    files = {}
+    for blocks in (20_000, 30):
+        output = snakemake(
+            folder,
+            *("results/distances/" + name + ".npy" for name in (MAP, CELL)),
+            *("--forcerun", "distances" if blocks > 40 else "join_blocks"),
+            config=[f"block_images={blocks}"],
+        )
+        assert re.search(rf"^{'distances' if blocks > 40 else 'join_blocks'} +2$", output, re.M)
+        for name in (MAP, f"{MAP}.mean", CELL, f"{CELL}.mean"):
+            files.setdefault(name, []).append(
+                (folder / "results" / "distances" / f"{name}.npy").read_bytes()
+            )
+    assert all(one == other for one, other in files.values())  # in blocks as at once
+    assert files[MAP] != files[f"{MAP}.mean"] and files[CELL] == files[f"{CELL}.mean"]
+    mean = np.load(folder / "results" / "features" / f"{MAP}.mean" / "0-of-1.npy")
+    made = np.load(folder / "results" / "distances" / f"{MAP}.mean.npy")
+    np.testing.assert_allclose(made, pdist(mean.astype(float)), rtol=1e-5)
 
 
 def test_a_shard_of_something_else_is_made_anew(folder):

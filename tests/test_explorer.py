@@ -14,7 +14,7 @@ from depthgauge.cli import main
 from depthgauge.errors import UserError
 from depthgauge.figures.misplaced import draw_advised
 from depthgauge.report.explorer import write_explorer
-from depthgauge.report.misplaced import misplaced
+from depthgauge.report.misplaced import misplaced, write_misplaced
 from depthgauge.report.procrustes import align, standardise
 from depthgauge.report.sprites import COLUMNS, TILE, sprite_sheets
 from PIL import Image
@@ -160,6 +160,93 @@ def test_contact_sheet(tmp_path, advised):
     assert pd.read_csv(stem.with_suffix(".csv")).empty
 
 
+def test_neighbours_are_by_the_reading_asked_for(tmp_path):
+    rng = np.random.default_rng(6)
+    points = {"flat": rng.normal(size=(30, 5)) + 3, "mean": rng.normal(size=(30, 3))}
+    images = [f"{i:02}.jpg" for i in range(30)]
+    manifest = tmp_path / "manifest.csv"
+    pd.DataFrame({"image": images, "label": ""}).to_csv(manifest, index=False)
+    for name, pooling in (("pool", "flat"), ("pool.mean", "mean")):
+        np.save(tmp_path / f"{name}.npy", pdist(points[pooling]).astype(np.float32))
+    rows = pd.DataFrame({"layer": "pool", "pooling": ["flat", "mean"], "metric": "angle"})
+    (tmp_path / "rows").mkdir()
+    rows.assign(best_reading=[False, True]).to_csv(tmp_path / "rows" / "pool.csv", index=False)
+
+    def nearest(file, *options):
+        invoke("neighbours", manifest, tmp_path / file, "--folder", tmp_path / "near", *options)
+        found = pd.read_csv(tmp_path / "near" / "pool.csv")
+        return found[found["rank"] == 1].neighbour.tolist()
+
+    def expected(pooling, metric):
+        x = points[pooling]
+        if metric == "angle":
+            x = x - x.mean(axis=0)
+            x = x / np.linalg.norm(x, axis=1, keepdims=True)
+        apart = squareform(pdist(x)) + np.diag(np.full(30, np.inf))
+        return [images[place] for place in apart.argmin(axis=1)]
+
+    given = ["pool.npy", "pool.mean.npy"]
+    by_angle = expected("mean", "angle")
+    assert by_angle not in (expected("mean", "euclidean"), expected("flat", "angle"))
+    for file in given:  # whichever file of the layer is named
+        assert nearest(file, "--rows", tmp_path / "rows") == by_angle
+        assert nearest(file, "--reading", "flat.angle") == expected("flat", "angle")
+    assert [nearest(file) for file in given] == [
+        expected("flat", "euclidean"),
+        expected("mean", "euclidean"),
+    ]
+
+
+def test_images_are_misplaced_by_the_best_reading(tmp_path):
+    table, _, _, _ = planted(tmp_path)
+    other = table.assign(goodness=table.goodness.to_numpy()[::-1], silhouette=0)
+    images, near = tmp_path / "deep.images.csv", tmp_path / "near.csv"
+    readings = [("flat", "euclidean"), ("mean", "angle")]
+    pd.concat(
+        [
+            of_reading.assign(pooling=pooling, metric=metric)
+            for of_reading, (pooling, metric) in zip((other, table), readings, strict=True)
+        ]
+    ).to_csv(images, index=False)
+    rows = pd.DataFrame(readings, columns=["pooling", "metric"]).assign(layer="deep")
+    rows.assign(best_reading=[False, True]).to_csv(tmp_path / "deep.csv", index=False)
+    write_misplaced(images, near, tmp_path / "found.csv")
+    expected = misplaced(table, pd.read_csv(near))
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "found.csv"), expected)
+    # A table of one reading needs no row beside it.
+    (tmp_path / "deep.csv").unlink()
+    table.assign(pooling="mean", metric="angle").to_csv(images, index=False)
+    write_misplaced(images, near, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "found.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "others, title",
+    [
+        ("deep.flat.angle", "d  ·  e  ·  shallow (mean, angle; the depth advised)"),
+        ("deep.mean.angle", "d  ·  e  ·  shallow (the depth advised)"),
+    ],
+)
+def test_title_of_the_sheet_names_the_reading_where_there_are_several(
+    tmp_path, monkeypatch, others, title
+):
+    row = {"scope": "depth", "dataset": "d", "extractor": "e", "layer": "shallow"}
+    row |= {"pooling": "mean", "metric": "angle", "not_distinguishable": others}
+    none = row | {"extractor": "f", "layer": "", "pooling": "", "metric": ""}
+    none["not_distinguishable"] = ""
+    pd.DataFrame([none, row]).to_csv(tmp_path / "verdict.csv", index=False)
+    table, near, _, _ = planted(tmp_path)
+    misplaced(table, near).to_csv(tmp_path / "shallow.csv", index=False)
+    titles = []
+    monkeypatch.setattr(
+        "depthgauge.figures.misplaced.draw_misplaced",
+        lambda *given, title: titles.append(title),
+    )
+    given = {"verdict": tmp_path / "verdict.csv", "dataset": "d", "extractor": "e"}
+    draw_advised(tmp_path, [tmp_path / "shallow.csv"], tmp_path / "sheet", **given)
+    assert titles == [title]
+
+
 # -- the page ------------------------------------------------------------------------------
 
 
@@ -205,7 +292,7 @@ def write_results(results, n=40, layers=LAYERS):
                 goodness[0] = np.nan
                 table = manifest.assign(goodness=goodness)
                 write("nulls", table, f"{dataset}/net/{layer}.images.csv")
-                row = {"goodness": 1.25 + depth, "knn1": 0.5}
+                row = {"layer": layer, "goodness": 1.25 + depth, "knn1": 0.5}
                 write("nulls", pd.DataFrame([row]))
                 clusters = np.array(["", "1", "2"])[np.arange(n) % 3]  # and noise
                 write("clusters", manifest[["image"]].assign(cluster=clusters)[::-1])
@@ -238,6 +325,41 @@ def test_the_page_is_one_file_and_the_same_twice(explorer, tmp_path):
     assert NASTY not in text.split("<body>")[1].split('<script type="application/json"')[0]
     names = [one["name"] for one in data_of(page)["datasets"][0]["extractors"][0]["colourings"]]
     assert names == ["cluster", "goodness"]  # of what is there
+
+
+def test_maps_are_told_with_their_reading(explorer, tmp_path):
+    page, embeddings = explorer
+    plain = data_of(page)["datasets"][0]["extractors"][0]
+    results = tmp_path / "results"
+    embeddings = write_results(results)
+    readings = [("flat", "euclidean"), ("mean", "angle")]
+    for place, layer in enumerate(LAYERS):
+        best = place > 0
+        for kind in (".csv", ".images.csv"):
+            path = results / "nulls" / "birds" / "net" / f"{layer}{kind}"
+            found = pd.read_csv(path)
+            tables = [found.assign(goodness=found.goodness * 3)] * 2
+            tables[best] = found
+            named = [
+                table.assign(pooling=pooling, metric=metric, best_reading=at == best)
+                for at, (table, (pooling, metric)) in enumerate(zip(tables, readings, strict=True))
+            ]
+            pd.concat(named).to_csv(path, index=False)
+    summary = pd.DataFrame({"layer": LAYERS, "pooling": "mean", "metric": "angle"})
+    (results / "clusters" / "loose").mkdir(parents=True)
+    summary.to_csv(results / "clusters" / "loose" / "net.csv", index=False)
+    write_explorer(embeddings, tmp_path / "page.html", progress=False)
+    birds, loose = (
+        dataset["extractors"][0] for dataset in data_of(tmp_path / "page.html")["datasets"]
+    )
+    assert [layer["reading"] for layer in birds["layers"]] == [
+        *("flat, euclidean", "mean, angle", "mean, angle")
+    ]
+    assert [layer["reading"] for layer in loose["layers"]] == ["mean, angle"] * 3
+    # All else is that of the best reading, as if there were no other.
+    for layer, alone in zip(birds["layers"], plain["layers"], strict=True):
+        assert layer == alone | {"reading": layer["reading"]} and alone["reading"] == ""
+    assert birds["colourings"] == plain["colourings"]
 
 
 def test_a_large_dataset_is_sampled_by_class(explorer, tmp_path):
@@ -411,6 +533,7 @@ def test_walk_by_keys(reader):
     assert "1 of 3: shallow · goodness 1.250, nearest neighbour right 50.0%" in reader.text(
         "#layer"
     )
+    assert reader("document.getElementById('readings').hidden")  # there is one alone
     reader.press(Keys.ARROW_RIGHT)
     assert "2 of 3: middle" in reader.text("#layer")
     reader.still()

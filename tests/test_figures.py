@@ -1,5 +1,6 @@
 """Figures: what is drawn is what was given, and is drawn alike each time."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,10 @@ import zlib
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from depthgauge.cli import main
 from depthgauge.errors import UserError
+from depthgauge.figures.contact_sheet import draw_most_stable
 from depthgauge.figures.maps import draw_maps
 from depthgauge.figures.network import draw_network
 from depthgauge.figures.samples import draw_samples
@@ -224,6 +228,140 @@ def test_many_points_are_a_picture_inside_the_pdf(tmp_path):
     draw_maps(embeddings(["a"], n=4999), tmp_path / "fewer", title="t", perplexity=30, seed=7)
     assert b"/Subtype /Image" in (tmp_path / "many.pdf").read_bytes()
     assert b"/Subtype /Image" not in (tmp_path / "fewer.pdf").read_bytes()
+
+
+def two_readings(folder, layers=("pool", "mixed", "last")):
+    """Write LAYER.csv and .npy of layers read in two ways: the latter is best, at first."""
+    made = {
+        reading: cells(goodness, layers=list(layers), spread=spread)
+        for reading, goodness, spread in (
+            (("flat", "euclidean"), [1.02, 1.03, 1.04], 0.001),
+            (("mean", "angle"), [1.5, 1.6, 1.7], 0.01),
+        )
+    }
+    best = dict(zip(layers, [1, 1, 0], strict=True))
+    for layer in layers:
+        rows, nulls = [], []
+        for (pooling, metric), (of_reading, null) in made.items():
+            row = of_reading[of_reading.layer == layer]
+            rows.append(row.assign(pooling=pooling, metric=metric, knn1=row.goodness / 2))
+            nulls.append(null[layer])
+        rows = pd.concat(rows, ignore_index=True)
+        rows["best_reading"] = rows.index == best[layer]
+        rows.to_csv(folder / f"{layer}.csv", index=False)
+        np.save(folder / f"{layer}.npy", np.array(nulls))
+    return made
+
+
+def invoke(*arguments):
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.usefixtures("coarse")
+def test_violins_are_of_the_best_reading(tmp_path, monkeypatch):
+    made = two_readings(tmp_path)
+    files = [tmp_path / f"{layer}.csv" for layer in ("pool", "mixed", "last")]
+    invoke("violins", tmp_path / "violins", *files)
+    table = pd.read_csv(tmp_path / "violins.csv")
+    true = table[table.series == "true"]
+    assert true.goodness.tolist() == [1.5, 1.6, 1.04]
+    assert true.reading.tolist() == ["mean, angle", "mean, angle", "flat, euclidean"]
+    medians = table[table.series == "null quantile 0.5"].goodness.tolist()
+    (_, flat), (_, mean) = made.values()
+    assert medians == [np.median(mean["pool"]), np.median(mean["mixed"]), np.median(flat["last"])]
+    caption = (tmp_path / "violins.txt").read_text()
+    assert "pool (mean, angle, 341,056 dimensions), 1.500" in caption
+
+    figures = []
+    monkeypatch.setattr(
+        "depthgauge.figures.violins.save", lambda figure, *_: figures.append(figure)
+    )
+    invoke("violins", tmp_path / "violins", *files)
+    named = [text.get_text().split() for text in figures[0].axes[1].get_xticklabels()]
+    assert named[0] == ["pool", "mean,", "angle", "341,056"]
+    assert named[2] == ["last", "flat,", "euclidean", "113,685"]
+
+
+@pytest.mark.usefixtures("coarse")
+def test_violins_of_one_reading_do_not_name_it(tmp_path):
+    rows, nulls = cells([1.02, 1.3])
+    draw_violins(rows, nulls, tmp_path / "violins", seed=7)
+    alone = {"pooling": "flat", "metric": "euclidean", "best_reading": True}
+    nulls = {layer: null[None] for layer, null in nulls.items()}
+    draw_violins(rows.assign(**alone), nulls, tmp_path / "again", seed=7)
+    for kind in ("png", "pdf", "txt"):
+        kinds = [(tmp_path / f"{name}.{kind}").read_bytes() for name in ("violins", "again")]
+        assert kinds[0] == kinds[1]
+    assert "reading" not in (tmp_path / "again.txt").read_text()
+
+
+@pytest.mark.usefixtures("coarse")
+def test_violins_of_many_readings_are_drawn(tmp_path):
+    layers = [f"layer_{i}" for i in range(18)]
+    rows, nulls = cells([1.2] * 18, layers=layers)
+    rows = rows.assign(pooling="flat", metric=["euclidean", "angle"] * 9, best_reading=True)
+    draw_violins(rows, nulls, tmp_path / "violins", seed=7)
+    assert (tmp_path / "violins.pdf").exists()
+
+
+@pytest.mark.usefixtures("coarse")
+def test_maps_tell_how_each_layer_is_read(tmp_path, monkeypatch):
+    two_readings(tmp_path)
+    poolings = {"flat": {"tensor": "t", "dim": 400}, "mean": {"tensor": "m", "dim": 20}}
+    described = [
+        {"layer": "pool", "dim": 400, "poolings": poolings},
+        {"layer": "mixed", "dim": 7, "poolings": {"flat": {"tensor": "v", "dim": 7}}},  # a vector
+        {"layer": "last", "dim": 5},
+    ]
+    (tmp_path / "layers.json").write_text(json.dumps({"layers": described}))
+    (tmp_path / "maps").mkdir()
+    files, rows = [], []
+    for layer, embedding in embeddings().items():
+        files.append(tmp_path / "maps" / f"{layer}.csv")
+        embedding.to_csv(files[-1], index=False)
+        rows.append(f"--row={tmp_path / layer}.csv")
+    stem = tmp_path / "drawn"
+    command = ["maps", stem, *files, "--layers", tmp_path / "layers.json"]
+    invoke(*command, *rows)
+    facts = pd.read_csv(stem.with_suffix(".csv"), keep_default_na=False)
+    facts = facts.drop_duplicates("layer").set_index("layer")
+    assert facts.reading.tolist() == ["mean, angle", "mean, angle", "flat, euclidean"]
+    assert facts.goodness.tolist() == [1.5, 1.6, 1.04]
+    assert facts.knn1.tolist() == [0.75, 0.8, 0.52]
+    assert facts.dim.tolist() == [20, 7, 5]
+
+    figures = []
+    monkeypatch.setattr("depthgauge.figures.maps.save", lambda figure, *_: figures.append(figure))
+
+    def titles(*options):
+        invoke(*command, *options)
+        return [axes.get_title().split("\n") for axes in figures[-1].axes]
+
+    assert titles(*rows)[0] == [
+        *("pool", "mean, angle", "20 dimensions", "goodness 1.500", "1-NN accuracy 0.750")
+    ]
+    assert titles("--reading=mean.angle")[0] == ["pool", "mean, angle", "20 dimensions"]
+    assert titles("--reading=flat.euclidean")[0] == ["pool", "400 dimensions"] == titles()[0]
+
+
+@pytest.mark.usefixtures("coarse")
+def test_contact_sheet_names_the_reading(tmp_path):
+    images, manifest, stem = pictured(tmp_path, [""] * 12)
+    names = pd.read_csv(manifest).image
+    pd.DataFrame({"image": names, "cluster": "1", "probability": 1}).to_csv(
+        tmp_path / "pool.csv", index=False
+    )
+    row = {"dataset": "d", "extractor": "e", "layer": "pool", "images": 12, "clusters": 1}
+    row |= {"noise_share": 0.0, "stability": 0.9, "ari": np.nan, "ami": np.nan, "note": ""}
+    for pooling, metric, said in [
+        ("mean", "angle", "pool (mean, angle; the most stable depth)"),
+        ("flat", "euclidean", "pool (the most stable depth)"),
+    ]:
+        summary = tmp_path / "summary.csv"
+        pd.DataFrame([row | {"pooling": pooling, "metric": metric}]).to_csv(summary, index=False)
+        draw_most_stable(images, manifest, summary, tmp_path, stem)
+        assert said in stem.with_suffix(".txt").read_text()
 
 
 @pytest.mark.parametrize("count", [1, 8, 9, 10, 11, 28, 100])

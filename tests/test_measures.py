@@ -48,9 +48,12 @@ def test_equal_to_the_definitions():
     )
     assert got.goodness_pca50 > got.goodness
     np.fill_diagonal(square, np.inf)
-    np.testing.assert_array_equal(got.nearest, square.argmin(axis=1))
-    np.testing.assert_array_equal(got.knn1_correct, labels[got.nearest] == labels)
+    np.testing.assert_array_equal(got.neighbours, square.argsort(axis=1)[:, :32])
+    right = labels[got.neighbours] == labels[:, None]
+    np.testing.assert_array_equal(got.knn1_correct, right[:, 0])
     assert got.knn1 == got.knn1_correct.mean()
+    weights = 0.5 ** np.arange(1, 33)
+    assert got.knn1_half == pytest.approx((right * weights).sum(axis=1).mean() / weights.sum())
     assert not got.spread_warning
     n = len(labels)
     for se, theta in ((got.log_goodness_se, got.theta), (got.auc_se, got.auc_theta)):
@@ -108,7 +111,7 @@ def test_groups_are_the_units():
     grouped, naive = found(condensed, labels, groups=groups), found(condensed, labels)
     assert naive.knn1 == 1
     assert grouped.knn1 == pytest.approx(once.knn1, abs=0.03)
-    assert (groups[grouped.nearest] != groups).all()
+    assert (groups[grouped.neighbours] != groups[:, None]).all()
     assert grouped.goodness == naive.goodness
     assert grouped.log_goodness_se > 1.5 * naive.log_goodness_se
     assert grouped.auc_se > 1.5 * naive.auc_se

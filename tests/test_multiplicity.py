@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 from depthgauge.statistics.multiplicity import holm, max_t, write_goodness_table
 from scipy.stats import binomtest, rankdata
 
@@ -44,21 +43,51 @@ def test_any_false_positive_in_five_per_cent():
     assert false["holm"] <= 0.05 * trials + 3 * np.sqrt(0.05 * 0.95 * trials)
 
 
-def test_table_of_all_cells(tmp_path):
+READINGS = [(pooling, metric) for pooling in ("flat", "mean") for metric in ("euclidean", "angle")]
+
+
+def layers(folder, names):
+    """Write the rows and nulls of layers in four readings each; return their files."""
     rows = []
-    for place, (dataset, layer) in enumerate([("d", "x"), ("d", "y"), ("e", "x")]):
-        folder = tmp_path / "nulls" / dataset / "net"
-        folder.mkdir(parents=True, exist_ok=True)
-        null = RNG.uniform(0.9, 1.1, 99)
-        np.save(folder / f"{layer}.npy", null)
-        cell = {"dataset": dataset, "extractor": "net", "layer": layer, "goodness": 1.05 + place}
-        cell |= {"p_value": (1 + (null >= cell["goodness"]).sum()) / 100, "p_pearson": 0.02}
-        pd.DataFrame([cell]).to_csv(folder / f"{layer}.csv", index=False)
-        rows.append(folder / f"{layer}.csv")
+    for place, (dataset, layer) in enumerate(names):
+        stem = folder / "nulls" / dataset / "net" / layer
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        nulls = RNG.uniform(0.9, 1.1, (len(READINGS), 99))
+        np.save(stem.with_suffix(".npy"), nulls)
+        table = pd.DataFrame(READINGS, columns=["pooling", "metric"])
+        for name, value in (("layer", layer), ("extractor", "net"), ("dataset", dataset)):
+            table.insert(0, name, value)
+        table["goodness"] = 1.05 + 0.3 * place + 0.01 * np.arange(len(READINGS))
+        beaten = (nulls >= table.goodness.to_numpy()[:, None]).sum(axis=1)
+        table = table.assign(p_value=(1 + beaten) / 100, p_pearson=0.002)
+        table.to_csv(stem.with_suffix(".csv"), index=False)
+        rows.append(stem.with_suffix(".csv"))
+    return rows
+
+
+def test_table_of_all_cells(tmp_path):
+    rows = layers(tmp_path, [("d", "1"), ("d", "01"), ("e", "1")])
     write_goodness_table(rows, tmp_path / "goodness.csv", nulls=tmp_path / "nulls")
-    found = pd.read_csv(tmp_path / "goodness.csv")
-    assert found.layer.tolist() == ["x", "y", "x"]
+    found = pd.read_csv(tmp_path / "goodness.csv", dtype={"layer": str})
+    assert found.layer.tolist() == ["1"] * 4 + ["01"] * 4 + ["1"] * 4
     np.testing.assert_allclose(found.p_holm, holm(found.p_value))
-    np.testing.assert_allclose(found.p_pearson_holm, [0.06] * 3)
-    assert found.p_max_t[2] == pytest.approx(0.01)  # alone in its dataset
-    assert found.p_max_t[0] >= found.p_value[0]
+    np.testing.assert_allclose(found.p_pearson_holm, [12 * 0.002] * 12)
+    for dataset, cells in (("d", slice(0, 8)), ("e", slice(8, 12))):
+        nulls = [np.load(row.with_suffix(".npy")) for row in rows if f"/{dataset}/" in str(row)]
+        expected = max_t(-1 / found.goodness[cells], -1 / np.concatenate(nulls))
+        np.testing.assert_allclose(found.p_max_t[cells], expected)
+    assert (found.p_max_t >= found.p_value).all()
+
+
+def test_estimates_of_a_sampled_dataset_keep_the_p_of_the_sample(tmp_path):
+    rows = layers(tmp_path, [("d", "x"), ("d", "y")])
+    write_goodness_table(rows, tmp_path / "goodness.csv", nulls=tmp_path / "nulls")
+    of_sample = pd.read_csv(tmp_path / "goodness.csv")
+    estimates = tmp_path / "sampled.csv"  # in another order
+    of_sample[::-1].assign(goodness=1, pairs=9).drop(columns=["p_holm", "p_max_t"]).to_csv(
+        estimates, index=False
+    )
+    write_goodness_table([estimates], tmp_path / "goodness.csv", nulls=tmp_path / "nulls")
+    found = pd.read_csv(tmp_path / "goodness.csv")[::-1].reset_index(drop=True)
+    assert (found.goodness == 1).all()
+    np.testing.assert_array_equal(found.p_max_t, of_sample.p_max_t)

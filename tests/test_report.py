@@ -23,16 +23,18 @@ CONFIG = checked_config(
     {
         "seed": 5,
         "permutations": 199,
+        "metrics": ["euclidean"],
         "labels_per_class": [1, 50],
         "datasets": {"planted": {"kind": "digits"}, "loose": {"kind": "folder", "path": "mine"}},
         "extractors": {
             "network": {
                 **{"kind": "keras_application", "application": "InceptionV3"},
-                **{"weights": None, "layers": "pooling"},
+                **{"weights": None, "layers": "pooling", "poolings": ["flat"]},
             }
         },
     }
 )
+FLAT = {"pooling": "flat", "metric": "euclidean"}
 SENTENCE = "planted, network: use layer_1 (leave-one-out 1-NN accuracy 0.987)."
 
 
@@ -53,10 +55,12 @@ def results(tmp_path):
     folder = tmp_path / "results"
     rows, _ = cells([1.0213, 1.3178])
     rows = rows.assign(p_max_t=0.005, goodness_low=1.01, goodness_high=1.4, auc=0.7, knn1=0.987)
+    rows = rows.assign(**FLAT, best_reading=True)
     table(folder / "goodness.csv", rows)
     table(folder / "comparisons.csv", {"dataset": ["planted"]})
     verdict = {"scope": "depth", "dataset": "planted", "extractor": "network", "layer": "layer_1"}
-    table(folder / "verdict.csv", [verdict | {"sentence": SENTENCE}])
+    verdict |= FLAT | {"recipe": "Take all values of layer_1.", "sentence": SENTENCE}
+    table(folder / "verdict.csv", [verdict])
     table(
         folder / "table_1.csv",
         [
@@ -104,6 +108,49 @@ def test_page_says_what_the_tables_say(results):
     assert "Alpaydin & Kaynak 1998" in text and "Szegedy et al. 2016" in text
     assert "missing" not in text
     assert "explorer" not in text
+
+
+def test_how_to_compute_it(results):
+    text = text_of(page_of(results))
+    assert (
+        "How to compute it Take all values of layer_1. import numpy as np x = values.resh" in text
+    )
+    said = text.split("The configuration")[0]
+    assert "pooling" not in said and "reading" not in said.lower()  # where there is but one
+
+
+def test_best_readings_are_shown_and_others_folded(results):
+    cells = pd.read_csv(results / "goodness.csv")
+    mean = {"pooling": "mean", "metric": "angle", "dim": 64, "goodness": 2.5}
+    other = cells.assign(**mean, best_reading=cells.layer == "layer_1")
+    cells["best_reading"] = cells.layer != "layer_1"
+    table(results / "goodness.csv", pd.concat([cells, other]).sort_values("layer"))
+    verdict = pd.read_csv(results / "verdict.csv")
+    verdict = verdict.assign(pooling="mean", metric="angle", recipe="Take the values.")
+    table(results / "verdict.csv", verdict)
+    means = results / "means/planted/network/layer_1.mean"
+    means.mkdir(parents=True)
+    for shard in ("0-of-2", "1-of-2"):
+        np.save(means / f"{shard}.npy", np.zeros(64))
+    layers = [{"layer": "layer_1", "prefix_tokens": 5}]
+    (results / "networks").mkdir()
+    (results / "networks/network.json").write_text(json.dumps({"layers": layers}))
+    config = json.loads(json.dumps(CONFIG)) | {"metrics": ["euclidean", "angle"]}
+    config["extractors"]["network"]["poolings"] = ["flat", "mean"]
+    page = page_of(results, config)
+    shown, folded = text_of(page).split("The same layers in other readings")
+    assert "network layer_0 flat euclidean 341,056 1.021" in shown
+    assert "network layer_1 mean angle 64 2.5" in shown
+    assert "network layer_0 mean angle" in folded and "network layer_1 flat euclidean" in folded
+    assert (
+        len(re.findall(r'<tr class="advised"><td>network</td><td>layer_1</td><td>mean', page)) == 1
+    )
+    assert page.count('class="advised"') == 1
+    text = text_of(page)
+    assert "values[:, 5:].mean(axis=1)" in text  # the patches alone
+    assert "results/means/planted/network/layer_1.mean/1-of-2.npy , a shard" in text
+    assert "Torgerson 1952" in text and "doi 10.1007/BF02288916" in text and "Gower 1966" in text
+    assert "the mean over the positions of its map" in text
 
 
 def test_pictures_are_inside_with_their_captions(results):

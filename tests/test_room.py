@@ -74,7 +74,7 @@ def test_features_that_are_there_need_no_room(tmp_path):
 
 def test_features_stop_before_the_first_image(tmp_path, monkeypatch, caplog):
     """With the layers' real dimensions; no graph or image need even be there."""
-    layers = {"layers": [{"layer": "pool", "dim": 10**6}]}
+    layers = {"layers": [{"layer": "pool", "dim": 10**6, "poolings": {"flat": {"dim": 10**6}}}]}
     (tmp_path / "layers.json").write_text(json.dumps(layers))
     (tmp_path / "manifest.csv").write_text("image,label\na.jpg,a\nb.jpg,b\n")
     usage = shutil.disk_usage(tmp_path)._replace(free=7_999_999)

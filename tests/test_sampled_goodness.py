@@ -8,6 +8,7 @@ import pytest
 from depthgauge.condensed import pairs, subset
 from depthgauge.datasets import make_dataset
 from depthgauge.datasets.sampling import LEAST, sample_size, stratified_sample
+from depthgauge.distances.angle import write_angles
 from depthgauge.errors import UserError
 from depthgauge.manifest import read_manifest
 from depthgauge.statistics.sampled_goodness import sampled_goodness, write_sampled_goodness
@@ -159,28 +160,46 @@ def test_sizes_that_contradict_the_sample_are_refused(labels, population, messag
         sampled_goodness(np.ones(6, np.float32), list(labels), population, progress=False)
 
 
-def test_row_of_the_sample_becomes_that_of_the_dataset(whole, tmp_path):
-    condensed = whole[0]
+def test_rows_of_the_sample_become_those_of_the_dataset(whole, tmp_path):
+    condensed = {"flat": whole[0], "mean": pdist(np.random.default_rng(0).normal(size=(400, 2)))}
     chosen = stratified_sample(LABELS, 1200, np.random.default_rng(7))
-    np.save(tmp_path / "d.npy", subset(condensed, chosen))
+    population = [SIZES[label] for label in LABELS[chosen]]
+    expected = {}
+    for pooling, name in (("flat", "d"), ("mean", "d.mean")):
+        np.save(tmp_path / f"{name}.npy", subset(condensed[pooling], chosen))
+        write_angles(np.load(tmp_path / f"{name}.npy"), tmp_path / f"angle {name}.npy")
+        for metric, file in (("euclidean", name), ("angle", f"angle {name}")):
+            distances = np.load(tmp_path / f"{file}.npy")
+            found = sampled_goodness(distances, LABELS[chosen], population, progress=False)
+            expected[pooling, metric] = found
+    assert len(set(expected.values())) == 4
     with open(tmp_path / "manifest.csv", "w") as file:
         file.write("image,label,population\n")
         file.writelines(f"{i}.jpg,{LABELS[i]},{SIZES[LABELS[i]]}\n" for i in chosen)
-    row = {"dataset": "x", "images": 50, "within": 1, "between": 2, "goodness": 2, "p_value": 0.01}
+    rows = [
+        {"dataset": "x", "pooling": pooling, "metric": metric}
+        | {"images": 50, "within": 1, "between": 2, "goodness": 2, "p_value": 0.01}
+        | {"best_reading": metric == "angle"}
+        for pooling, metric in expected
+    ]
     with open(tmp_path / "row.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, row)
+        writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
-        writer.writerow(row)
-    paths = [tmp_path / name for name in ("row.csv", "d.npy", "manifest.csv", "out.csv")]
-    write_sampled_goodness(*paths, progress=False)
-    with open(tmp_path / "out.csv", newline="") as file:
-        (written,) = csv.DictReader(file)
-    found = estimate(condensed, 7)
-    assert list(written) == [*row, "sampled_images", "pairs", "standard_error"]
-    assert (written["images"], written["sampled_images"]) == ("400", "50")
-    assert (written["pairs"], written["p_value"]) == ("1225", "0.01")
-    for name in ("within", "between", "goodness", "standard_error"):
-        assert float(written[name]) == getattr(found, name)
+        writer.writerows(rows)
+    for distances in ("d.npy", "d.mean.npy"):  # whichever pooling is named
+        paths = [tmp_path / name for name in ("row.csv", distances, "manifest.csv", "out.csv")]
+        write_sampled_goodness(*paths, progress=False)
+        with open(tmp_path / "out.csv", newline="") as file:
+            written = list(csv.DictReader(file))
+        assert list(written[0]) == [*rows[0], "sampled_images", "pairs", "standard_error"]
+        assert len(written) == 4
+        for row, given in zip(written, rows, strict=True):
+            found = expected[row["pooling"], row["metric"]]
+            assert (row["images"], row["sampled_images"]) == ("400", "50")
+            assert (row["pairs"], row["p_value"]) == ("1225", "0.01")
+            assert row["best_reading"] == str(given["best_reading"])
+            for name in ("within", "between", "goodness", "standard_error"):
+                assert float(row[name]) == getattr(found, name)
     assert len(read_manifest(tmp_path / "manifest.csv")) == 50
 
 

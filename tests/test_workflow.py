@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY
+from depthgauge.readings import pooled_name
 from PIL import Image
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 
 COLUMNS = [
-    *("dataset", "extractor", "layer", "depth", "dim", "images", "classes", "within", "between"),
-    *("goodness", "permutations", "null_mean", "null_sd", "p_value"),
+    *("dataset", "extractor", "layer", "pooling", "metric", "depth", "dim", "images", "classes"),
+    *("within", "between", "goodness", "permutations", "null_mean", "null_sd", "p_value"),
 ]
 
 
@@ -100,21 +101,42 @@ def test_run_makes_every_file_of_the_contract(finished):
     folder, printed = finished
     results = folder / "results"
     table = pd.read_csv(results / "goodness.csv")
-    assert table.columns[:14].tolist() == COLUMNS
-    assert table[["dataset", "layer", "depth", "dim"]].values.tolist() == [
-        ["shapes", "shallow", 1, 900],
-        ["shapes", "deep", 2, 8],
+    assert table.columns[:16].tolist() == COLUMNS
+    # A vector is one cell for each metric, whatever poolings are asked for.
+    assert table[["dataset", "layer", "pooling", "metric", "depth", "dim"]].values.tolist() == [
+        ["shapes", "shallow", "flat", "euclidean", 1, 900],
+        ["shapes", "shallow", "flat", "angle", 1, 900],
+        ["shapes", "shallow", "mean", "euclidean", 1, 4],
+        ["shapes", "shallow", "mean", "angle", 1, 4],
+        ["shapes", "deep", "flat", "euclidean", 2, 8],
+        ["shapes", "deep", "flat", "angle", 2, 8],
     ]
+    assert table.groupby("layer").best_reading.sum().tolist() == [1, 1]
     assert (table.images == 32).all() and (table.classes == 4).all()
-    assert f"{table.goodness[0]:.4f}" in printed and "results/figures" in printed
-    for layer, row in zip(("shallow", "deep"), table.itertuples(), strict=True):
-        features = np.load(results / f"features/shapes/small/{layer}/0-of-1.npy")
+    assert f"{table.goodness[table.best_reading].iloc[0]:.4f}" in printed
+    assert "results/figures" in printed
+    for row in table.itertuples():
+        name = pooled_name(row.layer, row.pooling)
+        features = np.load(results / f"features/shapes/small/{name}/0-of-1.npy")
         assert features.shape == (32, row.dim) and features.dtype == np.float32
-        distances = np.load(results / f"distances/shapes/small/{layer}.npy")
+        mean = np.load(results / f"means/shapes/small/{name}/0-of-1.npy")
+        np.testing.assert_allclose(mean, features.astype(float).mean(axis=0), rtol=1e-12)
+        distances = np.load(results / f"distances/shapes/small/{name}.npy")
         np.testing.assert_allclose(distances, pdist(features.astype(float)), rtol=1e-5)
+        if row.metric == "angle":
+            centred = features - mean
+            features = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+        square = squareform(pdist(features.astype(float)))
+        np.fill_diagonal(square, np.inf)
+        manifest = pd.read_csv(results / "datasets/shapes/manifest.csv")
+        labels = manifest.label.to_numpy()
+        assert row.knn1 == np.mean(labels[square.argmin(axis=1)] == labels)
+    for layer in ("shallow", "deep"):
+        cells = table[table.layer == layer]
         null = np.load(results / f"nulls/shapes/small/{layer}.npy")
-        assert null.shape == (199,)
-        assert row.p_value == (1 + (null >= row.goodness).sum()) / 200
+        assert null.shape == (len(cells), 199)
+        beaten = (null >= cells.goodness.to_numpy()[:, None]).sum(axis=1)
+        np.testing.assert_array_equal(cells.p_value, (1 + beaten) / 200)
         manifest = pd.read_csv(results / "datasets/shapes/manifest.csv")
         embedding = pd.read_csv(results / f"embeddings/shapes/small/{layer}.csv")
         assert embedding.columns.tolist() == ["image", "label", "x", "y"]
@@ -163,6 +185,45 @@ def test_every_job_leaves_a_log_and_a_benchmark(finished):
 
 def test_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in snakemake(finished[0], "--cores", "2")
+
+
+def test_readings_switched_on_later_make_only_what_is_new(experiment, finished, tmp_path):
+    def few(config):
+        config["metrics"] = ["euclidean"]
+        config["extractors"]["small"]["poolings"] = ["flat"]
+
+    target = "results/goodness.csv"
+    folder = with_config(experiment, tmp_path / "run", few)
+    snakemake(folder, "--cores", "2", target)
+    results = folder / "results"
+    assert pd.read_csv(results / "goodness.csv").pooling.tolist() == ["flat", "flat"]
+    assert not list(results.glob("*/*/*/*.mean*"))
+    before = (results / "distances/shapes/small/shallow.npy").stat().st_ino
+    network = (results / "networks/small.pb").stat().st_mtime_ns
+
+    shutil.copy(experiment / "experiment.yaml", folder)
+    snakemake(folder, "--cores", "2", target)
+    assert (results / "distances/shapes/small/shallow.npy").stat().st_ino == before
+    assert (results / "networks/small.pb").stat().st_mtime_ns == network
+    kept = "there already, made from the same"
+    assert kept in (results / "logs/distances/shapes/small/shallow.log").read_text()
+    log = (results / "logs/goodness/shapes/small/shallow.log").read_text()
+    assert log.count(kept) == 1 and "mean, angle: goodness" in log
+    for name in (target, "results/nulls/shapes/small/shallow.npy"):
+        assert (folder / name).read_bytes() == (finished[0] / name).read_bytes()
+    assert "Nothing to be done" in snakemake(folder, "--cores", "2", target)
+
+
+def test_a_class_token_asked_of_a_map_is_said_before_the_first_image(experiment, tmp_path):
+    folder = with_config(
+        experiment,
+        tmp_path / "run",
+        lambda c: c["extractors"]["small"].update(poolings=["flat", "cls"]),
+    )
+    printed = snakemake(folder, "--cores", "1", expect=1)
+    assert "layer shallow (15 x 15 x 4) has no class token" in printed
+    assert "Traceback" not in printed
+    assert not list(folder.glob("results/features/**/*.npy"))
 
 
 def contents(folder):
@@ -238,6 +299,11 @@ def with_config(experiment, folder, change):
     ("change", "message"),
     [
         (lambda c: c.update(permutation=9), "unknown key 'permutation'; did you mean 'permut"),
+        (lambda c: c.update(metrics=["cosine"]), "metrics.0: 'cosine' is not one of euclidean, an"),
+        (
+            lambda c: c["extractors"]["small"].update(poolings=["max"]),
+            "extractors.small.poolings.0: 'max' is not one of flat, mean, cls",
+        ),
         (lambda c: c.update(permutations=0), "permutations: 0 is less than the minimum of 1"),
         (lambda c: c["datasets"]["shapes"].update(per_clas=2), "did you mean 'per_class'"),
         (lambda c: c["datasets"]["shapes"].update(kind="shape"), "'shape' is not one of synth"),

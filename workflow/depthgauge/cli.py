@@ -58,6 +58,7 @@ def main():
       features                       what it makes of the images, at several depths
     distances
       distances, join-blocks         between all pairs of images
+      angle                          the same by angle, from those
     what they say
       goodness, sampled-goodness     how well labels cluster, tested by permutation
       goodness-table                 all of it, with p corrected for the number of tests
@@ -232,16 +233,38 @@ def network(name, spec, **options):
 @click.argument("images", type=PATH)
 @click.argument("manifest", type=FILE)
 @click.argument("outputs", nargs=-1, required=True, type=FILE)
+@click.option(
+    *("--pooling", "poolings"),
+    type=click.Choice(["flat", "mean", "cls"]),
+    multiple=True,
+    default=["flat"],
+    help="Which values of a layer; several may be given.",
+)
+@click.option("--mean", "means", multiple=True, type=FILE, help=".npy to write: of each output.")
 @click.option("--shard", callback=_shard, default="0/1", show_default=True, help="Part I of K.")
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32")
 @threads
 def features(graph, layers, images, manifest, outputs, threads, **options):
-    """Write the features of IMAGES at every one of LAYERS, one of OUTPUTS (.npy) a layer."""
+    """Write the features of IMAGES at every one of LAYERS, one of OUTPUTS (.npy) a layer.
+
+    With several poolings, one of OUTPUTS for each pooling of a layer, layer after layer.
+    """
     from .manifest import read_manifest
+    from .readings import layer_poolings, pooled
     from .room import check_features_room
 
-    dims = [layer["dim"] for layer in json.loads(layers.read_text())["layers"]]
+    described = json.loads(layers.read_text())["layers"]
+    if len(outputs) != len(described) * len(options["poolings"]):
+        raise UserError(
+            f"{len(outputs)} OUTPUTS were given for {len(described)} layers in "
+            f"{len(options['poolings'])} poolings; give one for each."
+        )
+    dims = [
+        pooled(layer, pooling)["dim"]
+        for layer in described
+        for pooling in layer_poolings(layer, options["poolings"])
+    ]
     check_features_room(outputs, len(read_manifest(manifest)), dims, options["dtype"])
 
     from .networks.features import features
@@ -263,56 +286,93 @@ def _block(ctx, param, value):
     return a, b, k
 
 
+outputs = click.option("--output", "-o", "outputs", type=FILE, required=True, multiple=True)
+
+
 @stage
 @click.argument("shards", nargs=-1, required=True, type=FILE)
-@output
+@outputs
 @click.option("--block", callback=_block, help="A,B/K: part A of the images against B, of K parts.")
 @click.option("--manifest", type=FILE, help="Refuse shards of another manifest.")
 @click.option("--graph", type=FILE, help="Refuse shards of another network.")
 @click.option("--layers", type=FILE, help="That network's description.")
 @click.option("--layer", help="Refuse shards of another layer.")
 @threads
-def distances(shards, output, block, manifest, graph, layers, layer, threads):
+def distances(shards, outputs, block, manifest, graph, layers, layer, threads):
     """Compute the distances between all rows of SHARDS (.npy), condensed.
 
+    With several --output, each takes its share of SHARDS: those of another pooling of the layer.
     Of very many images, compute blocks, each by itself, and join them. With --manifest, --graph,
     --layers and --layer, SHARDS must say that they were made from just these.
     """
-    from .distances.distances import distance_block, distances
-    from .fingerprint import fingerprint
+    from .distances.layer import layer_distances
 
     given = [manifest, graph, layers, layer]
     if None in given and any(given):
         raise UserError("--manifest, --graph, --layers and --layer go together: give all, or none.")
-    made_from = fingerprint(manifest, graph, layers) | {"layer": layer} if layer else None
-    if block is None:
-        distances(shards, output, made_from=made_from, threads=threads)
-    else:
-        distance_block(shards, output, block, made_from=made_from, threads=threads)
+    source = (manifest, graph, layers) if layer else None
+    layer_distances(shards, outputs, source=source, layer=layer, block=block, threads=threads)
 
 
 @stage
 @click.argument("blocks", nargs=-1, required=True, type=FILE)
-@output
-def join_blocks(blocks, output):
-    """Put BLOCKS of distances (0,0 0,1 ... 1,1 ... of K parts) together, condensed."""
+@outputs
+def join_blocks(blocks, outputs):
+    """Put BLOCKS of distances (0,0 0,1 ... 1,1 ... of K parts) together, condensed.
+
+    With several --output, each takes its share of BLOCKS: those of another pooling.
+    """
     from .distances.joining import join_blocks
 
-    join_blocks(blocks, output)
+    count = len(blocks) // len(outputs)
+    for place, output in enumerate(outputs):
+        join_blocks(blocks[place * count : (place + 1) * count], output)
+
+
+@stage
+@click.argument("distances", type=FILE)
+@output
+@threads
+def angle(distances, output, threads):
+    """Compute distances by angle, as seen from the mean of all images, from Euclidean DISTANCES.
+
+    DISTANCES is a .npy file, condensed or square; what is written is condensed.
+    """
+    from .distances.angle import write_angles
+    from .statistics.matrices import read_distances
+
+    write_angles(read_distances(distances), output, threads=threads)
+
+
+metrics = click.option(
+    *("--metric", "metrics"),
+    type=click.Choice(["euclidean", "angle"]),
+    multiple=True,
+    default=["euclidean"],
+    show_default=True,
+    help="How images are compared; both may be given.",
+)
 
 
 @stage
 @click.argument("distances", type=FILE)
 @click.argument("labels", type=FILE)
 @click.option("--null", type=FILE, help=".npy to write: goodness when permuted.")
-@click.option("--row", type=FILE, help="CSV to write: the row of goodness.csv.")
+@click.option("--row", type=FILE, help="CSV to write: the rows of goodness.csv.")
 @click.option("--classes", type=FILE, help="CSV to write: class by class.")
 @click.option("--images", type=FILE, help="CSV to write: image by image.")
 @click.option("--halves", type=FILE, help="CSV to write: accuracy in halves of the images.")
-@click.option("--dataset", default="", help="Name for the row and the permutations' seed.")
-@click.option("--extractor", default="", help="Name for the row.")
-@click.option("--layer", default="", help="Name for the row.")
+@click.option("--dataset", default="", help="Name for the rows and the permutations' seed.")
+@click.option("--extractor", default="", help="Name for the rows.")
+@click.option("--layer", default="", help="Name for the rows.")
 @click.option("--layers", type=FILE, help="The network's description: depth and dim of the layer.")
+@click.option(
+    *("--pooling", "poolings"),
+    type=click.Choice(["flat", "mean", "cls"]),
+    multiple=True,
+    help="With --layers: those of which the distances lie beside DISTANCES.",
+)
+@metrics
 @click.option(
     "--permute",
     type=click.Choice(["images", "within_groups", "groups"]),
@@ -323,27 +383,38 @@ def join_blocks(blocks, output):
 @click.option("--permutations", type=click.IntRange(1), default=9999, show_default=True)
 @seed
 @threads
-def goodness(distances, labels, layer, layers, **options):
-    """Measure how LABELS cluster in DISTANCES (.npy, condensed or square), and test it.
+def goodness(distances, labels, layer, layers, poolings, metrics, **options):
+    """Measure how LABELS cluster in Euclidean DISTANCES (.npy, condensed or square), and test it.
 
     LABELS is a manifest (image,label and maybe group) or a CSV of one column. Without a file to
     write, what was found is printed.
     """
-    from .statistics.cell import as_text, write_goodness
+    from .readings import Reading, layer_poolings, pooled
+    from .statistics.cell import as_text
+    from .statistics.layer_goodness import write_goodness
 
-    depth, dim = _depth_and_dim(layers, layer)
-    row = write_goodness(distances, labels, layer=layer, depth=depth, dim=dim, **options)
+    depth, dims = "", {}
+    if layers is not None:
+        depth, described = _described(layers, layer)
+        poolings = layer_poolings(described, poolings or ["flat"])
+        dims = {pooling: pooled(described, pooling)["dim"] for pooling in poolings}
+    readings = [Reading(pooling, metric) for pooling in poolings or [""] for metric in metrics]
+    rows = write_goodness(
+        distances, labels, layer=layer, depth=depth, dims=dims, readings=readings, **options
+    )
     if not any(options[file] for file in ("null", "row", "classes", "images", "halves")):
-        click.echo(as_text(row))
+        for row in rows:
+            if len(rows) > 1:
+                click.echo(f"\n{row['metric']}:")
+            click.echo(as_text(row))
 
 
-def _depth_and_dim(layers, name):
-    if layers is None:
-        return "", ""
+def _described(layers, name):
+    """Return the depth and the description of the layer called ``name``."""
     described = json.loads(layers.read_text())["layers"]
     for depth, layer in enumerate(described, start=1):
         if layer["layer"] == name:
-            return depth, layer["dim"]
+            return depth, layer
     raise UserError(
         f"{layers}: has no layer {name!r}; it has {', '.join(d['layer'] for d in described)}."
     )
@@ -362,6 +433,28 @@ def sampled_goodness(**options):
     write_sampled_goodness(**options)
 
 
+def follows_reading(command):
+    """Let a command follow one reading of each layer."""
+
+    def parsed(ctx, param, value):
+        from .readings import parse_reading
+
+        try:
+            return None if value is None else parse_reading(value)
+        except UserError as error:
+            raise click.BadParameter(str(error)) from None
+
+    rows = click.option(
+        "--rows",
+        type=PATH,
+        help="Folder of LAYER.csv of `goodness`: take each layer's best reading.",
+    )
+    reading = click.option(
+        "--reading", callback=parsed, help="POOLING.METRIC of all layers, such as mean.angle."
+    )
+    return rows(reading(command))
+
+
 @stage
 @click.argument("distances", type=FILE)
 @click.argument("manifest", type=FILE)
@@ -369,33 +462,44 @@ def sampled_goodness(**options):
 @click.option("--dataset", default="", help="Name for the seed.")
 @click.option("--extractor", default="", help="Name for the seed.")
 @click.option("--layer", default="", help="Name for the seed.")
+@follows_reading
 @click.option("--perplexity", type=float, default=30, show_default=True)
 @seed
 @threads
-def embedding(distances, manifest, output, **options):
+def embedding(distances, manifest, output, layer, rows, reading, **options):
     """Lay out the images of DISTANCES (condensed .npy) on a map by t-SNE."""
     from .maps.embedding import write_embedding
+    from .readings import chosen
 
-    write_embedding(distances, manifest, output, **options)
+    reading = chosen(layer, rows, reading)
+    write_embedding(distances, manifest, output, layer=layer, reading=reading, **options)
 
 
 @stage
 @click.argument("embeddings", nargs=-1, required=True, type=FILE)
-@click.option("--distances", type=PATH, required=True, help="Folder of LAYER.npy, condensed.")
+@click.option(
+    "--distances",
+    multiple=True,
+    type=FILE,
+    required=True,
+    help="LAYER.npy, condensed, of each map.",
+)
 @click.option("--folder", type=PATH, required=True, help="To write LAYER.csv in.")
 @click.option("--summary", type=FILE, required=True, help="CSV to write: a row a layer.")
 @click.option("--agreement", type=FILE, required=True, help="CSV to write: layers in pairs.")
 @click.option("--dataset", default="", help="Name for the rows and the seed.")
 @click.option("--extractor", default="", help="Name for the rows and the seed.")
+@follows_reading
 @click.option("--perplexity", type=float, default=30, show_default=True, help="That of the maps.")
 @seed
 @threads
-def clusters(embeddings, distances, folder, summary, agreement, **options):
+def clusters(embeddings, distances, folder, summary, agreement, rows, reading, **options):
     """Find clusters on the maps EMBEDDINGS (LAYER.csv), in order of depth, and try them."""
     from .clusters.clusters import write_clusters
+    from .readings import chosen
 
-    files = [distances / f"{path.name.removesuffix('.csv')}.npy" for path in embeddings]
-    write_clusters(embeddings, files, folder, summary, agreement, **options)
+    readings = [chosen(path.stem, rows, reading) for path in embeddings]
+    write_clusters(embeddings, distances, folder, summary, agreement, readings=readings, **options)
 
 
 @stage
@@ -418,15 +522,18 @@ splits = click.option("--splits", type=click.IntRange(2), default=20, show_defau
 @click.argument("distances", nargs=-1, required=True, type=FILE)
 @output
 @click.option("--dataset", default="", help="Name for the seed.")
+@follows_reading
 @labels_per_class
 @splits
 @seed
 @threads
-def label_accuracy(manifest, distances, output, **options):
+def label_accuracy(manifest, distances, output, rows, reading, **options):
     """Label most images of each of DISTANCES (LAYER.npy) from few; say how many come right."""
     from .labelling.label_accuracy import write_label_accuracy
+    from .readings import chosen, split_name
 
-    write_label_accuracy(manifest, distances, output, **options)
+    readings = [chosen(split_name(path.stem)[0], rows, reading) for path in distances]
+    write_label_accuracy(manifest, distances, output, readings=readings, **options)
 
 
 @stage
@@ -473,6 +580,7 @@ def label_curves(stem, trials, curves, differences, title, seed):
 @output
 @click.option("--accuracy", type=FILE, required=True, help="CSV to write: what to expect of it.")
 @click.option("--dataset", default="", help="Name for the seed.")
+@metrics
 @click.option(
     *("--confidence", "confidence"),
     type=click.FloatRange(0, 1),
@@ -483,7 +591,10 @@ def label_curves(stem, trials, curves, differences, title, seed):
 @seed
 @threads
 def labels(manifest, distances, output, accuracy, **options):
-    """Label the unlabelled images of MANIFEST by the best of DISTANCES (EXTRACTOR/LAYER.npy)."""
+    """Label the unlabelled images of MANIFEST by the best of DISTANCES (EXTRACTOR/LAYER.npy).
+
+    LAYER.POOLING.npy are those of another pooling; of each layer the best reading is taken.
+    """
     from .labelling.labelling import write_labels
 
     write_labels(manifest, distances, output, accuracy, **options)
@@ -531,19 +642,25 @@ def verdict(goodness, comparisons, halves, output):
 @click.argument("classes", nargs=-1, required=True, type=FILE)
 @click.option("--title", default="", help="Above the panels.")
 def heatmap(stem, classes, title):
-    """Draw STEM.png and .pdf: mean distances of CLASSES (LAYER.classes.csv), a panel a depth."""
+    """Draw STEM.png and .pdf: mean distances of CLASSES (LAYER.classes.csv), a panel a depth.
+
+    Of several readings of a layer the best is drawn, as LAYER.csv beside it says.
+    """
     import pandas as pd
 
+    from .best_reading import read_rows
     from .figures.heatmap import draw_heatmap
 
-    names = {"class": str, "other": str}
+    names = dict.fromkeys(("class", "other", "pooling", "metric"), str)
     tables = {
         file.name.removesuffix(".classes.csv"): pd.read_csv(
             file, dtype=names, keep_default_na=False, na_values={"distance": "", "goodness": ""}
         )
         for file in classes
     }
-    draw_heatmap(tables, stem, title=title)
+    rows = [file.with_name(f"{file.name.removesuffix('.classes.csv')}.csv") for file in classes]
+    known = all(row.exists() for row in rows)
+    draw_heatmap(tables, stem, rows=read_rows(rows) if known else None, title=title)
 
 
 @stage
@@ -557,7 +674,8 @@ def depths(stem, goodness, verdict, dataset):
 
     from .figures.depths import draw_depths
 
-    names = {"dataset": str, "extractor": str, "layer": str, "not_distinguishable": str}
+    cell = ("dataset", "extractor", "layer", "pooling", "metric")
+    names = dict.fromkeys((*cell, "not_distinguishable"), str)
     cells, advised = (
         table[table.dataset == dataset]
         for table in (
@@ -575,17 +693,18 @@ def depths(stem, goodness, verdict, dataset):
 def violins(stem, rows, seed):
     """Draw STEM.png and .pdf: goodness against depth and its null, from ROWS (CSV).
 
-    Beside each row (LAYER.csv) its null (LAYER.npy) is expected.
+    Beside the rows of each layer (LAYER.csv) their null (LAYER.npy) is expected. The best reading
+    of each is drawn.
     """
     import numpy as np
-    import pandas as pd
 
+    from .best_reading import read_rows
     from .figures.violins import draw_violins
 
-    table = pd.concat([pd.read_csv(row) for row in rows], ignore_index=True)
+    table = read_rows(rows)
     nulls = {
         layer: np.load(row.with_suffix(".npy"))
-        for layer, row in zip(table.layer, rows, strict=True)
+        for layer, row in zip(table.layer.unique(), rows, strict=True)
     }
     draw_violins(table, nulls, stem, seed=seed)
 
@@ -594,23 +713,28 @@ def violins(stem, rows, seed):
 @click.argument("stem", type=PATH)
 @click.argument("embeddings", nargs=-1, required=True, type=FILE)
 @click.option("--layers", type=FILE, help="The network's description: dims of the layers.")
-@click.option("--row", "rows", multiple=True, type=FILE, help="Row of goodness.csv, one a layer.")
+@click.option("--row", "rows", multiple=True, type=FILE, help="Rows of goodness.csv of a layer.")
+@click.option("--reading", help="Without rows, POOLING.METRIC of all maps, such as mean.angle.")
 @click.option("--title", default="", help="Above the panels.")
 @click.option("--perplexity", type=float, default=30, show_default=True)
 @seed
-def maps(stem, embeddings, layers, rows, title, perplexity, seed):
-    """Draw STEM.png and .pdf: a panel for each of EMBEDDINGS (LAYER.csv), in depth order."""
+def maps(stem, embeddings, layers, rows, reading, title, perplexity, seed):
+    """Draw STEM.png and .pdf: a panel for each of EMBEDDINGS (LAYER.csv), in depth order.
+
+    They are of the best reading of each layer in the --row files, or of the --reading.
+    """
     import pandas as pd
 
-    from .figures.maps import draw_maps
+    from .best_reading import read_rows
+    from .figures.maps import draw_maps, layer_facts
+    from .readings import parse_reading
 
-    dims = goodness = None
-    if layers is not None:
-        described = json.loads(layers.read_text())["layers"]
-        dims = {layer["layer"]: layer["dim"] for layer in described}
-    if rows:
-        table = pd.concat([pd.read_csv(row) for row in rows])
-        goodness = dict(zip(table.layer, table.goodness, strict=True))
+    facts = layer_facts(
+        [file.stem for file in embeddings],
+        described=() if layers is None else json.loads(layers.read_text())["layers"],
+        rows=read_rows(rows) if rows else None,
+        reading=None if reading is None else parse_reading(reading),
+    )
     draw_maps(
         {
             file.stem: pd.read_csv(file, keep_default_na=False, dtype={"image": str, "label": str})
@@ -620,8 +744,7 @@ def maps(stem, embeddings, layers, rows, title, perplexity, seed):
         title=title,
         perplexity=perplexity,
         seed=seed,
-        dims=dims,
-        goodness=goodness,
+        **facts,
     )
 
 
@@ -705,14 +828,21 @@ folder = click.option("--folder", type=PATH, required=True, help="Of the LAYER.c
 @click.argument("manifest", type=FILE)
 @click.argument("distances", nargs=-1, required=True, type=FILE)
 @folder
+@follows_reading
 @click.option("--count", "k", type=click.IntRange(1), default=8, show_default=True)
 @threads
-def neighbours(manifest, distances, folder, **options):
-    """List the nearest neighbours of every image, at each of DISTANCES (LAYER.npy, condensed)."""
+def neighbours(manifest, distances, folder, rows, reading, **options):
+    """List the nearest neighbours of every image, at each of DISTANCES (LAYER.npy, condensed).
+
+    Those of a layer in any pooling will do, LAYER.POOLING.npy, where others lie beside them.
+    """
+    from .readings import chosen, split_name
     from .report.neighbour_table import write_neighbours
 
-    for layer in distances:
-        write_neighbours(layer, manifest, folder / f"{layer.stem}.csv", **options)
+    for path in distances:
+        layer, _ = split_name(path.stem)
+        followed = chosen(layer, rows, reading)
+        write_neighbours(path, manifest, folder / f"{layer}.csv", reading=followed, **options)
 
 
 @stage
@@ -720,7 +850,10 @@ def neighbours(manifest, distances, folder, **options):
 @click.option("--neighbours", type=PATH, required=True, help="Folder of LAYER.csv.")
 @folder
 def misplaced(images, neighbours, folder):
-    """Say which images lie among those of other labels, from IMAGES (LAYER.images.csv)."""
+    """Say which images lie among those of other labels, from IMAGES (LAYER.images.csv).
+
+    Of several readings of a layer the best counts, as LAYER.csv beside IMAGES says.
+    """
     from .report.misplaced import write_misplaced
 
     for layer in images:

@@ -30,10 +30,20 @@ def whole(path):
     # The suffix stays last: several libraries choose the format by it.
     beside = path.with_name(f"{mark}{os.getpid()}{path.suffix}")
     try:
-        yield beside
-        if beside.is_dir() and path.is_dir():
-            remove(path)
-        os.replace(beside, path)
+        with no_space(path):
+            yield beside
+            if beside.is_dir() and path.is_dir():
+                remove(path)
+            os.replace(beside, path)
+    finally:
+        remove(beside)
+
+
+@contextmanager
+def no_space(path):
+    """Raise UserError, which names ``path``, where the disk turns out to be full."""
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
@@ -41,8 +51,6 @@ def whole(path):
                 "larger disk; what is already finished is kept and the run goes on from there."
             ) from error
         raise
-    finally:
-        remove(beside)
 
 
 def reserve(file, count):
@@ -57,6 +65,15 @@ def reserve(file, count):
     arguments = file.fileno(), 0, ctypes.c_long(0), ctypes.c_long(count)
     if fallocate(*arguments) and ctypes.get_errno() in (errno.ENOSPC, errno.EDQUOT):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), file.name)
+
+
+def second_name(path, other):
+    """Give the file at ``path`` a second name, ``other``; a copy where there can be no link."""
+    with whole(other) as beside:
+        try:
+            os.link(path, beside)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path, beside)
 
 
 def _remove_abandoned(path, mark):

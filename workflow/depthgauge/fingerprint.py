@@ -1,14 +1,15 @@
-"""What a shard of features was made from, written in the shard itself.
+"""What features and distances were made from, written in the files themselves.
 
 The header of a ``.npy`` file is a Python dictionary padded with spaces, and may hold a comment.
-There each shard says, in JSON, the checksums of the manifest and of the network, its layer and
-its images; ``head -1`` shows it. A shard cannot lose it, and NumPy reads the file as any other.
+There each shard says, in JSON, the checksums of the manifest and of the network, its layer,
+pooling and images; ``head -1`` shows it. A file cannot lose it, and NumPy reads it as any other.
 """
 
 import hashlib
 import json
 import re
 import struct
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,17 @@ def fingerprint(manifest, graph, layers):
     dict
         ``manifest`` and ``network``: SHA-256 in hexadecimal.
     """
-    return {"manifest": _sha256(manifest), "network": _sha256(graph, layers)}
+    return {"manifest": sha256(manifest), "network": sha256(graph, layers)}
 
 
-def _sha256(*paths):
+def sha256(*paths):
+    """Return one SHA-256 for the contents of the files at ``paths``, in hexadecimal.
+
+    Raises
+    ------
+    UserError
+        If one is missing.
+    """
     digest = hashlib.sha256()
     for path in paths:
         try:
@@ -48,29 +56,54 @@ def _sha256(*paths):
     return digest.hexdigest()
 
 
-def write_header(file, dtype, shape, made_from):
-    """Begin a ``.npy`` file (format 1.0, C order) that says what it was made from.
+def write_header(file, dtype, shape, made_from=None):
+    """Begin a ``.npy`` file (format 1.0, C order) that says what it was made from, if anything.
 
     Parameters
     ----------
     file : binary file
     dtype : str
     shape : tuple of int
-    made_from : dict
-        The :func:`fingerprint`, with ``layer`` (a name) and ``images``: [first, last, of how
-        many], the last one exclusive.
+    made_from : dict, optional
+        Of a shard: the :func:`fingerprint`, with ``layer`` and ``pooling`` (names) and
+        ``images``: [first, last, of how many], the last one exclusive.
     """
     array = {"descr": np.dtype(dtype).newbyteorder("<").str, "fortran_order": False}
-    header = f"{array | {'shape': shape}} {_MARK}{json.dumps(made_from)}".encode("ascii")
+    comment = f" {_MARK}{json.dumps(made_from)}" if made_from else ""
+    header = f"{array | {'shape': shape}}{comment}".encode("ascii")
     length = -(-(len(header) + 11) // 64) * 64  # magic and lengths are 10 bytes, the newline one
     file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", length - 10))
     file.write(header.ljust(length - 11) + b"\n")
 
 
+@cache
+def code_digest():
+    """Return the SHA-256 of the package's code, in hexadecimal."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def is_made_from(path, expected):
+    """Return whether the ``.npy`` file at ``path`` is there whole and says it was made from that.
+
+    Parameters
+    ----------
+    path : path
+    expected : dict
+        As was given to :func:`write_header`.
+    """
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    whole = Path(path).stat().st_size == found.offset + found.nbytes
+    return whole and read_fingerprint(path) == expected
+
+
 def read_fingerprint(path):
-    """Return what the shard at ``path`` was made from, or {} where it does not say."""
+    """Return what the file at ``path`` was made from, or {} where it does not say."""
     with open(path, "rb") as file:
-        header = file.readline(4096).decode("latin-1")
+        header = file.readline(1 << 16).decode("latin-1")
     found = re.search(re.escape(_MARK) + r"(\{.*\})\s*$", header)
     try:
         return json.loads(found[1]) if found else {}

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from .readings import KEYS
+
 _TO_LOOK_AT = (
     ("report.html", "one page: the verdicts, the pictures, how it was done"),
     ("explorer.html", "the images themselves, at every depth"),
@@ -12,17 +14,20 @@ _TO_LOOK_AT = (
 
 
 def summary(goodness, verdict=None):
-    """Return the table at ``goodness`` (goodness.csv) as text, a line a cell.
+    """Return the table at ``goodness`` (goodness.csv) as text, a line a layer: its best reading.
 
-    Under it a line for each dataset of which it was estimated from a sample, and the sentences
-    of ``verdict`` (verdict.csv).
+    Under it how many cells there are, if layers have several readings; a line for each dataset of
+    which goodness was estimated from a sample; and the sentences of ``verdict`` (verdict.csv).
     """
-    table = pd.read_csv(goodness)
+    every = pd.read_csv(goodness)
+    several = len(every[KEYS].drop_duplicates()) > 1
+    table = every[every.best_reading.astype(str) == "True"]
     shown = pd.DataFrame(
         {
             "dataset": table.dataset,
             "extractor": table.extractor,
             "layer": table.layer,
+            **({"reading": table.pooling + ", " + table.metric} if several else {}),
             "dim": table.dim.map("{:,}".format),
             "images": table.images.map("{:,}".format),
             "goodness": table.goodness.map("{:.4f}".format),
@@ -32,6 +37,7 @@ def summary(goodness, verdict=None):
                 else {}
             ),
             "p": table.p_value.map("{:.2g}".format),
+            "1-NN accuracy": table.knn1.map("{:.3f}".format),
         }
     )
     # A name that the line above already gives is left out.
@@ -39,6 +45,10 @@ def summary(goodness, verdict=None):
     same_cell = repeated.all(axis=1)
     shown.loc[same_cell, ["dataset", "extractor"]] = ""
     lines = [shown.to_string(index=False)]
+    if several:
+        lines.append(
+            f"\nEach layer in its best reading; goodness.csv has all {len(every):,} cells."
+        )
     if "pairs" in table:
         for row in table.dropna(subset="pairs").drop_duplicates("dataset").itertuples():
             lines.append(

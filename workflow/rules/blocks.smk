@@ -10,14 +10,22 @@ FOREIGN = set()
 
 
 def shard_files(wildcards):
-    """The shards of the wildcards' dataset, extractor and layer.
+    """The shards of the wildcards' layer in all poolings, one pooling after the other."""
+    return [
+        file
+        for pooling in POOLINGS[wildcards.extractor]
+        for file in pooled_shards(wildcards, pooling)
+    ]
+
+
+def pooled_shards(wildcards, pooling):
+    """The shards of the wildcards' layer in one pooling.
 
     Those on disk that are damaged, or were made from something else, are made anew, as
     Snakemake makes files anew that a job left incomplete. The job would refuse them.
     """
-    folder = (
-        f"results/features/{wildcards.dataset}/{wildcards.extractor}/{wildcards.layer}"
-    )
+    name = readings.pooled_name(wildcards.layer, pooling)
+    folder = f"results/features/{wildcards.dataset}/{wildcards.extractor}/{name}"
     files = {shard: f"{folder}/{shard}.npy" for shard in shards(wildcards.dataset)}
     network = network_of(wildcards.dataset, wildcards.extractor)
     sources = [
@@ -26,8 +34,16 @@ def shard_files(wildcards):
         f"{network}.json",
     ]
     there = {shard: file for shard, file in files.items() if Path(file).exists()}
-    if there and all(Path(source).exists() for source in sources):
-        made_from = fingerprint(*sources) | {"layer": wildcards.layer}
+    if (
+        there
+        and all(Path(source).exists() for source in sources)
+        and described(wildcards)
+    ):
+        own = described(wildcards)["poolings"]
+        made_from = fingerprint(*sources) | {
+            "layer": wildcards.layer,
+            "pooling": pooling if pooling in own else "flat",
+        }
         for shard, file in there.items():
             part, parts = map(int, shard.split("-of-"))
             if file not in FOREIGN and is_foreign(file, made_from, part, parts):
@@ -45,13 +61,23 @@ def network_graph(wildcards):
     return network_of(wildcards.dataset, wildcards.extractor) + ".pb"
 
 
-def dimension(wildcards):
-    """Features an image; before the network is there, as many as the paper's first layer has."""
+def described(wildcards):
+    """The description of the wildcards' layer, or none before its network is there.
+
+    One that was written before layers had poolings is made anew, and says nothing.
+    """
     description = Path(network_layers(wildcards))
     if not description.exists():
-        return 341_056
+        return None
     layers = json.loads(description.read_text())["layers"]
-    return next(layer["dim"] for layer in layers if layer["layer"] == wildcards.layer)
+    own = (layer for layer in layers if layer["layer"] == wildcards.layer)
+    return next((layer for layer in own if "poolings" in layer), None)
+
+
+def dimension(wildcards):
+    """Features an image; before the network is there, as many as the paper's first layer has."""
+    layer = described(wildcards)
+    return 341_056 if layer is None else layer["dim"]
 
 
 def distances_mb(dataset, attempt):

@@ -12,10 +12,10 @@ for extractor, layers in LAYERS.items():
                 f"results/embeddings/{{dataset}}/{extractor}/{layer}.csv"
                 for layer in layers
             ],
-            distances=[
-                f"results/distances/{{dataset}}/{extractor}/{layer}.npy"
-                for layer in layers
-            ],
+            distances=pooled_files(
+                f"results/distances/{{dataset}}/{extractor}/{{name}}.npy", extractor
+            ),
+            rows=rows_to_follow(layers, extractor),
         output:
             [
                 f"results/clusters/{{dataset}}/{extractor}/{layer}.csv"
@@ -37,7 +37,12 @@ for extractor, layers in LAYERS.items():
                 + count * (1 + IMAGES[wildcards.dataset] // 5000)
             ),
         params:
-            distances=lambda wildcards, input: os.path.dirname(input.distances[0]),
+            distances=lambda wildcards, input, count=len(POOLINGS[extractor]): [
+                f"--distances={file}" for file in input.distances[::count]
+            ],
+            reading=lambda wildcards, extractor=extractor: reading_followed(
+                wildcards, extractor
+            ),
             folder=lambda wildcards, output: os.path.dirname(output.agreement),
             extractor=extractor,
             perplexity=CONFIG["perplexity"],
@@ -45,7 +50,7 @@ for extractor, layers in LAYERS.items():
         message:
             f"Finding clusters in {{wildcards.dataset}}, {extractor}"
         shell:
-            "depthgauge clusters {input.embeddings} --distances {params.distances}"
+            "depthgauge clusters {input.embeddings} {params.distances} {params.reading}"
             " --folder {params.folder} --summary {output.summary} --agreement {output.agreement}"
             " --dataset {wildcards.dataset} --extractor {params.extractor}"
             " --perplexity {params.perplexity} --seed {params.seed} --threads {threads} --log {log}"

@@ -18,6 +18,7 @@ from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign
 from depthgauge.networks.keras_weights import keras_weights
 from depthgauge.networks.learned import check_learned, is_learned, learned_layers
+from depthgauge import readings
 from depthgauge.datasets.sampling import sample_size
 from depthgauge.distances.tiles import parts
 from snakemake.exceptions import WorkflowError
@@ -123,6 +124,84 @@ def layer_names(spec):
 
 
 LAYERS = {name: layer_names(spec) for name, spec in CONFIG["extractors"].items()}
+
+# How layers are read: the poolings of each extractor, and the metrics of all.
+POOLINGS = {
+    name: sorted(spec["poolings"], key=readings.POOLINGS.index)
+    for name, spec in CONFIG["extractors"].items()
+}
+METRICS = sorted(CONFIG["metrics"], key=readings.METRICS.index)
+
+
+def pooled_files(pattern, extractor, layers=None):
+    """The files of an extractor's layers in all of its poolings, layer after layer.
+
+    In ``pattern``, ``{name}`` stands for LAYER or LAYER.POOLING.
+    """
+    return expand(
+        pattern,
+        name=[
+            readings.pooled_name(layer, pooling)
+            for layer in layers or LAYERS[extractor]
+            for pooling in POOLINGS[extractor]
+        ],
+        allow_missing=True,
+    )
+
+
+def layer_distances(wildcards):
+    """The distances of the wildcards' layer, a file a pooling."""
+    pattern = "results/distances/{dataset}/{extractor}/{name}.npy"
+    return pooled_files(pattern, wildcards.extractor, [wildcards.layer])
+
+
+def network_distances(wildcards):
+    """The distances of all layers of the wildcards' extractor, in all poolings."""
+    pattern = "results/distances/{dataset}/{extractor}/{name}.npy"
+    return pooled_files(pattern, wildcards.extractor)
+
+
+def first_distances(wildcards):
+    """The distances of each layer of the wildcards' extractor in its first pooling."""
+    count = len(POOLINGS[wildcards.extractor])
+    files = expand(
+        network_distances(wildcards),
+        dataset=wildcards.dataset,
+        extractor=wildcards.extractor,
+    )
+    return files[::count]
+
+
+def rows_to_follow(layers, extractor="{extractor}"):
+    """An input function: the files that tell the best reading of each layer, with labels."""
+
+    def files(wildcards):
+        if wildcards.dataset not in LABELLED:
+            return []
+        chosen = layers(wildcards) if callable(layers) else layers
+        folder = f"results/nulls/{{dataset}}/{extractor}"
+        return [f"{folder}/{layer}.csv" for layer in chosen]
+
+    return files
+
+
+def of_layer(wildcards):
+    """The wildcards' layer, alone."""
+    return [wildcards.layer]
+
+
+def of_network(wildcards):
+    """The layers of the wildcards' extractor."""
+    return LAYERS[wildcards.extractor]
+
+
+def reading_followed(wildcards, extractor=None):
+    """The options that tell a command which reading of each layer to follow."""
+    extractor = extractor or wildcards.extractor
+    if wildcards.dataset in LABELLED:
+        return f"--rows results/nulls/{wildcards.dataset}/{extractor}"
+    return "--reading " + ".".join(readings.usual(POOLINGS[extractor], METRICS))
+
 
 # All layers of all networks on all datasets.
 CELLS = [
@@ -327,13 +406,20 @@ def learned_as(kind):
 def to_learn(extractor):
     """What the config says of an extractor, less what changes nothing about what is learned."""
     spec = CONFIG["extractors"][extractor]
-    return {k: spec[k] for k in spec if k not in ("layers", "trained_on")}
+    return {k: spec[k] for k in spec if k not in ("layers", "trained_on", "poolings")}
 
 
 def stack_mb(wildcards):
     """Megabytes of a dataset's pixels, at the size that an extractor takes."""
     size = CONFIG["extractors"][wildcards.extractor]["size"]
     return 3 * size**2 * IMAGES[wildcards.dataset] // 10**6 + 1
+
+
+def probed(extractor):
+    """What the linear probe is of: the last layer, averaged where that is among the poolings."""
+    poolings = POOLINGS[extractor]
+    pooling = "mean" if "mean" in poolings else poolings[0]
+    return readings.pooled_name(LAYERS[extractor][-1], pooling)
 
 
 def of_kind(kind, pattern):

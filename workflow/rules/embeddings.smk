@@ -1,10 +1,11 @@
-# Maps: t-SNE from the distances that are already there.
+# Maps: t-SNE from the distances that are already there, of one reading of each layer.
 
 
 rule embedding:
     input:
         code=modules("maps.embedding"),
-        distances="results/distances/{dataset}/{extractor}/{layer}.npy",
+        distances=layer_distances,
+        rows=rows_to_follow(of_layer),
         manifest="results/datasets/{dataset}/manifest.csv",
     output:
         "results/embeddings/{dataset}/{extractor}/{layer}.csv",
@@ -20,12 +21,14 @@ rule embedding:
         mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),
         runtime=growing(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500),
     params:
+        reading=reading_followed,
         perplexity=CONFIG["perplexity"],
         seed=CONFIG["seed"],
     message:
         "Mapping {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
     shell:
-        "depthgauge embedding {input.distances} {input.manifest} --output {output}"
+        "depthgauge embedding {input.distances[0]} {input.manifest} --output {output}"
+        " {params.reading}"
         " --dataset {wildcards.dataset} --extractor {wildcards.extractor}"
         " --layer {wildcards.layer} --perplexity {params.perplexity} --seed {params.seed}"
         " --threads {threads} --log {log}"

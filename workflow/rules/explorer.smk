@@ -9,10 +9,10 @@ for extractor, layers in LAYERS.items():
         input:
             code=modules("report.neighbour_table"),
             manifest="results/datasets/{dataset}/manifest.csv",
-            distances=[
-                f"results/distances/{{dataset}}/{extractor}/{layer}.npy"
-                for layer in layers
-            ],
+            distances=pooled_files(
+                f"results/distances/{{dataset}}/{extractor}/{{name}}.npy", extractor
+            ),
+            rows=rows_to_follow(layers, extractor),
         output:
             [
                 f"results/neighbours/{{dataset}}/{extractor}/{layer}.csv"
@@ -32,11 +32,18 @@ for extractor, layers in LAYERS.items():
                 + count * pairs_mb(wildcards.dataset) // 1000
             ),
         params:
+            distances=lambda wildcards, input, count=len(
+                POOLINGS[extractor]
+            ): input.distances[::count],
+            reading=lambda wildcards, extractor=extractor: reading_followed(
+                wildcards, extractor
+            ),
             folder=lambda wildcards, output: os.path.dirname(output[0]),
         message:
             f"Listing neighbours in {{wildcards.dataset}}, {extractor}"
         shell:
-            "depthgauge neighbours {input.manifest} {input.distances} --folder {params.folder}"
+            "depthgauge neighbours {input.manifest} {params.distances} --folder {params.folder}"
+            " {params.reading}"
             " --threads {threads} --log {log}"
 
     rule:
@@ -46,6 +53,10 @@ for extractor, layers in LAYERS.items():
             code=modules("report.misplaced"),
             images=[
                 f"results/nulls/{{dataset}}/{extractor}/{layer}.images.csv"
+                for layer in layers
+            ],
+            rows=[
+                f"results/nulls/{{dataset}}/{extractor}/{layer}.csv"
                 for layer in layers
             ],
             neighbours=[
@@ -118,6 +129,11 @@ rule explorer:
         embeddings=[f"results/embeddings/{cell}.csv" for cell in CELLS],
         neighbours=[f"results/neighbours/{cell}.csv" for cell in CELLS],
         clusters=[f"results/clusters/{cell}.csv" for cell in CELLS],
+        cluster_summaries=expand(
+            "results/clusters/{dataset}/{extractor}.csv",
+            dataset=CONFIG["datasets"],
+            extractor=LAYERS,
+        ),
         goodness=[f"results/nulls/{cell}.csv" for cell in LABELLED_CELLS],
         image_goodness=[f"results/nulls/{cell}.images.csv" for cell in LABELLED_CELLS],
         misplaced=[f"results/misplaced/{cell}.csv" for cell in LABELLED_CELLS],

@@ -23,7 +23,14 @@ rule network:
         mem_mb=growing(4500),
         runtime=growing(15),
     params:
-        spec=lambda wildcards: json.dumps(CONFIG["extractors"][wildcards.extractor]),
+        # The graph has all poolings; which of them are read changes nothing about it.
+        spec=lambda wildcards: json.dumps(
+            {
+                key: value
+                for key, value in CONFIG["extractors"][wildcards.extractor].items()
+                if key != "poolings"
+            }
+        ),
         source=lambda wildcards, input: [f"--source={file}" for file in input.source],
         seed=CONFIG["seed"],
     message:
@@ -47,12 +54,17 @@ for extractor, layers in LAYERS.items():
             images="results/datasets/{dataset}/images",
             manifest="results/datasets/{dataset}/manifest.csv",
         output:
-            [
-                unless_kept(
-                    f"results/features/{{dataset}}/{extractor}/{layer}/{{shard}}.npy"
+            features=[
+                unless_kept(file)
+                for file in pooled_files(
+                    f"results/features/{{dataset}}/{extractor}/{{name}}/{{shard}}.npy",
+                    extractor,
                 )
-                for layer in layers
             ],
+            means=pooled_files(
+                f"results/means/{{dataset}}/{extractor}/{{name}}/{{shard}}.npy",
+                extractor,
+            ),
         log:
             f"results/logs/features/{{dataset}}/{extractor}/{{shard}}.log",
         benchmark:
@@ -71,11 +83,13 @@ for extractor, layers in LAYERS.items():
             ),
         params:
             shard=lambda wildcards: wildcards.shard.replace("-of-", "/"),
+            poolings=[f"--pooling={pooling}" for pooling in POOLINGS[extractor]],
+            means=lambda wildcards, output: [f"--mean={file}" for file in output.means],
             dtype=CONFIG["features_dtype"],
             precision=CONFIG["precision"],
         message:
             f"Extracting features of {{wildcards.dataset}} with {extractor}, part {{wildcards.shard}}"
         shell:
             "depthgauge features {input.graph} {input.layers} {input.images} {input.manifest}"
-            " {output} --shard {params.shard} --dtype {params.dtype}"
+            " {output.features} {params.poolings} {params.means} --shard {params.shard} --dtype {params.dtype}"
             " --precision {params.precision} --threads {threads} --log {log}"

@@ -65,7 +65,11 @@ rule maps:
         runtime=growing(10),
     params:
         stem="results/figures/maps/{dataset}/{extractor}",
-        rows=lambda wildcards, input: [f"--row={row}" for row in input.rows],
+        rows=lambda wildcards, input: (
+            [f"--row={row}" for row in input.rows]
+            if input.rows
+            else reading_followed(wildcards)
+        ),
         perplexity=CONFIG["perplexity"],
         seed=CONFIG["seed"],
     message:

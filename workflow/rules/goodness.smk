@@ -1,4 +1,5 @@
-# Clustering goodness, its permutation null and its company, a job a layer; then one table of all.
+# Clustering goodness, its permutation null and its company, a job for all readings of a layer; then
+# one table of all cells.
 
 LABELLED_CELLS = [
     f"{dataset}/{extractor}/{layer}"
@@ -15,16 +16,17 @@ for dataset in set(CONFIG["permute"]) - set(LABELLED):
 
 rule goodness:
     input:
-        code=modules("statistics.cell"),
-        distances="results/distances/{dataset}/{extractor}/{layer}.npy",
+        code=modules("statistics.layer_goodness"),
+        distances=layer_distances,
         manifest="results/datasets/{dataset}/manifest.csv",
         layers=network_layers,
     output:
-        null="results/nulls/{dataset}/{extractor}/{layer}.npy",
-        row="results/nulls/{dataset}/{extractor}/{layer}.csv",
-        classes="results/nulls/{dataset}/{extractor}/{layer}.classes.csv",
-        images="results/nulls/{dataset}/{extractor}/{layer}.images.csv",
-        halves="results/nulls/{dataset}/{extractor}/{layer}.halves.csv",
+        # Not removed before the job: a reading that is there and right is not measured again.
+        null=update("results/nulls/{dataset}/{extractor}/{layer}.npy"),
+        row=update("results/nulls/{dataset}/{extractor}/{layer}.csv"),
+        classes=update("results/nulls/{dataset}/{extractor}/{layer}.classes.csv"),
+        images=update("results/nulls/{dataset}/{extractor}/{layer}.images.csv"),
+        halves=update("results/nulls/{dataset}/{extractor}/{layer}.halves.csv"),
     log:
         "results/logs/goodness/{dataset}/{extractor}/{layer}.log",
     benchmark:
@@ -38,16 +40,27 @@ rule goodness:
         mem_mb=growing(lambda wildcards: 1500 + 4 * pairs_mb(wildcards.dataset)),
         runtime=growing(
             lambda wildcards: 10
-            + pairs_mb(wildcards.dataset) * (10**4 + CONFIG["permutations"]) // 200_000
+            + len(POOLINGS[wildcards.extractor])
+            * len(METRICS)
+            * (
+                pairs_mb(wildcards.dataset)
+                * (10**4 + CONFIG["permutations"])
+                // 200_000
+            )
         ),
     params:
         permute=lambda wildcards: CONFIG["permute"].get(wildcards.dataset, "images"),
         permutations=CONFIG["permutations"],
+        poolings=lambda wildcards: [
+            f"--pooling={pooling}" for pooling in POOLINGS[wildcards.extractor]
+        ],
+        metrics=[f"--metric={metric}" for metric in METRICS],
         seed=CONFIG["seed"],
     message:
         "Testing goodness of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
     shell:
-        "depthgauge goodness {input.distances} {input.manifest} --layers {input.layers}"
+        "depthgauge goodness {input.distances[0]} {input.manifest} --layers {input.layers}"
+        " {params.poolings} {params.metrics}"
         " --dataset {wildcards.dataset} --extractor {wildcards.extractor}"
         " --layer {wildcards.layer} --permute {params.permute}"
         " --permutations {params.permutations} --seed {params.seed}"

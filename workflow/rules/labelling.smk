@@ -5,7 +5,8 @@ rule label_accuracy:
     input:
         code=modules("labelling.label_accuracy"),
         manifest="results/datasets/{dataset}/manifest.csv",
-        distances=per_layer("results/distances/{dataset}/{extractor}/{layer}.npy"),
+        distances=network_distances,
+        rows=rows_to_follow(of_network),
     output:
         "results/labelling/{dataset}/{extractor}/trials.csv",
     log:
@@ -25,13 +26,18 @@ rule label_accuracy:
         ),
         runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
     params:
+        distances=lambda wildcards, input: input.distances[
+            :: len(POOLINGS[wildcards.extractor])
+        ],
+        reading=reading_followed,
         counts=[f"--labels={count}" for count in CONFIG["labels_per_class"]],
         splits=CONFIG["label_splits"],
         seed=CONFIG["seed"],
     message:
         "Labelling {wildcards.dataset} from few labels, {wildcards.extractor}"
     shell:
-        "depthgauge label-accuracy {input.manifest} {input.distances} --output {output}"
+        "depthgauge label-accuracy {input.manifest} {params.distances} --output {output}"
+        " {params.reading}"
         " --dataset {wildcards.dataset} {params.counts} --splits {params.splits}"
         " --seed {params.seed} --threads {threads} --log {log}"
 
@@ -42,7 +48,7 @@ rule linear_probe:
         manifest="results/datasets/{dataset}/manifest.csv",
         shards=lambda wildcards: expand(
             "results/features/{dataset}/{extractor}/{layer}/{shard}.npy",
-            layer=LAYERS[wildcards.extractor][-1],
+            layer=probed(wildcards.extractor),
             shard=shards(wildcards.dataset),
             allow_missing=True,
         ),
@@ -120,9 +126,11 @@ rule labels:
         code=modules("labelling.labelling"),
         manifest="results/datasets/{dataset}/manifest.csv",
         distances=[
-            f"results/distances/{{dataset}}/{extractor}/{layer}.npy"
-            for extractor, layers in LAYERS.items()
-            for layer in layers
+            file
+            for extractor in LAYERS
+            for file in pooled_files(
+                f"results/distances/{{dataset}}/{extractor}/{{name}}.npy", extractor
+            )
         ],
     output:
         labels="results/labels/{dataset}/labels.csv",
@@ -144,10 +152,11 @@ rule labels:
         runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
     params:
         confidence=CONFIG["label_confidence"],
+        metrics=[f"--metric={metric}" for metric in METRICS],
         seed=CONFIG["seed"],
     message:
         "Labelling the images of {wildcards.dataset} that have no label"
     shell:
         "depthgauge labels {input.manifest} {input.distances} --output {output.labels}"
         " --accuracy {output.accuracy} --dataset {wildcards.dataset}"
-        " --confidence {params.confidence} --seed {params.seed} --threads {threads} --log {log}"
+        " {params.metrics} --confidence {params.confidence} --seed {params.seed} --threads {threads} --log {log}"

@@ -16,9 +16,19 @@ from depthgauge.room import (
 def known_dims(dataset, extractor):
     """Dimensions of an extractor's layers, as far as they are known before it is frozen."""
     described = Path(f"{network_of(dataset, extractor)}.json")
+    poolings = POOLINGS[extractor]
     if described.exists():
-        return [layer["dim"] for layer in json.loads(described.read_text())["layers"]]
+        try:
+            return [
+                readings.pooled(layer, pooling)["dim"]
+                for layer in json.loads(described.read_text())["layers"]
+                for pooling in readings.layer_poolings(layer, poolings)
+            ]
+        except KeyError:  # written before layers had poolings; made anew
+            return []
     spec = CONFIG["extractors"][extractor]
+    if "flat" not in poolings:
+        return []  # means are small
     if spec.get("layers") == "pooling" and spec.get("size", 299) == 299:
         return POOLING
     stated = spec.get("dims", {})
@@ -29,8 +39,9 @@ def disk_ahead(jobs):
     """Bytes that the jobs are going to write, by what they are, where it is much."""
     made = {"distances": [], "join_blocks": []}
     for job in jobs:
-        if job.rule.name in made:
-            made[job.rule.name].append(job.wildcards)
+        for stage, wildcards in made.items():
+            if f"{job.rule.name}_".startswith(f"{stage}_"):
+                wildcards.append(job.wildcards)
     matrices = made["distances"] + made["join_blocks"]
     features = {}
     for dataset, extractor in {(m.dataset, m.extractor) for m in matrices}:
@@ -45,10 +56,21 @@ def disk_ahead(jobs):
         IMAGES[job.wildcards.dataset] for job in jobs if job.rule.name == "dataset"
     )
     return features | {
-        "distances": sum(distance_bytes(IMAGES[m.dataset]) for m in matrices),
+        "distances": sum(
+            distance_bytes(IMAGES[m.dataset]) * len(POOLINGS[m.extractor])
+            for m in matrices
+        ),
+        "distances by angle, while they are looked at": max(
+            (distance_bytes(IMAGES[m.dataset]) for m in matrices), default=0
+        )
+        * ("angle" in METRICS),
         # Until they are joined, the blocks of a matrix lie beside it.
         "blocks of distances": max(
-            (distance_bytes(IMAGES[m.dataset]) for m in made["join_blocks"]), default=0
+            (
+                distance_bytes(IMAGES[m.dataset]) * len(POOLINGS[m.extractor])
+                for m in made["join_blocks"]
+            ),
+            default=0,
         ),
         "images": images * IMAGE_BYTES,
     }

@@ -5,7 +5,7 @@ rule sampled_goodness:
     input:
         code=modules("statistics.sampled_goodness"),
         row="results/nulls/{dataset}/{extractor}/{layer}.csv",
-        distances="results/distances/{dataset}/{extractor}/{layer}.npy",
+        distances=layer_distances,
         manifest="results/datasets/{dataset}/manifest.csv",
     output:
         "results/sampled/{dataset}/{extractor}/{layer}.csv",
@@ -23,5 +23,5 @@ rule sampled_goodness:
     message:
         "Estimating goodness of all of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
     shell:
-        "depthgauge sampled-goodness {input.row} {input.distances} {input.manifest}"
+        "depthgauge sampled-goodness {input.row} {input.distances[0]} {input.manifest}"
         " --output {output} --threads {threads} --log {log}"

@@ -65,6 +65,7 @@ rule heatmap:
     input:
         code=modules("figures.heatmap"),
         classes=per_layer("results/nulls/{dataset}/{extractor}/{layer}.classes.csv"),
+        rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
     output:
         report(
             "results/figures/heatmaps/{dataset}/{extractor}.png",

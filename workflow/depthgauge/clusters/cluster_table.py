@@ -5,7 +5,7 @@ import pandas as pd
 from ..files import whole
 from ..gather import gathered
 
-_CELL = ["dataset", "extractor", "layer"]
+_CELL = ["dataset", "extractor", "layer", "pooling", "metric"]
 
 
 def write_cluster_table(summaries, output, *, goodness=None):

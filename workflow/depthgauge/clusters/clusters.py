@@ -10,10 +10,11 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from tqdm import tqdm
 
-from ..condensed import images, open_condensed, subset
+from ..condensed import images, subset
 from ..errors import UserError
 from ..manifest import write_manifest
 from ..maps.embedding import embed
+from ..readings import Reading, open_reading, split_name
 from ..seeds import derive_seed
 from .cluster_agreement import cluster_agreement
 
@@ -120,6 +121,7 @@ def write_clusters(
     *,
     dataset="",
     extractor="",
+    readings=None,
     perplexity=30,
     seed=0,
     threads=1,
@@ -136,9 +138,10 @@ def write_clusters(
         For LAYER.csv, a CSV with the columns ``image,cluster,probability``; ``cluster`` is empty
         for an image of no cluster.
     summary : path
-        CSV of a row a layer: ``dataset,extractor,layer,depth,clusters,noise_share,stability,
-        stability_sd,ari,ami,images,labelled,note``. ``noise_share`` is the share of the images
-        in no cluster; stability is the mean of `stability`, beside its standard deviation.
+        CSV of a row a layer: ``dataset,extractor,layer,pooling,metric,depth,clusters,
+        noise_share,stability,stability_sd,ari,ami,images,labelled,note``. ``noise_share`` is the
+        share of the images in no cluster; stability is the mean of `stability`, beside its
+        standard deviation.
         ``ari`` and ``ami``, the adjusted Rand index and the adjusted mutual information (Vinh,
         Epps & Bailey 2010), compare clusters and labels over the ``labelled`` images, those of
         no cluster being a group of their own; they are empty where fewer than two labels are.
@@ -147,6 +150,8 @@ def write_clusters(
         Both are empty where neither has clusters.
     dataset, extractor : str
         Names for the rows, from which, with ``seed``, the draws derive.
+    readings : sequence of Reading or None, optional
+        How each layer is read, see ``readings.open_reading``.
     perplexity : float
         That of the maps.
     seed, threads, progress
@@ -158,22 +163,26 @@ def write_clusters(
         If maps and distances are not of the same layers and images, or a map lacks a column.
     """
     layers = [Path(path).name.removesuffix(".csv") for path in embeddings]
-    if layers != [Path(path).name.removesuffix(".npy") for path in distances]:
+    if layers != [split_name(Path(path).stem)[0] for path in distances]:
         raise UserError(
             f"maps are given of the layers {', '.join(layers)}; distances of the same layers, "
             "LAYER.npy, were expected in the same order."
         )
     rows, found = [], {}
-    for depth, (layer, *files) in enumerate(zip(layers, embeddings, distances, strict=True), 1):
+    readings = readings or [None] * len(layers)
+    for depth, (layer, reading, *files) in enumerate(
+        zip(layers, readings, embeddings, distances, strict=True), 1
+    ):
         cell = {"dataset": dataset, "extractor": extractor, "layer": layer}
         table, row = _of_layer(
             *files,
+            reading,
             perplexity=perplexity,
             seed=derive_seed(seed, *cell.values(), "clusters"),
             threads=threads,
             progress=progress,
         )
-        row = {**cell, "depth": depth, **row}
+        row = {**cell, **(reading or Reading())._asdict(), "depth": depth, **row}
         log.info(
             "%s: %d clusters, stability %.3f. %s",
             *(layer, row["clusters"], row["stability"], row["note"]),
@@ -186,17 +195,23 @@ def write_clusters(
     write_manifest(pd.DataFrame(rows), summary)
 
 
-def _of_layer(embedding, distances, *, perplexity, seed, threads, progress):
+def _of_layer(embedding, distances, reading, *, perplexity, seed, threads, progress):
     """Return the table of one layer's clusters, and its row of the summary."""
     table = _read_map(embedding)
-    condensed = open_condensed(distances, expected=len(table))
     n = len(table)
     points = table[["x", "y"]].to_numpy(np.float64)
-    alike = np.ptp(condensed) == 0  # what a map shows of such images is the order of their names
-    clusters, probabilities = map_clusters(np.zeros_like(points) if alike else points)
-    agreements = stability(
-        condensed, clusters, perplexity=perplexity, seed=seed, threads=threads, progress=progress
-    )
+    with open_reading(distances, reading, expected=n, threads=threads) as condensed:
+        # What a map shows of such images is the order of their names.
+        alike = np.ptp(condensed) == 0
+        clusters, probabilities = map_clusters(np.zeros_like(points) if alike else points)
+        agreements = stability(
+            condensed,
+            clusters,
+            perplexity=perplexity,
+            seed=seed,
+            threads=threads,
+            progress=progress,
+        )
     stable = float(agreements.mean())
     count = int(clusters.max())
     labels = table.label.to_numpy(str)

@@ -20,10 +20,10 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import UserError
 from ..files import whole
-from ..fingerprint import check_fingerprints
+from ..fingerprint import check_fingerprints, code_digest, write_header
 from .certificate import certified
 from .differences import add_differences
-from .joining import BAND, write_condensed, write_header
+from .joining import BAND, write_condensed
 from .products import products
 from .shards import open_shards
 from .tiles import block, part
@@ -46,8 +46,9 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
     output : path
         Takes the pairs i < j in SciPy's condensed order, ``.npy``, float32.
     made_from : dict, optional
-        What the shards must say that they were made from:
-        :func:`depthgauge.fingerprint.fingerprint`.
+        What the shards must say that they were made from, a
+        :func:`depthgauge.fingerprint.fingerprint` with layer and pooling; the distances then
+        say it, too, with the ``code`` that made them.
     threads : int
         How many threads to use.
     rows : int, optional
@@ -70,7 +71,7 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
     shards, n, d = _opened(shards, rows, made_from)
     tiles, totals = _squared(shards, n, d, (0, 0, 1), threads, progress)
     with whole(output) as beside:
-        write_condensed(beside, n, _bands(tiles, totals))
+        write_condensed(beside, n, _bands(tiles, totals), _said(made_from))
 
 
 def distance_block(shards, output, place, *, made_from=None, threads=1, progress=True):
@@ -99,11 +100,15 @@ def distance_block(shards, output, place, *, made_from=None, threads=1, progress
     (top, bottom), (left, right) = (part(n, side, place[2]) for side in place[:2])
     tiles, totals = _squared(shards, n, d, place, threads, progress)
     with whole(output) as beside, open(beside, "wb") as file:
-        write_header(file, (bottom - top, right - left))
+        write_header(file, "<f4", (bottom - top, right - left), _said(made_from))
         for _, band in _bands(tiles, totals):
             lines = np.zeros((len(band), right - left), "<f4")
             lines[:, right - left - band.shape[1] :] = band
             file.write(lines)
+
+
+def _said(made_from):
+    return None if made_from is None else made_from | {"code": code_digest()}
 
 
 def _opened(paths, rows, made_from):

@@ -7,6 +7,7 @@ import numpy as np
 from ..condensed import pairs
 from ..errors import UserError
 from ..files import whole
+from ..fingerprint import read_fingerprint, write_header
 from .tiles import part
 
 # Rows of the matrix that are put together for the file at once: few, to stay in the cache.
@@ -28,7 +29,8 @@ def join_blocks(blocks, output):
     Raises
     ------
     UserError
-        If a block is missing, damaged or of another size than its place asks for.
+        If a block is missing, damaged, of another size than its place asks for or made from
+        something else than the first.
     """
     k = (isqrt(8 * len(blocks) + 1) - 1) // 2
     if k * (k + 1) // 2 != len(blocks):
@@ -50,6 +52,14 @@ def join_blocks(blocks, output):
                     f"for {n} images in {k} parts. Remove the file and run again."
                 )
 
+    said = read_fingerprint(blocks[0])
+    for path in blocks:
+        if read_fingerprint(path) != said:
+            raise UserError(
+                f"{path}: was not made from the same features as {blocks[0]}. Remove the file and "
+                "run again."
+            )
+
     def bands():
         first = 0
         for line in lines:
@@ -59,7 +69,7 @@ def join_blocks(blocks, output):
             first += len(line[0])
 
     with whole(output) as beside:
-        write_condensed(beside, n, bands())
+        write_condensed(beside, n, bands(), said)
 
 
 def _opened_block(path):
@@ -78,7 +88,7 @@ def _opened_block(path):
     return values
 
 
-def write_condensed(path, n, bands):
+def write_condensed(path, n, bands, made_from=None):
     """Write the condensed matrix of ``n`` images as a float32 ``.npy``.
 
     Parameters
@@ -87,15 +97,11 @@ def write_condensed(path, n, bands):
     n : int
     bands : iterable of (int, (rows, n - first) float32 array)
         The first of some consecutive rows, and those rows from its diagonal entry on.
+    made_from : dict, optional
+        What the file says that it was made from.
     """
     with open(path, "wb") as file:
-        write_header(file, (pairs(n),))
+        write_header(file, "<f4", (pairs(n),), made_from)
         for _, band in bands:
             for i, row in enumerate(band):
                 file.write(row[i + 1 :])
-
-
-def write_header(file, shape):
-    """Begin a float32 ``.npy`` file, C order."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..manifest import read_manifest
+from ..readings import KEYS, Reading
 from ..report.thumbnails import thumbnail
 from .samples import spread
 from .style import GREY, INK, PAGE, new_figure, save, shorten, styled
@@ -15,7 +16,7 @@ _ROWS, _COLUMNS = 24, 10
 _BESIDE = 1.0  # inches for the captions
 _PIXELS = 160  # greatest side of a picture in the figure
 _LETTERS = 13  # of a class name
-_TEXT = dict.fromkeys(("dataset", "extractor", "layer", "note", "image", "cluster"), str)
+_TEXT = dict.fromkeys(("dataset", "extractor", "layer", *KEYS, "note", "image", "cluster"), str)
 _NUMBERS = dict.fromkeys(("stability", "ari", "ami"), "")
 _ORDER = "from the surest of the cluster, left, to the least sure, at equal steps"
 
@@ -29,7 +30,8 @@ def draw_most_stable(images, manifest, summary, clusters, stem, *, seed=0):
     ----------
     images, manifest, stem : path
     summary : path
-        See ``clusters.write_clusters``; its dataset and extractor are named above the figure.
+        See ``clusters.write_clusters``; its dataset and extractor are named above the figure, and
+        the reading where it has several, or another than all values by Euclidean distance.
     clusters : path
         The folder of its LAYER.csv.
     seed : int
@@ -39,6 +41,10 @@ def draw_most_stable(images, manifest, summary, clusters, stem, *, seed=0):
     stable = rows.stability.fillna(-1)
     row = rows.loc[rows.index[stable == stable.max()][-1]]
     reason = "the most stable depth" if row.clusters else "the deepest"
+    if "pooling" in rows:
+        readings = set(rows[KEYS].itertuples(False, None))
+        if readings != {Reading()}:
+            reason = f"{Reading(*row[KEYS])}; {reason}"
     facts = [f"n = {row.images:,}", f"{row.noise_share:.0%} in no cluster", f"seed {seed}"]
     if row.clusters:
         facts.insert(1, f"stability {row.stability:.2f}")

@@ -4,24 +4,33 @@ import textwrap
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 
+from ..readings import KEYS, METRICS, POOLINGS
 from .style import COLUMN, GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 
 _NORMAL = 1.959964  # the 97.5th percentile: of a 95 % interval
-_BLUE = "#0072B2"
-_MEASURES = {
-    "goodness": "goodness (ratio)\nbetween / within",
-    "auc": "AUC (probability)\nP(between > within)",
+_MEASURES = {  # the one that decides first
     "knn1": "1-NN accuracy,\nleave-one-out",
+    "auc": "AUC (probability)\nP(between > within)",
+    "goodness": "goodness (ratio)\nbetween / within",
 }
+_BLUE = "#0072B2"
+_COLOURS = {"flat": "#DB8E00", "mean": _BLUE, "cls": INK}  # light, middle and dark, too
+_DASHES = {"euclidean": (0, (3, 1.5)), "angle": "-"}
+# Without colours: a shape a pooling, which is turned for angles.
+_SHAPES = {"flat": "sD", "mean": "v^", "cls": "<>"}
 
 
 def draw_depths(cells, advised, stem):
-    """Draw goodness, AUC and accuracy of the nearest neighbour at every depth of every network.
+    """Draw accuracy of the nearest neighbour, AUC and goodness at every depth of every network.
 
-    Bars are 95 % intervals of each layer by itself, from the jackknife, for the accuracy
-    Wilson's. A red ring is around the depth of the verdict; filled are the points of the depths
-    that are not distinguishable from it.
+    Points are the best reading of each layer. Bars are 95 % intervals of each layer by itself,
+    from the jackknife, for the accuracy Wilson's. A red ring is around the depth of the verdict;
+    filled are the points of the depths that are not distinguishable from it. Of several readings
+    each has a pale line. A layer of one pooling (a vector) is the same in any, so the lines of
+    others lead to its point.
 
     Parameters
     ----------
@@ -42,25 +51,33 @@ def _table(cells, advised):
     low, high = _wilson(cells.knn1, cells.images)
     margin = _NORMAL * cells.auc_se
     ends = {
-        "goodness": (cells.goodness_low, cells.goodness_high),
-        "auc": (cells.auc - margin, cells.auc + margin),
         "knn1": (low, high),
+        "auc": (cells.auc - margin, cells.auc + margin),
+        "goodness": (cells.goodness_low, cells.goodness_high),
     }
-    names = cells[["dataset", "extractor", "layer", "depth"]]
-    table = pd.concat(
+    names = cells[["dataset", "extractor", "layer", *KEYS, "depth"]]
+    best = cells.best_reading.astype(str) == "True"
+    verdict = {}
+    for row in advised[advised.scope == "depth"].itertuples():
+        alike = str(row.not_distinguishable).split(";") if pd.notna(row.layer) else []
+        verdict |= {(row.extractor, cell): "not distinguishable" for cell in alike}
+        verdict[row.extractor, f"{row.layer}.{row.pooling}.{row.metric}"] = "use"
+    keys = zip(cells.extractor, cells.layer + "." + cells.pooling + "." + cells.metric, strict=True)
+    said = [verdict.get(key, "") for key in keys]
+    return pd.concat(
         [
-            names.assign(measure=measure, value=cells[measure], low=ends[0], high=ends[1])
+            names.assign(
+                measure=measure,
+                value=cells[measure],
+                low=ends[0],
+                high=ends[1],
+                best_reading=best,
+                verdict=said,
+            )
             for measure, ends in ends.items()
         ],
         ignore_index=True,
     )
-    verdict = {}
-    for row in advised[advised.scope == "depth"].itertuples():
-        alike = str(row.not_distinguishable).split(";") if pd.notna(row.layer) else []
-        verdict |= {(row.extractor, layer): "not distinguishable" for layer in alike}
-        verdict[row.extractor, row.layer] = "use"
-    keys = zip(table.extractor, table.layer, strict=True)
-    return table.assign(verdict=[verdict.get(key, "") for key in keys])
 
 
 def _wilson(share, n):
@@ -73,11 +90,17 @@ def _wilson(share, n):
 
 def _figure(table, cell):
     extractors = list(table.extractor.unique())
-    counts = [table[table.extractor == name].layer.nunique() for name in extractors]
+    layers = {
+        name: list(table[table.extractor == name].sort_values("depth").layer.unique())
+        for name in extractors
+    }
+    counts = [len(layers[name]) for name in extractors]
+    looks = _looks(table)
     # A line of panels holds as many layers as can be told apart.
     width = float(np.clip(0.9 + 0.32 * (sum(counts) + len(counts)), COLUMN, PAGE))
     longest = max(map(len, table.layer.unique()))
-    figure = new_figure(width, 4.1 + 0.05 * min(longest, 22))
+    key_lines = -(-len(looks) // int(width / 1.15)) if len(looks) > 1 else 0
+    figure = new_figure(width, 4.1 + 0.05 * min(longest, 22) + 0.15 * key_lines)
     grid = figure.subplots(
         len(_MEASURES),
         len(extractors),
@@ -90,52 +113,118 @@ def _figure(table, cell):
         line[0].set_ylabel(_MEASURES[measure])
         for axes, extractor in zip(line, extractors, strict=True):
             drawn = table[(table.extractor == extractor) & (table.measure == measure)]
-            _panel(axes, drawn.sort_values("depth"))
+            _panel(axes, drawn, layers[extractor], looks)
     inches = width / (sum(counts) + len(counts))
     for axes, extractor, count in zip(grid[0], extractors, counts, strict=True):
         axes.set_title(shorten(extractor, max(8, int(inches * (count + 1) / 0.06))))
     for axes, extractor in zip(grid[-1], extractors, strict=True):
-        layers = table[(table.extractor == extractor) & (table.measure == "auc")]
-        layers = [shorten(name, 22) for name in layers.sort_values("depth").layer]
+        names = [shorten(name, 22) for name in layers[extractor]]
         axes.set_xticks(
-            range(1, len(layers) + 1),
-            layers,
+            range(1, len(names) + 1),
+            names,
             rotation=45,
             ha="right",
             rotation_mode="anchor",
             fontsize=min(6.5, 72 * inches * 0.8),
         )
-        axes.set_xlim(0.4, len(layers) + 0.6)
-    figure.suptitle(cell.dataset, color=INK)
-    note = (
-        f"Layers in order of depth; n = {cell.images:,} images, {cell.classes} classes; bars: 95 % "
-        "intervals. Red ring: the depth to use; filled: not distinguishable from it at 5 % by "
-        "1-NN accuracy."
-    )
+        axes.set_xlim(0.4, len(names) + 0.6)
+    note = f"Layers in order of depth; n = {cell.images:,} images, {cell.classes} classes; "
+    if key_lines:
+        figure.legend(
+            handles=[_key(reading, *look) for reading, look in looks.items()],
+            title=cell.dataset,
+            title_fontsize=8,
+            loc="outside upper center",
+            ncols=-(-len(looks) // key_lines),
+            handlelength=2.6,
+        )
+        note += "lines: readings, a pooling and a metric; points: the best reading of each layer, "
+        note += "with 95\u00a0% intervals."
+    else:
+        figure.suptitle(cell.dataset, color=INK)
+        note += "bars: 95\u00a0% intervals."
+    note += " Red ring: the depth to use; filled: not distinguishable from it at 5\u00a0% by "
+    note += "1-NN accuracy."
     figure.supxlabel(textwrap.fill(note, int(width / 0.055)), fontsize=6.5, color=GREY)
     return figure
 
 
-def _panel(axes, drawn):
-    places = np.arange(1, len(drawn) + 1)
-    value = drawn.value.where(np.isfinite(drawn.value))
-    axes.plot(places, value, "-", color=_BLUE, linewidth=0.7, zorder=1)
-    reach = np.maximum([value - drawn.low, drawn.high - value], 0)
-    axes.errorbar(places, value, reach, fmt="none", ecolor=_BLUE, elinewidth=0.8, zorder=1)
-    filled = drawn.verdict.isin(["use", "not distinguishable"])
-    axes.scatter(
-        places,
-        value,
-        s=14,
-        facecolor=np.where(filled, _BLUE, "white"),
-        edgecolor=_BLUE,
-        linewidth=0.8,
-        zorder=2,
+def _looks(table):
+    """Return the colour, shape and dashes of each reading that there is."""
+    readings = set(table[KEYS].itertuples(False, None))
+    if len(readings) == 1:
+        return dict.fromkeys(readings, (_BLUE, "o", "-"))
+    return {
+        (pooling, metric): (_COLOURS[pooling], _SHAPES[pooling][place], _DASHES[metric])
+        for pooling in POOLINGS
+        for place, metric in enumerate(METRICS)
+        if (pooling, metric) in readings
+    }
+
+
+def _panel(axes, drawn, layers, looks):
+    drawn = drawn.assign(
+        place=drawn.layer.map({layer: place for place, layer in enumerate(layers, 1)}),
+        value=drawn.value.where(np.isfinite(drawn.value)),
     )
-    use = (drawn.verdict == "use").to_numpy()
+    for (pooling, metric), (colour, shape, dashes) in looks.items():
+        cells = drawn[(drawn.pooling == pooling) & (drawn.metric == metric)].sort_values("place")
+        line = _line(drawn, pooling, metric, len(layers))
+        several = len(looks) > 1
+        light = _pale(colour) if several else colour
+        axes.plot(line.index, line, linestyle=dashes, color=light, linewidth=0.7, zorder=1)
+        if several:
+            axes.plot(cells.place, cells.value, shape, color=light, markersize=2.4, mew=0, zorder=1)
+        best = cells[cells.best_reading]
+        reach = np.maximum([best.value - best.low, best.high - best.value], 0)
+        axes.errorbar(
+            best.place, best.value, reach, fmt="none", ecolor=colour, elinewidth=0.8, zorder=2
+        )
+        filled = best.verdict.isin(["use", "not distinguishable"])
+        axes.scatter(
+            best.place,
+            best.value,
+            s=14,
+            marker=shape,
+            facecolor=np.where(filled, colour, "white"),
+            edgecolor=colour,
+            linewidth=0.8,
+            zorder=3,
+        )
+    use = drawn[drawn.verdict == "use"]
     axes.scatter(
-        places[use], value[use], s=55, facecolor="none", edgecolor=RED, linewidth=1.1, zorder=3
+        use.place, use.value, s=55, facecolor="none", edgecolor=RED, linewidth=1.1, zorder=4
     )
     axes.margins(y=0.12)
     axes.yaxis.grid(True, color="#E6E6E6", linewidth=0.5)
     axes.set_axisbelow(True)
+
+
+def _line(drawn, pooling, metric, count):
+    """Return the values that a reading's line goes through, by place, NaN where it breaks off."""
+    alike = drawn[drawn.metric == metric]
+    own = alike[alike.pooling == pooling].set_index("place").value
+    vector = alike.groupby("place").pooling.transform("nunique") == 1
+    other = alike[vector & (alike.pooling != pooling)].set_index("place").value
+    # Between vectors there is one line.
+    beside = (other.index - 1).isin(own.index) | (other.index + 1).isin(own.index)
+    return pd.concat([own, other[beside]]).reindex(range(1, count + 1))
+
+
+def _pale(colour):
+    return tuple(0.4 + 0.6 * part for part in to_rgb(colour))
+
+
+def _key(reading, colour, shape, dashes):
+    return Line2D(
+        [],
+        [],
+        color=_pale(colour),
+        linestyle=dashes,
+        linewidth=0.9,
+        marker=shape,
+        markersize=3.6,
+        markerfacecolor="white",
+        markeredgecolor=colour,
+        label=", ".join(reading),
+    )

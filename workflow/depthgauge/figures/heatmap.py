@@ -4,13 +4,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import CenteredNorm
 
+from ..best_reading import best_rows, of_reading
+from ..errors import UserError
+from ..readings import KEYS
 from .style import COLUMN, GREY, INK, PAGE, in_reading_order, new_figure, save, shorten, styled
 
 _LETTERS = 14
 _WRITTEN = 10  # up to so many classes the values stand in the cells
 
 
-def draw_heatmap(tables, stem, *, title=""):
+def draw_heatmap(tables, stem, *, rows=None, title=""):
     """Draw the mean distances between classes, and within them on the diagonal, a panel a layer.
 
     Distances are divided by the layer's mean over all pairs of images: at 1 two classes are as
@@ -20,15 +23,39 @@ def draw_heatmap(tables, stem, *, title=""):
     ----------
     tables : dict of str to DataFrame
         For each layer, in order of depth, the columns class, other, pairs, distance and goodness:
-        LAYER.classes.csv.
+        LAYER.classes.csv. Of several readings (pooling, metric) that of ``rows`` is drawn.
     stem : path
         Of the .png, .pdf and .csv that are written.
+    rows : DataFrame, optional
+        Rows of goodness.csv of the same layers, to tell the best reading of each, see
+        ``best_reading.best_rows``.
     title : str
         Above the panels.
+
+    Raises
+    ------
+    UserError
+        If a table has several readings, and nothing tells which is the best.
     """
+    readings = dict.fromkeys(tables, "")
+    if rows is not None:
+        best = best_rows(rows).set_index("layer")
+        readings |= best.reading.to_dict()
+        tables = {
+            layer: of_reading(table, best.loc[layer, KEYS]) for layer, table in tables.items()
+        }
+    elif several := [layer for layer, table in tables.items() if _readings(table) > 1]:
+        raise UserError(
+            f"{several[0]}.classes.csv: is of several readings. {several[0]}.csv was expected "
+            "beside it, to tell which is the best."
+        )
     table = pd.concat([_relative(layer, table) for layer, table in tables.items()])
     with styled():
-        save(_figure(table, title), stem, table)
+        save(_figure(table, readings, title), stem, table)
+
+
+def _readings(table):
+    return len(table[KEYS].drop_duplicates()) if "pooling" in table else 1
 
 
 def _relative(layer, table):
@@ -39,7 +66,7 @@ def _relative(layer, table):
     return table
 
 
-def _figure(table, title):
+def _figure(table, readings, title):
     layers = table.layer.unique()
     classes = sorted(table["class"].unique(), key=in_reading_order)
     names = [shorten(name, _LETTERS) for name in classes]
@@ -48,8 +75,9 @@ def _figure(table, title):
     fits = max(1, int((PAGE - 0.7) / (inch + margin + 0.1)))
     columns = -(-len(layers) // -(-len(layers) // fits))
     lines = -(-len(layers) // columns)
+    above = 0.35 + 0.1 * any(readings.values())
     figure = new_figure(
-        max(columns * (inch + margin + 0.1) + 0.7, COLUMN), lines * (inch + margin + 0.35) + 0.45
+        max(columns * (inch + margin + 0.1) + 0.7, COLUMN), lines * (inch + margin + above) + 0.45
     )
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes in grid[len(layers) :]:
@@ -64,7 +92,7 @@ def _figure(table, title):
         square = drawn.pivot(index="class", columns="other", values="relative")
         square = square.loc[classes, classes].to_numpy()
         shown = axes.imshow(square, cmap="PuOr_r", norm=norm)
-        axes.set_title(layer)
+        axes.set_title("\n".join(filter(None, [layer, readings[layer]])))
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=fontsize)
         axes.set_yticks(range(len(names)), names, fontsize=fontsize)
         axes.tick_params(length=0)

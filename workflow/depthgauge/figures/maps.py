@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from ..best_reading import best_rows
 from ..maps.perplexity import usable_perplexity
+from ..readings import Reading, pooled
 from ..seeds import derive_seed
 from .style import (
     COLUMN,
@@ -25,7 +27,18 @@ _BY_COLOUR = 10  # classes up to which colour alone tells them apart
 _LETTERS = 24  # of a class name in the legend
 
 
-def draw_maps(embeddings, stem, *, title, perplexity, seed, dims=None, goodness=None):
+def draw_maps(
+    embeddings,
+    stem,
+    *,
+    title,
+    perplexity,
+    seed,
+    readings=None,
+    dims=None,
+    goodness=None,
+    knn1=None,
+):
     """Draw one t-SNE panel a layer, in order of depth, with one legend.
 
     Labels are told apart by colour, and beyond ten also by shape, in larger panels then.
@@ -42,30 +55,72 @@ def draw_maps(embeddings, stem, *, title, perplexity, seed, dims=None, goodness=
         As it was asked for; the figure states what the number of images allowed.
     seed : int
         The run's seed, stated in the figure.
-    dims, goodness : dict of str to number, optional
-        Dimension and goodness of each layer, for the panels' titles.
+    readings : dict of str to str, optional
+        How each layer is read, for the panels' titles.
+    dims, goodness, knn1 : dict of str to number, optional
+        Dimension, goodness and 1-NN accuracy of each layer, for the same; see ``layer_facts``.
     """
-    facts = {
-        "dim": [(dims or {}).get(layer) for layer in embeddings],
-        "goodness": [(goodness or {}).get(layer) for layer in embeddings],
-    }
+    facts = {"reading": readings, "dim": dims, "goodness": goodness, "knn1": knn1}
+    facts = {name: [(of or {}).get(layer) for layer in embeddings] for name, of in facts.items()}
     facts = pd.DataFrame({"layer": list(embeddings), **facts}, dtype=object)
+    facts["reading"] = facts.reading.fillna("")
     table = pd.concat(
         [embedding.assign(layer=layer) for layer, embedding in embeddings.items()],
         ignore_index=True,
     ).merge(facts, on="layer", how="left")
-    table = table[["layer", "dim", "goodness", "image", "label", "x", "y"]]
+    table = table[[*facts, "image", "label", "x", "y"]]
     table["label"] = table.label.fillna("").astype(str)
     with styled():
         caption = _caption(table, title, perplexity, seed)
         save(_figure(table, title, perplexity, seed), stem, table, caption)
 
 
+def layer_facts(layers, *, described=(), rows=None, reading=None):
+    """Return what ``draw_maps`` has to say of each layer.
+
+    Parameters
+    ----------
+    layers : sequence of str
+    described : sequence of dict
+        The network's layers, as ``networks.network.build_network`` describes them.
+    rows : DataFrame, optional
+        Rows of goodness.csv of the layers: the maps are of the best reading of each, see
+        ``best_reading.best_rows``.
+    reading : Reading, optional
+        Without ``rows``, that of all maps. All values by Euclidean distance need not be named.
+
+    Returns
+    -------
+    dict of str to dict
+        readings, dims, goodness and knn1, as far as they are known.
+    """
+    facts = {}
+    poolings = dict.fromkeys(layers, "flat" if reading is None else reading.pooling)
+    if rows is not None:
+        best = best_rows(rows).set_index("layer")
+        poolings |= best.pooling.to_dict()
+        for name, column in (("readings", "reading"), ("goodness",) * 2, ("knn1",) * 2):
+            facts[name] = best[column].to_dict()
+    elif reading not in (None, Reading()):
+        facts["readings"] = dict.fromkeys(layers, str(reading))
+    facts["dims"] = {
+        layer["layer"]: pooled(layer, poolings[layer["layer"]])["dim"]
+        if "poolings" in layer
+        else layer["dim"]
+        for layer in described
+        if layer["layer"] in poolings
+    }
+    return facts
+
+
 def _caption(table, title, perplexity, seed):
     panels = table.drop_duplicates("layer")
     n = len(table) // len(panels)
     classes = len(set(table.label) - {""})
-    layers = "; ".join(", ".join([panel.layer, *_facts(panel)]) for _, panel in panels.iterrows())
+    layers = "; ".join(
+        ", ".join([panel.layer + f" ({panel.reading})" * bool(panel.reading), *_facts(panel)])
+        for _, panel in panels.iterrows()
+    )
     coloured = f"coloured by label, {classes} classes" if classes else "without labels"
     return (
         f"t-SNE maps of {title.replace('  ·  ', ' by ')}, a panel a layer in order of depth, "
@@ -76,7 +131,8 @@ def _caption(table, title, perplexity, seed):
 
 def _facts(panel):
     facts = [f"{panel['dim']:,} dimensions"] if pd.notna(panel["dim"]) else []
-    return facts + ([f"goodness {panel.goodness:.3f}"] if pd.notna(panel.goodness) else [])
+    facts += [f"goodness {panel.goodness:.3f}"] if pd.notna(panel.goodness) else []
+    return facts + ([f"1-NN accuracy {panel.knn1:.3f}"] if pd.notna(panel.knn1) else [])
 
 
 def _figure(table, title, perplexity, seed):
@@ -95,7 +151,8 @@ def _figure(table, title, perplexity, seed):
     longest = min(max((len(name) for name in classes), default=0), _LETTERS)
     legend_columns = max(1, int(width / (0.3 + 0.058 * longest)))
     legend_lines = -(-len(classes) // legend_columns)
-    figure = new_figure(width, lines * (side + 0.35) + 0.55 + 0.14 * legend_lines)
+    above = 0.35 + 0.1 * int(table.knn1.notna().any()) + 0.1 * int((table.reading != "").any())
+    figure = new_figure(width, lines * (side + above) + 0.55 + 0.14 * legend_lines)
     figure.get_layout_engine().set(h_pad=0.06)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes in grid[len(layers) :]:
@@ -150,7 +207,7 @@ def _panel(axes, panel, symbol, area):
     )
     axes.spines[:].set(visible=True, color=GREY, linewidth=0.4)
     first = panel.iloc[0]
-    axes.set_title("\n".join([first.layer, *_facts(first)]))
+    axes.set_title("\n".join(filter(None, [first.layer, first.reading, *_facts(first)])))
 
 
 def _key(name, colour, marker):

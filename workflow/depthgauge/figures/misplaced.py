@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..readings import KEYS, Reading
 from ..report.thumbnails import thumbnail
 from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 
@@ -48,7 +49,7 @@ def draw_advised(images, tables, stem, *, verdict=None, dataset="", extractor=""
     tables : sequence of path
         LAYER.csv of ``misplaced.write_misplaced``, in order of depth.
     verdict : path, optional
-        verdict.csv.
+        verdict.csv. Where it knows of several readings the one advised is named.
     dataset, extractor : str
         Names in it, and above the figure.
     """
@@ -56,15 +57,25 @@ def draw_advised(images, tables, stem, *, verdict=None, dataset="", extractor=""
     layer, reason = list(layers)[-1], "the deepest"
     if verdict is not None:
         advised = pd.read_csv(verdict, dtype=str, keep_default_na=False)
-        of_cell = (advised.dataset == dataset) & (advised.extractor == extractor)
-        for found in advised.layer[of_cell & (advised.scope == "depth")]:
-            if found in layers:
-                layer, reason = found, "the depth advised"
+        advised = advised[(advised.scope == "depth") & (advised.layer != "")]
+        own = (advised.dataset == dataset) & (advised.extractor == extractor)
+        for _, row in advised[own & advised.layer.isin(list(layers))].iterrows():
+            reading = _reading(row, advised) if "pooling" in row else ""
+            layer, reason = row.layer, "; ".join(filter(None, [reading, "the depth advised"]))
     text = {"dtype": dict.fromkeys(_TEXT, str), "keep_default_na": False}
     numbers = dict.fromkeys(("goodness", "class_goodness", "relative", "silhouette"), "")
     table = pd.read_csv(layers[layer], **text, na_values=numbers)
     title = "  ·  ".join(filter(None, [dataset, extractor, f"{layer} ({reason})"]))
     draw_misplaced(images, table, stem, title=title)
+
+
+def _reading(row, advised):
+    """Return what to call the reading advised, or nothing where the verdict knows of no other."""
+    known = set(advised[KEYS].itertuples(False, None))
+    for column in advised.filter(regex="^(not_distinguishable|by_.*)$"):
+        cells = ";".join(advised[column]).split(";")
+        known |= {tuple(cell.rsplit(".", 2)[1:]) for cell in cells if cell}
+    return str(Reading(*row[KEYS])) if len(known) > 1 else ""
 
 
 def _figure(images, table, drawn, title):

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ..best_reading import best_rows
 from .style import COLUMN, GREY, INK, PAGE, PALE, RED, new_figure, save, shorten, styled
 
 _QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
@@ -25,20 +26,23 @@ def draw_violins(rows, nulls, stem, *, seed):
     density, Scott's bandwidth, from the least to the greatest value; bars from the 2.5th
     to the 97.5th percentile and between the quartiles, a dot at the median), each with p
     and the distance of the truth from the null's mean in the null's standard deviations.
-    Where the truth lies off that scale an arrow points to it.
+    Where the truth lies off that scale an arrow points to it. Of a layer's readings the best is
+    drawn, see ``best_reading.best_rows``.
 
     Parameters
     ----------
     rows : DataFrame
         Rows of ``goodness.csv`` of one dataset and one extractor.
-    nulls : dict of str to (m,) float64 array
-        Goodness under each of the m permutations, for each layer.
+    nulls : dict of str to (readings, m) or (m,) float64 array
+        Goodness under each of the m permutations, for each layer: a line for each of its
+        ``rows``, in their order.
     stem : path
         Of the .png, .pdf, .csv and .txt (the caption) that are written.
     seed : int
         The run's seed, stated in the figure.
     """
-    rows = rows.sort_values("depth")
+    rows = best_rows(rows.assign(line=rows.groupby("layer").cumcount())).sort_values("depth")
+    nulls = {row.layer: np.atleast_2d(nulls[row.layer])[row.line] for row in rows.itertuples()}
     table = pd.concat(
         [_layer_table(row, nulls[row.layer]) for row in rows.itertuples()], ignore_index=True
     )
@@ -49,8 +53,8 @@ def draw_violins(rows, nulls, stem, *, seed):
 def _caption(rows, seed):
     first = rows.iloc[0]
     layers = "; ".join(
-        f"{row.layer} ({row.dim:,} dimensions), {_goodness_text(row.goodness)}, "
-        f"p = {_p_text(row.p_value)}"
+        f"{row.layer} ({row.reading}{', ' * bool(row.reading)}{row.dim:,} dimensions), "
+        f"{_goodness_text(row.goodness)}, p = {_p_text(row.p_value)}"
         for row in rows.itertuples()
     )
     return (
@@ -59,7 +63,9 @@ def _caption(rows, seed):
         "with the true labels (red), in order of depth; below, magnified, under permuted labels: "
         "density, middle 50 and 95 per cent and median, and the distance of the true value in "
         f"their standard deviations. n = {first.images:,} images in {first.classes} classes; "
-        f"{first.permutations:,} permutations; seed {seed}. Goodness and p: {layers}."
+        f"{first.permutations:,} permutations; seed {seed}. Goodness and p"
+        f"{', each layer in its best reading, p not corrected for that' * any(rows.reading)}: "
+        f"{layers}."
     )
 
 
@@ -85,7 +91,7 @@ def _layer_table(row, null):
     )
     table.loc[0, "p_value"] = row.p_value
     table.loc[0, "null_sds"] = (row.goodness - row.null_mean) / spread
-    names = ["dataset", "extractor", "layer", "depth", "dim"]
+    names = ["dataset", "extractor", "layer", "reading", "depth", "dim"]
     for place, name in enumerate(names):
         table.insert(place, name, getattr(row, name))
     return table
@@ -120,7 +126,8 @@ def _figure(rows, nulls, table, seed):
     below.set_ylabel("goodness (ratio), magnified,\nunder permuted labels")
     below.set_xlim(0.4, count + 0.6)
     _name_layers(below, places, rows, inches)
-    below.set_xlabel("layer and its dimension, in order of depth")
+    read = ", its best reading," * any(rows.reading)
+    below.set_xlabel(f"layer{read} and its dimension, in order of depth")
     figure.legend(
         handles=[
             Line2D([], [], color=RED, marker="o", markersize=4, label="true labels"),
@@ -254,17 +261,28 @@ def _sds_text(sds):
 
 
 def _name_layers(axes, places, rows, inches):
-    """Write each layer's name and dimension; fold long names, then turn them."""
+    """Write each layer's name, reading and dimension; fold long names, then turn them."""
     letters = max(4, int(inches / 0.054))
     names = [_fold(layer, letters) for layer in rows.layer]
-    labels = [f"{name}\n{dim:,}" for name, dim in zip(names, rows.dim, strict=True)]
-    if max(name.count("\n") for name in names) < 3:
+    readings = [textwrap.fill(reading, letters) for reading in rows.reading]
+    labels = [
+        "\n".join(filter(None, [name, reading, f"{dim:,}"]))
+        for name, reading, dim in zip(names, readings, rows.dim, strict=True)
+    ]
+    if max(name.count("\n") for name in names) < 3 and letters >= _longest_word(rows.reading):
         axes.set_xticks(places, labels)
     else:
-        names = [shorten(layer, 22) for layer in rows.layer]
+        names = [
+            shorten(layer, 22) + f" ({reading})" * bool(reading)
+            for layer, reading in zip(rows.layer, rows.reading, strict=True)
+        ]
         labels = [f"{name}  {dim:,}" for name, dim in zip(names, rows.dim, strict=True)]
         axes.set_xticks(places, labels, rotation=35, ha="right", rotation_mode="anchor")
         axes.figure.set_figheight(axes.figure.get_figheight() + 0.8)
+
+
+def _longest_word(texts):
+    return max((len(word) for text in texts for word in text.split()), default=0)
 
 
 def _fold(name, letters):

@@ -9,10 +9,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ..condensed import open_condensed, rows
+from ..condensed import rows
 from ..files import whole
 from ..manifest import class_codes, read_manifest
 from ..neighbours import nearest_neighbours
+from ..readings import open_reading, split_name
 from ..seeds import derive_seed
 from . import nearest_labelled, propagation
 from .label_splits import label_splits
@@ -96,6 +97,7 @@ def write_label_accuracy(
     *,
     dataset,
     labels_per_class,
+    readings=None,
     splits=20,
     seed=0,
     threads=1,
@@ -114,6 +116,8 @@ def write_label_accuracy(
     dataset : str
         Its name: the trials are those of (``seed``, ``dataset``).
     labels_per_class : sequence of int
+    readings : sequence of Reading or None, optional
+        How each layer is read, see ``readings.open_reading``.
     splits, seed, threads, progress
         ``seed`` is the run's.
     """
@@ -122,13 +126,17 @@ def write_label_accuracy(
         codes, labels_per_class, splits, derive_seed(seed, dataset, "labels")
     )
     tables = [pd.DataFrame(columns=COLUMNS)] if not counts else []
-    for path in map(Path, distances_paths if counts else ()):
-        condensed = open_condensed(path, expected=len(codes))
-        table = label_accuracy(condensed, codes, counts, draws, threads=threads, progress=progress)
-        tables.append(table.assign(layer=path.stem)[COLUMNS])
+    paths = list(map(Path, distances_paths if counts else ()))
+    for path, reading in zip(paths, readings or [None] * len(paths), strict=False):
+        with open_reading(path, reading, expected=len(codes), threads=threads) as condensed:
+            table = label_accuracy(
+                condensed, codes, counts, draws, threads=threads, progress=progress
+            )
+        layer, _ = split_name(path.stem)
+        tables.append(table.assign(layer=layer)[COLUMNS])
         log.info(
             "%s: at %d labels a class %s",
-            path.stem,
+            layer,
             counts[0],
             ", ".join(
                 f"{method} {accuracy:.3f}"

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ..condensed import open_condensed, rows
+from ..condensed import rows, subset
 from ..errors import UserError
 from ..files import whole
 from ..manifest import read_manifest, write_manifest
 from ..neighbours import nearest_neighbours
+from ..readings import Reading, choose, open_reading, split_name
 from ..seeds import derive_seed
+from ..statistics.halves import REACH, expected_in_half
+from ..statistics.rank_auc import rank_auc
 from . import nearest_labelled, propagation
 from .calibration import calibration
 from .neighbour_graph import NEIGHBOURS, neighbour_graph
@@ -140,6 +143,7 @@ def write_labels(
     accuracy,
     *,
     dataset,
+    metrics=("euclidean",),
     confidence=0.5,
     seed=0,
     threads=1,
@@ -147,6 +151,7 @@ def write_labels(
 ):
     """Write a label for every image of a partly labelled dataset, and how right they will be.
 
+    Of each layer one reading is taken, by the labelled images alone (``readings.choose``).
     Every method (1-NN, 5-NN, label spreading, Poisson learning) at every depth labels each
     labelled image from all others (at most 1,000 of them, chosen by ``seed``); the one that
     has most of them right labels the rest. Its probabilities are calibrated on the same
@@ -158,19 +163,21 @@ def write_labels(
     manifest_path : path
         With empty labels where there is none.
     distances_paths : list of path
-        Condensed distances, EXTRACTOR/LAYER.npy.
+        Condensed Euclidean distances, EXTRACTOR/LAYER.npy, and EXTRACTOR/LAYER.POOLING.npy.
     output : path
         CSV: ``image,label,probability,origin`` (and ``source`` as the manifest has it);
         ``origin`` is "given", "propagated", or "unlabelled" with an empty label where the
         probability is below ``confidence`` or no label reaches.
     accuracy : path
         CSV, a row a depth and method, the chosen one first:
-        ``extractor,layer,method,labelled,classes,left_out,left_out_accuracy`` and, for the
-        chosen one, ``expected_accuracy,low,high,unlabelled,propagated,propagated_accuracy``:
-        if all images without label took the one proposed, with Wilson's 95 % interval at the
-        number of labelled images left out; and of those that do take it.
+        ``extractor,layer,pooling,metric,method,labelled,classes,left_out,left_out_accuracy`` and,
+        for the chosen one, ``expected_accuracy,low,high,unlabelled,propagated,
+        propagated_accuracy``: if all images without label took the one proposed, with Wilson's
+        95 % interval at the number of labelled images left out; and of those that do take it.
     dataset : str
         For the seed.
+    metrics : sequence of str
+        The metrics to choose readings among.
     confidence : float
     seed : int
         The run's.
@@ -190,11 +197,17 @@ def write_labels(
     if len(evaluated) > EVALUATED:
         evaluated = np.sort(rng.choice(evaluated, EVALUATED, replace=False))
     names, tried = [], []
+    layers = {}
     for path in map(Path, distances_paths):
-        condensed = open_condensed(path, expected=len(codes))
-        made = candidates(condensed, codes, evaluated, threads=threads, progress=progress)
+        layer, pooling = split_name(path.stem)
+        layers.setdefault((path.absolute().parent.name, layer), {})[pooling] = path
+    for (extractor, layer), files in layers.items():
+        path = next(iter(files.values()))
+        reading = _best_reading(files, metrics, codes, threads)
+        with open_reading(path, reading, expected=len(codes), threads=threads) as condensed:
+            made = candidates(condensed, codes, evaluated, threads=threads, progress=progress)
         for method, candidate in made.items():
-            names.append((path.absolute().parent.name, path.stem, method))
+            names.append((extractor, layer, *reading, method))
             tried.append(candidate)
     right = np.array([candidate.right for candidate in tried])
     chosen, optimism = best(right, rng)
@@ -209,6 +222,27 @@ def write_labels(
     if "source" in manifest:
         table["source"] = manifest.source
     write_manifest(table, output)
+
+
+def _best_reading(files, metrics, codes, threads):
+    """Return the reading of a layer that suits the labelled images, of its poolings' files."""
+    labelled = np.flatnonzero(codes >= 0)
+    given = codes[labelled]
+    work = {"threads": threads, "progress": False}
+    first = next(iter(files.values()))
+    # A vector has one file, by several names.
+    poolings = [name for name, path in files.items() if path == first or not path.samefile(first)]
+    readings = [Reading(pooling, metric) for pooling in poolings for metric in metrics]
+    if len(readings) == 1:
+        return readings[0]
+    scores = []
+    for reading in readings:
+        with open_reading(first, reading, expected=len(codes), threads=threads) as condensed:
+            among = subset(condensed, labelled)
+        near, _ = nearest_neighbours(among, min(REACH, len(labelled) - 1), **work)
+        right = given[near] == given[:, None]
+        scores.append((expected_in_half(right).mean(), rank_auc(among, given, **work)[0]))
+    return readings[choose(*np.transpose(scores))]
 
 
 def _codes(labels, path):
@@ -262,7 +296,7 @@ def expected_accuracy(probability, label, codes, optimism):
 
 def _write_accuracy(path, names, right, chosen, found, codes):
     expected, unlabelled, propagated, propagated_accuracy = found
-    table = pd.DataFrame(names, columns=["extractor", "layer", "method"])
+    table = pd.DataFrame(names, columns=["extractor", "layer", "pooling", "metric", "method"])
     table["labelled"] = int((codes >= 0).sum())
     table["classes"] = int(codes.max() + 1)
     table["left_out"] = right.shape[1]
@@ -281,8 +315,8 @@ def _write_accuracy(path, names, right, chosen, found, codes):
     with whole(path) as beside:
         table.loc[order.sort_values().index].to_csv(beside, index=False, lineterminator="\n")
     log.info(
-        "%s/%s, %s: %d of %d images without label take one; %.1f %% of all %d proposals are "
-        "expected to be right (95 %% interval %.1f to %.1f)",
+        "%s/%s (%s, %s), %s: %d of %d images without label take one; %.1f %% of all %d proposals "
+        "are expected to be right (95 %% interval %.1f to %.1f)",
         *names[chosen],
         *(propagated, unlabelled, 100 * expected, unlabelled, 100 * low, 100 * high),
     )

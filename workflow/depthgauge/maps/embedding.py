@@ -10,11 +10,12 @@ from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ..condensed import images, open_condensed, pair_index
+from ..condensed import images, pair_index
 from ..errors import UserError
 from ..files import whole
 from ..manifest import read_manifest
 from ..neighbours import nearest_neighbours
+from ..readings import open_reading
 from ..seeds import derive_seed
 from .perplexity import usable_perplexity
 from .tsne_gradient import exact_gradient
@@ -35,6 +36,7 @@ def write_embedding(
     dataset="",
     extractor="",
     layer="",
+    reading=None,
     perplexity=30,
     seed=0,
     threads=1,
@@ -48,6 +50,8 @@ def write_embedding(
     manifest_path, output : path
     dataset, extractor, layer : str
         Names from which, with ``seed``, the map's own seed derives.
+    reading : Reading, optional
+        How the layer is read, see ``readings.open_reading``.
     perplexity, seed, threads
         As in `embed`.
 
@@ -57,13 +61,15 @@ def write_embedding(
         If distances and manifest do not belong together, or as in `embed`.
     """
     manifest = read_manifest(manifest_path)
-    condensed = open_condensed(distances_path, len(manifest))
-    points = embed(
-        condensed,
-        perplexity=perplexity,
-        seed=derive_seed(seed, dataset, extractor, layer, "embedding"),
-        threads=threads,
-    )
+    with open_reading(
+        distances_path, reading, expected=len(manifest), threads=threads
+    ) as condensed:
+        points = embed(
+            condensed,
+            perplexity=perplexity,
+            seed=derive_seed(seed, dataset, extractor, layer, "embedding"),
+            threads=threads,
+        )
     table = manifest[["image", "label"]].assign(x=points[:, 0], y=points[:, 1])
     with whole(output) as beside:
         table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")

@@ -5,15 +5,17 @@ import logging
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from ..errors import UserError
-from ..files import reserve, whole
+from ..files import reserve, second_name, whole
 from ..fingerprint import fingerprint, write_header
 from ..manifest import read_manifest
+from ..readings import layer_poolings, pooled
 from .graph import graph_function, read_graph
 from .pixels import load_pixels
 from .precision import usable_precision
@@ -35,13 +37,16 @@ def features(
     manifest,
     outputs,
     *,
+    poolings=("flat",),
+    means=None,
     shard=(0, 1),
     dtype="float32",
     precision="float32",
     threads=1,
 ):
-    """Write the features of one shard of a dataset at every layer of a network.
+    """Write the features of one shard of a dataset at every layer and pooling of a network.
 
+    A layer that is a vector has one pooling; its file is there under the names of all.
     Decoding, resizing and writing overlap with computing; ``threads`` batches are computed
     at once, each on one thread, so that the numbers do not depend on ``threads``.
 
@@ -54,7 +59,12 @@ def features(
     manifest : path
         The dataset's manifest (CSV); its order is the order of the rows.
     outputs : list of path
-        A .npy file a layer, in the order of ``layers``: [rows of the shard, dim], C order.
+        A .npy file for each layer and pooling, layer after layer in the order of ``layers``:
+        [rows of the shard, dim], C order.
+    poolings : sequence of str
+        As in :mod:`depthgauge.readings`.
+    means : list of path, optional
+        A .npy file for each of ``outputs``, float64 [dim]: the mean of its rows.
     shard : (int, int)
         (i, k): the i-th of k parts of the manifest, rows i*n//k to (i+1)*n//k.
     dtype : str
@@ -68,7 +78,8 @@ def features(
     Raises
     ------
     UserError
-        For an image that is missing or unreadable, or values that do not fit ``dtype``.
+        For an image that is missing or unreadable, values that do not fit ``dtype``, or a
+        pooling that a layer does not have.
     """
     description = json.loads(Path(layers).read_text())
     names = read_manifest(manifest).image.tolist()
@@ -76,12 +87,10 @@ def features(
     total = len(names)
     start, stop = part * total // parts, (part + 1) * total // parts
     names = names[start:stop]
-    tensors = [layer["tensor"] for layer in description["layers"]]
-    dims = [layer["dim"] for layer in description["layers"]]
-    labels = [layer["layer"] for layer in description["layers"]]
+    columns = _columns(description["layers"], poolings, outputs, means)
     precision = usable_precision(precision)
     use_precision(precision)
-    extract = graph_function(read_graph(graph), tensors)
+    extract = graph_function(read_graph(graph), [column.tensor for column in columns])
 
     def pixels(name):
         return load_pixels(Path(images) / name, description["size"], description["resample"])
@@ -96,9 +105,14 @@ def features(
     with ExitStack() as stack:
         files = [
             stack.enter_context(
-                _rows(output, (len(names), dim), dtype, made_from | {"layer": name})
+                _rows(
+                    column.paths[0],
+                    (len(names), column.dim),
+                    dtype,
+                    made_from | {"layer": column.layer, "pooling": column.pooling},
+                )
             )
-            for output, dim, name in zip(outputs, dims, labels, strict=True)
+            for column in columns
         ]
         bar = stack.enter_context(
             tqdm(total=len(names), desc=description["extractor"], unit="image", mininterval=1)
@@ -113,9 +127,53 @@ def features(
             decoded = [decoders.submit(pixels, name) for name in batch]
             pending.append(computers.submit(compute, decoded))
             if len(pending) > threads + 1:  # one batch decodes while the others compute
-                _write(pending.popleft().result(), files, dtype, description, bar)
+                _write(pending.popleft().result(), files, dtype, columns, bar)
         while pending:
-            _write(pending.popleft().result(), files, dtype, description, bar)
+            _write(pending.popleft().result(), files, dtype, columns, bar)
+    for column in columns:
+        for other in column.paths[1:]:
+            second_name(column.paths[0], other)
+        for path in column.means:
+            with whole(path) as beside:
+                np.save(beside, column.sums / max(1, len(names)))
+
+
+@dataclass
+class _Column:
+    """What is taken from the network together: one pooling of one layer."""
+
+    layer: str
+    pooling: str
+    tensor: str
+    dim: int
+    paths: list
+    means: list
+    sums: np.ndarray
+
+
+def _columns(layers, poolings, outputs, means):
+    """Return the columns of files to write; a vector's files share one."""
+    count = len(poolings)
+    columns = []
+    for place, layer in enumerate(layers):
+        own = slice(place * count, (place + 1) * count)
+        paths, of_means = (list(files or [])[own] for files in (outputs, means))
+        kept = layer_poolings(layer, poolings)
+        for at, pooling in enumerate(kept):
+            taken = slice(at, at + 1) if len(kept) == count else slice(None)
+            source = pooled(layer, pooling)
+            columns.append(
+                _Column(
+                    layer["layer"],
+                    pooling if pooling in layer["poolings"] else "flat",
+                    source["tensor"],
+                    source["dim"],
+                    paths[taken],
+                    of_means[taken],
+                    np.zeros(source["dim"]),
+                )
+            )
+    return columns
 
 
 @contextmanager
@@ -127,14 +185,15 @@ def _rows(path, shape, dtype, made_from):
         yield file
 
 
-def _write(values, files, dtype, description, bar):
-    for file, rows, layer in zip(files, values, description["layers"], strict=True):
+def _write(values, files, dtype, columns, bar):
+    for file, rows, column in zip(files, values, columns, strict=True):
         rows = rows.astype(dtype, copy=False)
         if not np.isfinite(rows).all():
             raise UserError(
-                f"extractor {description['extractor']}, layer {layer['layer']}: values are not "
-                f"finite as {dtype}. Use `features_dtype: float32`, or check the network."
+                f"layer {column.layer}, {column.pooling}: values are not finite as {dtype}. Use "
+                "`features_dtype: float32`, or check the network."
             )
+        column.sums += rows.sum(axis=0, dtype=np.float64)
         data = memoryview(rows).cast("B")
         for start in range(0, len(data), PIECE):
             file.write(data[start : start + PIECE])

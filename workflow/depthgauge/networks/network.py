@@ -11,6 +11,7 @@ from ..files import whole
 from ..seeds import derive_seed
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
+from .pooling import add_poolings
 from .pools_last import pools_last
 from .quiet_tensorflow import tf
 
@@ -33,7 +34,8 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         Where the GraphDef goes (.pb).
     layers : path
         Where its description goes (.json): size, resampling and, for every layer, name,
-        tensor, shape and dim, in the config's order, which is that of depth.
+        tensor, shape, dim and the poolings that it has, each with a tensor and a dim, in the
+        config's order, which is that of depth.
     seed : int
         The run's seed; random weights derive theirs from it and ``name``.
     source : path, optional
@@ -47,7 +49,8 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     ------
     UserError
         For a file that is missing or no network, a layer that does not exist (those that
-        do are listed), or a dimension other than the one stated under ``dims``.
+        do are listed), a dimension other than the one stated under ``dims``, or more
+        ``prefix_tokens`` than a layer has tokens.
     """
     graph_def, tensors, size = _graph(name, spec, seed, source)
     outputs = sorted({node_name(tensor) for tensor in tensors.values()})
@@ -60,6 +63,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         for layer, shape in _shapes(name, graph_def, tensors, size).items()
     ]
     _check_dims(name, spec.get("dims", {}), described)
+    graph_def = add_poolings(name, graph_def, described, spec.get("prefix_tokens"))
     resample = spec.get("resample", "bilinear")
     description = {"extractor": name, "size": size, "resample": resample, "layers": described}
     with whole(graph) as beside:
@@ -67,7 +71,9 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     with whole(layers) as beside:
         beside.write_text(json.dumps(description, indent=1) + "\n")
     for layer in described:
-        log.info("%s: layer %s has %s values", name, layer["layer"], f"{layer['dim']:,}")
+        poolings = [f"{pooling} {pooled['dim']:,}" for pooling, pooled in layer["poolings"].items()]
+        vector = "; a vector, which has one pooling" if len(poolings) == 1 else ""
+        log.info("%s: layer %s, values: %s%s", name, layer["layer"], ", ".join(poolings), vector)
 
 
 def _graph(name, spec, seed, source):

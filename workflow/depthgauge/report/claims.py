@@ -8,6 +8,7 @@ import yaml
 
 from ..errors import UserError
 from ..files import whole
+from ..readings import KEYS
 
 REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "not reproduced", "not testable here"
 LEVEL = 0.95
@@ -26,6 +27,9 @@ def evaluate(claims, cells, comparisons, datasets):
     says whether 95 % intervals exclude the contrary. For layers of one dataset they are the
     paired, simultaneous ones of ``comparison.compare``; datasets are independent of one another,
     and their intervals Bonferroni's.
+
+    A claim is of layers that are read flat and compared by Euclidean distance; other readings do
+    not count.
 
     Parameters
     ----------
@@ -81,15 +85,32 @@ def _layers(claim):
     return list(dict.fromkeys(named))
 
 
+def _as_claimed(cells):
+    """Return the cells of an extractor that are read flat and compared by Euclidean distance.
+
+    A vector is flat by any name: it has one pooling where other layers have more.
+    """
+    own = cells.groupby("layer").pooling.transform("nunique")
+    flat = (cells.pooling == "flat") | ((own == 1) & (own.max() > 1))
+    return cells[flat & (cells.metric == "euclidean")]
+
+
 def _of_dataset(dataset, claim, cells):
     """Return the claim's layers of a dataset, a row each, in order of depth."""
     if dataset not in set(cells.dataset):
         raise _NotTestable(f"The dataset {dataset} is not among these results.")
-    found = cells[(cells.dataset == dataset) & cells.layer.isin(_layers(claim))]
+    found = _as_claimed(cells)
+    found = found[(found.dataset == dataset) & found.layer.isin(_layers(claim))]
+    _demand(claim, found, f"Of {dataset} there")
+    return found.sort_values("depth").set_index("layer")
+
+
+def _demand(claim, found, there):
     missing = [layer for layer in _layers(claim) if layer not in set(found.layer)]
     if missing:
-        raise _NotTestable(f"Of {dataset} there is no {', '.join(missing)} here.")
-    return found.sort_values("depth").set_index("layer")
+        raise _NotTestable(
+            f"{there} is no {', '.join(missing)} here that is read flat, by Euclidean distance."
+        )
 
 
 def _order(claim, cells, comparisons, _):
@@ -99,6 +120,10 @@ def _order(claim, cells, comparisons, _):
         & (comparisons.measure == "log_goodness")
         & (comparisons.extractor_b == comparisons.extractor_a)
     ]
+    for end in "ab":  # the readings that the claim is of
+        pooling = differ[f"layer_{end}"].map(found.pooling)
+        euclidean = differ[f"metric_{end}"] == "euclidean"
+        differ = differ[(differ[f"pooling_{end}"] == pooling) & euclidean]
     pairs = []
     for lower, higher in claim["pairs"]:
         low, high = _interval(differ, lower, higher)
@@ -174,9 +199,8 @@ def _significance(claim, cells, *_):
 
 
 def _dimensions(claim, cells, *_):
-    missing = [layer for layer in claim["layers"] if layer not in set(cells.layer)]
-    if missing:
-        raise _NotTestable(f"There is no {', '.join(missing)} here.")
+    cells = _as_claimed(cells)
+    _demand(claim, cells, "There")
     found = cells.drop_duplicates("layer").set_index("layer").dim
     numbers = ", ".join(f"{layer} {found[layer]:,.0f}" for layer in claim["layers"])
     other = [layer for layer, dim in claim["layers"].items() if found[layer] != dim]
@@ -231,8 +255,8 @@ def read_claims(path):
 
 def write_claims(claims, goodness, comparisons, table_1, output):
     """Write claims.csv from the claims (YAML), goodness.csv, comparisons.csv and table_1.csv."""
-    names = ("dataset", "extractor", "layer", "note")
-    names += tuple(f"{name}_{end}" for name in ("extractor", "layer") for end in "ab")
+    cell = ("extractor", "layer", *KEYS)
+    names = ("dataset", "note", *cell, *(f"{name}_{end}" for name in cell for end in "ab"))
     tables = [
         pd.read_csv(file, dtype=dict.fromkeys(names, str))
         for file in (goodness, comparisons, table_1)

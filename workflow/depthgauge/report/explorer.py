@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
+from ..best_reading import best_rows, of_reading, read_rows
 from ..condensed import pairs
 from ..datasets.sampling import stratified_sample
 from ..errors import UserError
 from ..figures.style import in_reading_order, symbols
 from ..files import whole
+from ..readings import KEYS, Reading
 from ..seeds import derive_seed
 from .explorer_page import explorer_page
 from .procrustes import align, standardise
@@ -36,8 +38,10 @@ def write_explorer(embeddings, output, *, images=10_000, seed=0, progress=True):
 
     Of each map's cell, what else there is in the same folder of results is shown:
     neighbours/D/E/LAYER.csv and datasets/D/images, which there must be; nulls/D/E/LAYER.csv and
-    .images.csv, misplaced/D/E/LAYER.csv, clusters/D/E/LAYER.csv (image,cluster) and
-    labels/D/labels.csv (image,label), if they are there.
+    .images.csv, of the best reading, misplaced/D/E/LAYER.csv, clusters/D/E/LAYER.csv
+    (image,cluster) and labels/D/labels.csv (image,label), if they are there. Where layers are
+    read in several ways, the page names the one of each map; without labels clusters/D/E.csv
+    tells it.
 
     Parameters
     ----------
@@ -128,6 +132,8 @@ def _grouped(manifest):
 
 def _extractor(name, paths, table, order, shown):
     layers, reach, before = [], 0.0, None
+    best = _best(paths)
+    read = {layer: row.reading for layer, row in best.items()} or _followed(paths[0])
     for path in paths:
         points = _read(path, table)[["x", "y"]].to_numpy(float)
         before = standardise(points) if before is None else align(points, before)
@@ -135,9 +141,10 @@ def _extractor(name, paths, table, order, shown):
         reach = max(reach, float(np.abs(seen).max()))
         layers.append(
             {
-                "name": path.name.removesuffix(".csv"),
+                "name": _layer(path),
                 "xy": _array(seen.T, "<f4"),
-                "facts": _facts(_beside(path, "nulls")),
+                "reading": read.get(_layer(path), ""),
+                "facts": _facts(best.get(_layer(path))),
                 **_neighbours(_beside(path, "neighbours"), table, order, shown),
             }
         )
@@ -145,7 +152,9 @@ def _extractor(name, paths, table, order, shown):
     def columns(folder, column, suffix=".csv"):
         files = [_beside(path, folder, suffix) for path in paths]
         if all(file.exists() for file in files):
-            return [_read(file, table)[column].iloc[order[:shown]] for file in files]
+            rows = [best.get(_layer(path)) for path in paths]
+            found = [_read(file, table, row) for file, row in zip(files, rows, strict=True)]
+            return [one[column].iloc[order[:shown]] for one in found]
         return None
 
     colourings = []
@@ -165,18 +174,42 @@ def _extractor(name, paths, table, order, shown):
 
 def _beside(path, folder, suffix=".csv"):
     """Return the file of the same cell in another folder of the results."""
-    name = path.name.removesuffix(".csv") + suffix
-    return path.parents[3].joinpath(folder, *path.parts[-3:-1], name)
+    return path.parents[3].joinpath(folder, *path.parts[-3:-1], _layer(path) + suffix)
 
 
-def _read(path, table=None):
-    """Return the table at ``path``, its rows in the order of the images of ``table``."""
+def _layer(path):
+    return path.name.removesuffix(".csv")
+
+
+def _best(paths):
+    """Return by layer the row of its best reading, of the layers of which there is one."""
+    files = [file for path in paths if (file := _beside(path, "nulls")).exists()]
+    best = best_rows(read_rows(files)) if files else pd.DataFrame(columns=["layer"])
+    return {row.layer: row for row in best.itertuples()}
+
+
+def _followed(path):
+    """Return by layer what the reading that the clusters follow is called, if it needs a name."""
+    summary = path.parents[3].joinpath("clusters", path.parts[-3], f"{path.parts[-2]}.csv")
+    rows = read_rows([summary]) if summary.exists() else pd.DataFrame()
+    if "pooling" not in rows or set(rows[KEYS].itertuples(False, None)) == {Reading()}:
+        return {}
+    return {row.layer: str(Reading(row.pooling, row.metric)) for row in rows.itertuples()}
+
+
+def _read(path, table=None, best=None):
+    """Return the table at ``path``, its rows in the order of the images of ``table``.
+
+    Of a table of several readings those of the row ``best``.
+    """
     try:
         found = pd.read_csv(path, dtype=_NAMES, keep_default_na=False)
     except FileNotFoundError as error:
         raise UserError(
             f"{path}: there is no such table. Ask for it: snakemake --cores all {path}"
         ) from error
+    if best is not None and "pooling" in found:
+        found = of_reading(found, (best.pooling, best.metric))
     if table is None:
         return found
     place = pd.Index(found.image).get_indexer(table.image)
@@ -208,11 +241,10 @@ def _neighbours(path, table, order, shown):
     }
 
 
-def _facts(path):
+def _facts(row):
     """Return what a row of goodness.csv says in short, or nothing."""
-    if not path.exists():
+    if row is None:
         return ""
-    row = pd.read_csv(path).iloc[0]
     return f"goodness {row.goodness:.3f}, nearest neighbour right {row.knn1:.1%}"
 
 

@@ -1,10 +1,14 @@
 """Misplaced images: those that lie among images of another label."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from ..best_reading import of_reading, read_rows
 from ..errors import UserError
 from ..files import whole
+from ..readings import best_of_layer
 from ..statistics.vote import vote
 
 NEIGHBOURS = 5
@@ -76,12 +80,18 @@ def misplaced(images, neighbours):
 
 
 def write_misplaced(images, neighbours, output):
-    """Write the table of ``misplaced`` from LAYER.images.csv and the table of neighbours."""
+    """Write the table of ``misplaced`` from LAYER.images.csv and the table of neighbours.
+
+    Of several readings that count which LAYER.csv, beside LAYER.images.csv, says is the best; the
+    neighbours are by the same.
+    """
     names = dict.fromkeys(("image", "label", "neighbour"), str)
     given = {"dtype": names, "keep_default_na": False}
     missing = {"goodness": "", "silhouette": ""}
-    table = misplaced(
-        pd.read_csv(images, **given, na_values=missing), pd.read_csv(neighbours, **given)
-    )
+    found = pd.read_csv(images, **given, na_values=missing)
+    row = Path(f"{str(images).removesuffix('.images.csv')}.csv")
+    if "pooling" in found and row.exists():
+        found = of_reading(found, best_of_layer(read_rows([row])))
+    table = misplaced(found, pd.read_csv(neighbours, **given))
     with whole(output) as beside:
         table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from ..condensed import open_condensed
 from ..files import whole
 from ..manifest import read_manifest
 from ..neighbours import nearest_neighbours
+from ..readings import open_reading
 
 
-def write_neighbours(distances, manifest, output, *, k=8, threads=1, progress=True):
+def write_neighbours(distances, manifest, output, *, reading=None, k=8, threads=1, progress=True):
     """Write the ``k`` nearest other images of each image, nearest first.
 
     With groups in the manifest, images of other groups only: that a patch lies next to one of
@@ -22,6 +22,8 @@ def write_neighbours(distances, manifest, output, *, k=8, threads=1, progress=Tr
     manifest : path
     output : path
         CSV, k rows an image in the manifest's order: image,rank (from 1),neighbour,distance.
+    reading : Reading, optional
+        How the layer is read, see ``readings.open_reading``.
     k, threads : int
     progress : bool
 
@@ -31,12 +33,13 @@ def write_neighbours(distances, manifest, output, *, k=8, threads=1, progress=Tr
         If a file is not what it should be, or one group has all images.
     """
     table = read_manifest(manifest)
-    condensed = open_condensed(distances, expected=len(table))
     groups = np.unique(table.group, return_inverse=True)[1] if "group" in table else None
     others = len(table) - (1 if groups is None else np.bincount(groups).max())
-    found, apart = nearest_neighbours(
-        condensed, max(1, min(k, others)), groups=groups, threads=threads, progress=progress
-    )
+    k = max(1, min(k, others))
+    with open_reading(distances, reading, expected=len(table), threads=threads) as condensed:
+        found, apart = nearest_neighbours(
+            condensed, k, groups=groups, threads=threads, progress=progress
+        )
     images = table.image.to_numpy()
     written = pd.DataFrame(
         {

@@ -1,6 +1,7 @@
 """The report: one page, whole in itself, with what a run found and how."""
 
 import base64
+import json
 from pathlib import Path
 
 import jinja2
@@ -11,10 +12,13 @@ from ..datasets import about
 from ..errors import UserError
 from ..figures.style import DPI
 from ..files import whole
+from ..readings import KEYS, pooled_name
+from ..statistics.recipe import recipe_code
 from .run_record import run_record
 
 _PAGE = Path(__file__).parent / "page"
-_NAMES = ("dataset", "extractor", "layer", "scope", "sentence", "note", "link", "part", "name")
+_NAMES = ("dataset", "extractor", "layer", *KEYS, "scope", "recipe", "sentence", "note", "link")
+_NAMES += ("part", "name")
 _NAMES += ("expected", "found", "claim", "outcome", "certain", "numbers", "intervals", "reason")
 _EMBEDDED = {  # kinds of figures shown in the page, and what they are called
     "depths": "Every depth of every network",
@@ -119,13 +123,20 @@ def _dataset(name, spec, results, config, tables):
     """Return what the page says of a dataset."""
     counted = _of(tables["table_1"], name)
     figures = _figures(results / "figures", name)
+    cells = _of(tables["goodness"], name)
+    best = [str(cell["best_reading"]) == "True" for cell in cells]
     return {
         "name": name,
         **about(name, spec),
         "counted": counted[0] if counted else None,
         "left_out": _left_out(name, results, config, counted),
-        "verdict": _of(tables["verdict"], name),
-        "cells": _of(tables["goodness"], name),
+        "verdict": [
+            verdict | _computed(verdict, results) for verdict in _of(tables["verdict"], name)
+        ],
+        "cells": cells,
+        "several_readings": len({tuple(cell[key] for key in KEYS) for cell in cells}) > 1,
+        "best": [cell for cell, is_best in zip(cells, best, strict=True) if is_best],
+        "others": [cell for cell, is_best in zip(cells, best, strict=True) if not is_best],
         "embedded": [
             (title, [_shown(path, results) for path in figures.pop(kind, [])])
             for kind, title in _EMBEDDED.items()
@@ -134,6 +145,23 @@ def _dataset(name, spec, results, config, tables):
             kind: [path.relative_to(results).as_posix() for path in paths]
             for kind, paths in figures.items()
         },
+    }
+
+
+def _computed(verdict, results):
+    """Return how to compute the cell that is advised: lines of Python, and files of means."""
+    if verdict["scope"] != "depth" or "layer" not in verdict:
+        return {}
+    layer, pooling, metric = (verdict[name] for name in ("layer", *KEYS))
+    described, before = results / "networks" / f"{verdict['extractor']}.json", 0
+    if described.exists():  # learned networks, which lie elsewhere, have no tokens
+        layers = json.loads(described.read_text(encoding="utf-8"))["layers"]
+        before = next((d.get("prefix_tokens", 0) for d in layers if d["layer"] == layer), 0)
+    folder = Path("means", verdict["dataset"], verdict["extractor"], pooled_name(layer, pooling))
+    means = sorted(results.glob(f"{folder.as_posix()}/*.npy")) if metric == "angle" else []
+    return {
+        "code": recipe_code(layer, pooling, metric, before),
+        "means": [path.relative_to(results.parent).as_posix() for path in means],
     }
 
 
@@ -212,6 +240,7 @@ def _network(name, spec, results, tables):
         "name": name,
         "what": described.format(**facts),
         "application": spec.get("application"),
+        "poolings": spec["poolings"],
         "layers": layers,
         "figure": _shown(figure, results) if figure.exists() else None,
     }

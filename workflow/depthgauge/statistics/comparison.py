@@ -8,11 +8,15 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import UserError
 from ..files import whole
+from ..readings import KEYS
 from ..seeds import derive_seed
 
 # Draws of the largest difference under no difference; p is at least 1 / (1 + DRAWS).
 DRAWS = 100_000
+# Draws that are compared at once: those of all cells stay in the cache.
+_BLOCK = 8192
 LEVEL = 0.95
+_CELL = ["extractor", "layer", *KEYS]
 COLUMNS = ("a", "b", "difference", "se", "low", "high", "p_adjusted")
 
 
@@ -98,26 +102,32 @@ def _largest(covariance, first, second, se, seed):
     rng = np.random.default_rng(seed)
     drawn = root @ rng.standard_normal((len(root), DRAWS))
     largest = np.zeros(DRAWS)
-    for a, b, scale in zip(first, second, se, strict=True):
-        if scale > 0:  # neither NaN nor copies
-            np.maximum(largest, np.abs(drawn[a] - drawn[b]) / scale, out=largest)
+    told = se > 0  # neither NaN nor copies
+    pairs = list(zip(first[told], second[told], se[told], strict=True))
+    for start in range(0, DRAWS, _BLOCK):
+        block, top = drawn[:, start : start + _BLOCK].copy(), largest[start : start + _BLOCK]
+        t = np.empty(len(top))
+        for a, b, scale in pairs:
+            np.subtract(block[a], block[b], out=t)
+            np.divide(np.abs(t, out=t), scale, out=t)
+            np.maximum(top, t, out=top)
     return largest
 
 
 def write_comparisons(rows, output, *, seed=0):
-    """Write comparisons.csv: all pairs of cells of each dataset, by three measures.
+    """Write comparisons.csv: all pairs of cells of each dataset, by four measures.
 
-    Log goodness, AUC and the accuracy of the nearest neighbour (its delete-one values leave the
-    neighbours of the others as they are). All pairs of cells of a dataset, whatever their layer
-    and extractor, are one family for each measure.
+    Log goodness, AUC, the accuracy of the nearest neighbour and that expected in half of the images
+    (their delete-one values leave the neighbours of the others as they are). All pairs of cells of
+    a dataset, whatever their layer, reading and extractor, are one family for each measure.
 
     Parameters
     ----------
     rows : list of path
         Rows of goodness.csv (LAYER.csv), each with LAYER.images.csv beside it.
     output : path
-        Takes a CSV: dataset, measure, extractor_a, layer_a, extractor_b, layer_b, difference
-        (that of a less that of b), se, low, high, p_adjusted.
+        Takes a CSV: dataset, measure, extractor_a, layer_a, pooling_a, metric_a, the same of b,
+        difference (that of a less that of b), se, low, high, p_adjusted.
     seed : int
         The run's.
 
@@ -126,15 +136,23 @@ def write_comparisons(rows, output, *, seed=0):
     UserError
         If cells of one dataset are not of the same images.
     """
-    cells = pd.concat([pd.read_csv(row, keep_default_na=False) for row in rows], ignore_index=True)
+    names = dict.fromkeys(("dataset", *_CELL), str)
+    cells = pd.concat(
+        [pd.read_csv(row, dtype=names, keep_default_na=False).assign(row=row) for row in rows],
+        ignore_index=True,
+    )
     tables = []
     for dataset, members in cells.groupby("dataset", sort=False):
-        images = [_images(rows[cell]) for cell in members.index]
-        for cell, table in zip(members.index, images, strict=True):
+        images = [
+            table
+            for row, of_layer in members.groupby("row", sort=False)
+            for table in _images(row, of_layer)
+        ]
+        for row, table in zip(members.row, images, strict=True):
             if not table.image.equals(images[0].image):
                 raise UserError(
-                    f"{rows[cell]}: its images are not those of {rows[members.index[0]]}, of the "
-                    "same dataset. Make both anew from one manifest."
+                    f"{row}: its images are not those of {members.row.iloc[0]}, of the same "
+                    "dataset. Make both anew from one manifest."
                 )
         groups = images[0].group.to_numpy(str) if "group" in images[0] else None
         for measure, (values, without) in _measures(members, images).items():
@@ -146,7 +164,7 @@ def write_comparisons(rows, output, *, seed=0):
             )
             for end in ("b", "a"):
                 cell = members.iloc[pairs.pop(end)]
-                for name in ("layer", "extractor"):
+                for name in reversed(_CELL):
                     pairs.insert(0, f"{name}_{end}", cell[name].to_numpy())
             pairs.insert(0, "measure", measure)
             pairs.insert(0, "dataset", dataset)
@@ -155,18 +173,26 @@ def write_comparisons(rows, output, *, seed=0):
         pd.concat(tables).to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
 
 
-def _images(row):
-    return pd.read_csv(
+def _images(row, cells):
+    """Return the images of each reading of a layer, in the order of its ``cells``."""
+    table = pd.read_csv(
         row.with_name(f"{row.stem}.images.csv"),
-        dtype={"image": str, "label": str, "group": str},
+        dtype=dict.fromkeys(("image", "label", "group", *KEYS), str),
         keep_default_na=False,
         na_values={"theta": [""], "auc_theta": [""]},
     )
+    return [
+        table[(table.pooling == pooling) & (table.metric == metric)].reset_index(drop=True)
+        for pooling, metric in cells[KEYS].itertuples(index=False)
+    ]
 
 
 def _measures(cells, images):
     """Return, for each measure, its value in each cell and its delete-one values."""
-    correct = np.stack([table.nearest_correct.to_numpy(float) for table in images], axis=1)
+    correct, expected = (
+        np.stack([table[name].to_numpy(float) for table in images], axis=1)
+        for name in ("nearest_correct", "nearest_expected")
+    )
     n = len(correct)
     with np.errstate(divide="ignore"):
         log_goodness = np.log(cells.goodness.to_numpy(float))
@@ -177,4 +203,5 @@ def _measures(cells, images):
             np.stack([table.auc_theta for table in images], axis=1),
         ),
         "knn1": (correct.mean(axis=0), (correct.sum(axis=0) - correct) / (n - 1)),
+        "knn1_half": (expected.mean(axis=0), (expected.sum(axis=0) - expected) / (n - 1)),
     }

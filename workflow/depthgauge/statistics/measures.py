@@ -12,6 +12,7 @@ from .checked import checked
 from .class_goodness import class_distances, class_goodness, image_goodness
 from .class_sums import class_sums
 from .dispersion import dispersion
+from .halves import REACH, expected_in_half
 from .jackknife import log_goodness_without, standard_error
 from .principal import coordinate_goodness, principal_coordinates, spectrum
 from .rank_auc import rank_auc
@@ -47,6 +48,8 @@ class Measures:
     knn1, knn5 : float
         Share of images whose class is that of the nearest other image, or of most of the five
         nearest (see ``vote`` for ties; of fewer than five where there are not so many).
+    knn1_half : float
+        Mean of ``knn1_expected``, by which layers and readings are chosen.
     goodness_pca50 : float
         Goodness of the distances along the first 50 principal components.
     effective_dimension : float
@@ -61,11 +64,13 @@ class Measures:
     theta, auc_theta : array of float64, shape (n,)
         Log goodness, and AUC, without each image in turn.
     knn1_correct : array of bool, shape (n,)
+    knn1_expected : array of float64, shape (n,)
+        See ``halves.expected_in_half``; of the 32 nearest images.
     image_goodness : array of float64, shape (n,)
         See ``class_goodness.image_goodness``.
     silhouettes : array of float64, shape (n,)
-    nearest : array of int64, shape (n,)
-        The nearest other image (of another group, with groups), from 0.
+    neighbours : array of int64, shape (n, 32 at most)
+        The nearest other images (of other groups, with groups), from 0, nearest first.
     class_distances : array of float64, shape (k, k)
         Mean distances, classes in sorted order; on the diagonal those within.
     class_goodness : array of float64, shape (k,)
@@ -80,6 +85,7 @@ class Measures:
     silhouette: float
     knn1: float
     knn5: float
+    knn1_half: float
     goodness_pca50: float
     effective_dimension: float
     permdisp_f: float
@@ -90,9 +96,10 @@ class Measures:
     theta: np.ndarray
     auc_theta: np.ndarray
     knn1_correct: np.ndarray
+    knn1_expected: np.ndarray
     image_goodness: np.ndarray
     silhouettes: np.ndarray
-    nearest: np.ndarray
+    neighbours: np.ndarray
     class_distances: np.ndarray
     class_goodness: np.ndarray
 
@@ -152,9 +159,11 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
     auc, auc_theta = rank_auc(condensed, codes, **stream)
     kept = n - 1 if groups is None else n - np.unique(groups, return_counts=True)[1].max()
     indices, distances = nearest_neighbours(
-        condensed, max(1, min(NEIGHBOURS, kept)), groups=groups, **stream
+        condensed, max(1, min(REACH, kept)), groups=groups, **stream
     )
-    correct = codes[indices[:, 0]] == codes
+    right = codes[indices] == codes[:, None]
+    expected = expected_in_half(right)
+    few = slice(min(NEIGHBOURS, indices.shape[1]))
     spectral = spectrum(condensed, **stream)
     components = principal_coordinates(condensed, COMPONENTS, spectral.norm, threads=threads)
     spread = _dispersion(condensed, codes, groups, seed, stream)
@@ -167,8 +176,9 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
         anosim_r=2 * auc - 1,
         mrpp_a=float(1 - (own / within_pairs) / (total / pairs(n))),
         silhouette=float(by_image.mean()),
-        knn1=float(correct.mean()),
-        knn5=float(np.mean(vote(codes, indices, distances) == codes)),
+        knn1=float(right[:, 0].mean()),
+        knn5=float(np.mean(vote(codes, indices[:, few], distances[:, few]) == codes)),
+        knn1_half=float(expected.mean()),
         # Copies stay copies, whatever the round-off of their coordinates.
         goodness_pca50=coordinate_goodness(components, codes, **stream) if own > 0 else np.inf,
         effective_dimension=spectral.effective_dimension,
@@ -179,10 +189,11 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
         auc_se=standard_error(auc_theta, groups),
         theta=theta,
         auc_theta=auc_theta,
-        knn1_correct=correct,
+        knn1_correct=right[:, 0],
+        knn1_expected=expected,
         image_goodness=image_goodness(sums, codes),
         silhouettes=by_image,
-        nearest=indices[:, 0],
+        neighbours=indices,
         class_distances=class_distances(sums, codes),
         class_goodness=by_class,
     )

@@ -7,6 +7,9 @@ import pandas as pd
 
 from ..files import whole
 from ..gather import gathered
+from ..readings import KEYS
+
+_CELL = ["dataset", "extractor", "layer", *KEYS]
 
 
 def holm(p):
@@ -64,30 +67,38 @@ def write_goodness_table(rows, output, *, nulls):
     """Write goodness.csv: the rows of all cells, and their p-values corrected for their number.
 
     Three columns are added: ``p_holm`` and ``p_pearson_holm``, Holm over all rows, and
-    ``p_max_t``, over the layers and extractors of a dataset, which meet the same permutations.
+    ``p_max_t``, over all cells of a dataset, which meet the same permutations.
 
     Parameters
     ----------
     rows : list of path
-        Rows, one a cell.
+        LAYER.csv of each layer, a row a reading.
     output : path
     nulls : path
-        Folder that holds, as DATASET/EXTRACTOR/LAYER.npy and .csv, the null of each cell and
-        the row that it came with.
+        Folder that holds, as DATASET/EXTRACTOR/LAYER.npy and .csv, the nulls of each layer's
+        readings [readings, permutations] and the rows that they came with.
     """
     table = gathered(rows)
     table["p_holm"] = _text(holm(pd.to_numeric(table.p_value)))
     table["p_pearson_holm"] = _text(holm(pd.to_numeric(table.p_pearson)))
-    stems = [Path(nulls, cell.dataset, cell.extractor, cell.layer) for cell in table.itertuples()]
+    layers = table[_CELL[:3]].drop_duplicates().itertuples(index=False)
+    stems = [Path(nulls, *layer) for layer in layers]
     tested = gathered([stem.with_name(f"{stem.name}.csv") for stem in stems])
+    drawn = [
+        null
+        for stem in stems
+        for null in np.load(stem.with_name(f"{stem.name}.npy"), allow_pickle=False)
+    ]
+    # The rows of a sampled dataset are estimates for all of its images; the test is the sample's.
+    places = {key: place for place, key in enumerate(tested[_CELL].itertuples(False, None))}
+    at = np.array([places[key] for key in table[_CELL].itertuples(False, None)])
+    truths = pd.to_numeric(tested.goodness).to_numpy(float)
     adjusted = np.empty(len(table))
     # Within over between, the lower the better: finite where copies make goodness infinite.
     with np.errstate(divide="ignore"):
         for cells in table.groupby("dataset").indices.values():
-            files = [stems[cell].with_name(f"{stems[cell].name}.npy") for cell in cells]
             adjusted[cells] = max_t(
-                -1 / pd.to_numeric(tested.goodness[cells]).to_numpy(),
-                [-1 / np.load(file, allow_pickle=False) for file in files],
+                -1 / truths[at[cells]], [-1 / drawn[cell] for cell in at[cells]]
             )
     table["p_max_t"] = _text(adjusted)
     with whole(output) as beside:

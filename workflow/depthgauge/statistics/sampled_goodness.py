@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..condensed import open_condensed, pairs
+from ..condensed import pairs
 from ..errors import UserError
 from ..files import whole
 from ..manifest import class_codes, read_manifest
+from ..readings import Reading, open_reading
 from .class_sums import class_sums
 
 log = logging.getLogger(__name__)
@@ -114,19 +115,20 @@ def sampled_goodness(condensed, labels, population, *, threads=1, progress=True)
 
 
 def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progress=True):
-    """Write the row of a cell of which the images are a sample of the dataset's.
+    """Write the rows of a layer of which the images are a sample of the dataset's.
 
     Parameters
     ----------
     row : path
-        What ``goodness`` says of the sample alone: a CSV of one row.
+        What ``goodness`` says of the sample alone: a CSV with a row a reading.
     distances : path
-        Condensed distances of the sample, ``.npy``.
+        Condensed Euclidean distances of the sample, ``.npy``, in any pooling of the layer; those
+        of the others lie beside it.
     manifest : path
         The sample's manifest, with the column ``population``: how many images of that label
         the dataset has.
     output : path
-        Takes the row with ``images``, ``within``, ``between`` and ``goodness`` of the whole
+        Takes the rows with ``images``, ``within``, ``between`` and ``goodness`` of the whole
         dataset, as estimated, and the columns ``sampled_images``, ``pairs`` and
         ``standard_error``. Null, p-value and the rest stay those of the sample.
     threads, progress
@@ -144,26 +146,23 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
             "whole dataset, which a sample made by `pairs` has."
         )
     m = len(table)
-    found = sampled_goodness(
-        open_condensed(distances, expected=m),
-        table.label,
-        table.population.astype(np.int64),
-        threads=threads,
-        progress=progress,
-    )
-    sizes = table.drop_duplicates("label").population.astype(np.int64)
+    population = table.population.astype(np.int64)
+    sizes = population[~table.label.duplicated()]
     with open(row, encoding="utf-8", newline="") as file:
-        cell = next(csv.DictReader(file))
-    cell |= {"images": int(sizes.sum()), "sampled_images": m, "pairs": pairs(m)} | found._asdict()
-    log.info(
-        "goodness %.4f with a standard error of %.2g, from %d pairs of %d of %d images",
-        found.goodness,
-        found.standard_error,
-        cell["pairs"],
-        m,
-        cell["images"],
-    )
+        cells = list(csv.DictReader(file))
+    for cell in cells:
+        reading = Reading(cell["pooling"], cell["metric"])
+        with open_reading(distances, reading, expected=m, threads=threads) as condensed:
+            found = sampled_goodness(
+                condensed, table.label, population, threads=threads, progress=progress
+            )
+        cell |= {"images": int(sizes.sum()), "sampled_images": m, "pairs": pairs(m)}
+        cell |= found._asdict()
+        log.info(
+            "%s: goodness %.4f with a standard error of %.2g, from %d pairs of %d of %d images",
+            *(reading, found.goodness, found.standard_error, cell["pairs"], m, cell["images"]),
+        )
     with whole(output) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, cell, lineterminator="\n")
+        writer = csv.DictWriter(file, cells[0], lineterminator="\n")
         writer.writeheader()
-        writer.writerow(cell)
+        writer.writerows(cells)

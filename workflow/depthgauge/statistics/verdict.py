@@ -1,29 +1,37 @@
-"""The verdict: the depth to use, how sure that is, and what else would do as well."""
+"""The verdict: the depth to use and its reading, how sure that is, what else would do as well."""
 
 import numpy as np
 import pandas as pd
 
 from ..files import whole
+from ..readings import KEYS, choose
+from .recipe import reading_advice, reading_words, recipe
 from .spread import SPREAD
 
 OPINIONS = {
-    "knn1": "1-NN accuracy",
     "auc": "AUC",
     "goodness_pca50": "goodness after PCA",
     "goodness": "goodness",
 }
 LEVEL = 0.05
+_CELL = ["extractor", "layer", *KEYS]
+_FOUND = ["depth", "knn1", "knn1_half", "auc", "goodness", "p_max_t"]
+_COLUMNS = ["scope", "dataset", *_CELL, *_FOUND]
+_COLUMNS += ["not_distinguishable", "stability", "layer_stability"]
+_COLUMNS += [*(f"by_{name}" for name in OPINIONS), "agree", "spread_warning", "recipe", "sentence"]
 
 
 def verdicts(cells, comparisons, halves):
-    """Return the depth to use of each dataset and extractor, and the extractor of each dataset.
+    """Return the cell to use of each dataset and extractor, and the extractor of each dataset.
 
-    The rule: the layer of the highest leave-one-out accuracy of the nearest neighbour; of layers
-    of the same, that of the highest AUC. Not distinguishable from it are those whose simultaneous
-    95 % interval of the difference in that accuracy holds zero. Its stability is the share of
-    halves of the images in which the rule chooses it again. No layer is advised where labels
-    cluster at none (every ``p_max_t`` above 5 %). Extractors of a dataset are compared by the
-    layers advised, in the same way.
+    The rule: the cell, a layer and how it is read, of the highest accuracy that the nearest
+    neighbour is expected to have in half of the images (``halves.expected_in_half``: nearly the
+    leave-one-out accuracy, and steadier); of cells of the same, that of the highest AUC. Not
+    distinguishable from it
+    are those whose simultaneous 95 % interval of the difference in that accuracy holds zero. Its
+    stability is the share of halves of the images in which the rule chooses it again. No cell is
+    advised where labels cluster in none (every ``p_max_t`` above 5 %). Extractors of a dataset
+    are compared by the cells advised, in the same way.
 
     Goodness shrinks towards 1 with every dimension of noise, at different rates in layers of
     different size; so it is reported, and does not decide.
@@ -35,149 +43,202 @@ def verdicts(cells, comparisons, halves):
     comparisons : DataFrame
         comparisons.csv.
     halves : DataFrame
-        dataset, extractor, layer, split, half, knn1, auc: a row a cell and half.
+        dataset, extractor, layer, pooling, metric, split, half, knn1_half, auc: one row per cell
+        and half.
 
     Returns
     -------
     DataFrame
         A row a dataset and extractor (``scope`` depth), and a row a dataset of two extractors
-        or more (``scope`` network): dataset, extractor, layer (empty where none is advised),
-        depth, knn1, auc, goodness, p_max_t of that layer; not_distinguishable (layers, or
-        extractor/layer, separated by ``;``), stability; by_knn1, by_auc, by_goodness_pca50 and
-        by_goodness, what each alone would choose; agree, whether all choose alike;
-        spread_warning (the layers); and all of it in a sentence.
+        or more (``scope`` network): dataset; extractor, layer, pooling, metric of the cell to use
+        (the latter three empty where none is advised), its depth, knn1, knn1_half, auc, goodness,
+        p_max_t;
+        not_distinguishable, cells as LAYER.POOLING.METRIC, or EXTRACTOR/LAYER.POOLING.METRIC,
+        separated by ``;``; stability, and layer_stability, that of the layer in any reading;
+        by_auc, by_goodness_pca50 and by_goodness, the cell that each alone would choose;
+        agree, whether all choose alike; spread_warning (the layers); recipe, how to compute the
+        reading; and all of it in a sentence.
     """
-    halves = halves.set_index(["dataset", "extractor", "layer"]).sort_index()
+    halves = halves.set_index(["dataset", *_CELL]).sort_index()
     rows = []
     for dataset, of_dataset in cells.groupby("dataset", sort=False):
-        differ = comparisons[(comparisons.dataset == dataset) & (comparisons.measure == "knn1")]
+        differ = comparisons[
+            (comparisons.dataset == dataset) & (comparisons.measure == "knn1_half")
+        ]
         advised = []
-        for extractor, layers in of_dataset.groupby("extractor", sort=False):
-            if layers.p_max_t.fillna(layers.p_value).min() > LEVEL:
-                rows.append(_none(dataset, extractor, layers))
+        for extractor, own in of_dataset.groupby("extractor", sort=False):
+            if own.p_max_t.fillna(own.p_value).min() > LEVEL:
+                rows.append(_none(dataset, extractor, own))
                 continue
-            rows.append(_verdict("depth", layers, differ, halves))
+            rows.append(_verdict("depth", own, own, differ, halves))
             advised.append(rows[-1])
         if len(advised) > 1:
-            best = of_dataset.merge(pd.DataFrame(advised)[["extractor", "layer"]])
-            rows.append(_verdict("network", best, differ, halves))
-    return pd.DataFrame(rows)
+            best = of_dataset.merge(pd.DataFrame(advised)[_CELL])
+            rows.append(_verdict("network", best, of_dataset, differ, halves))
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def choose(accuracy, auc):
-    """Return the place of the layer to use: the highest accuracy, of equal ones the highest AUC."""
-    return int(np.lexsort((auc, accuracy))[-1])
-
-
-def _verdict(scope, cells, differ, halves):
+def _verdict(scope, cells, every, differ, halves):
+    """Return the verdict on ``cells``; their readings are named as ``every`` cell demands."""
     cells = cells.reset_index(drop=True)
-    names = cells.layer if scope == "depth" else cells.extractor + "/" + cells.layer
-    accuracy = cells.knn1.to_numpy(float)
-    width = _width(cells, differ)
+    layers, names = _names(scope, cells)
+    accuracy = cells.knn1_half.to_numpy(float)
     at = choose(accuracy, cells.auc.to_numpy(float))
     best = cells.loc[at]
-    alike = np.flatnonzero(np.abs(accuracy - accuracy[at]) <= width[at])
-    alike = [names[place] for place in alike if place != at]
-    choices = {
-        name: names[cells[name].astype(float).idxmax()] if cells[name].notna().any() else ""
-        for name in OPINIONS
-    }
-    keys = cells[["dataset", "extractor", "layer"]].itertuples(index=False, name=None)
-    of_halves = [halves.loc[[key]].sort_values(["split", "half"]) for key in keys]
-    again = [
-        choose(*scores) == at
-        for scores in zip(
-            np.stack([table.knn1 for table in of_halves], axis=1),
-            np.stack([table.auc for table in of_halves], axis=1),
-            strict=True,
-        )
-    ]
-    warned = list(names[cells.spread_warning.astype(str) == "True"])
+    alike = np.abs(accuracy - accuracy[at]) <= _width(cells, at, differ)
+    alike[at] = False
+    choices = {name: _choice(cells[name].astype(float), at) for name in OPINIONS}
+    again = _again(cells, halves)
+    by = {f"by_{name}": "" if place is None else names[place] for name, place in choices.items()}
+    warned = layers[cells.spread_warning.astype(str) == "True"].unique()
     row = {
         "scope": scope,
-        **{name: best[name] for name in ("dataset", "extractor", "layer", "depth")},
-        **{name: best[name] for name in ("knn1", "auc", "goodness", "p_max_t")},
-        "not_distinguishable": ";".join(alike),
-        "stability": np.mean(again),
-        **{f"by_{name}": choice for name, choice in choices.items()},
-        "agree": set(choices.values()) == {names[at]},
+        **best[["dataset", *_CELL, *_FOUND]],
+        "not_distinguishable": ";".join(names[alike]),
+        "stability": np.mean(again == at),
+        "layer_stability": np.mean(layers[again] == layers[at]),
+        **by,
+        "agree": set(by.values()) == {names[at]},
         "spread_warning": ";".join(warned),
+        "recipe": recipe(*best[["layer", *KEYS]]),
     }
-    sentence = _sentence(row, names[at], len(cells), alike, choices, warned, len(again))
-    return row | {"sentence": sentence}
+    several = len(every[KEYS].drop_duplicates()) > 1
+    text = f"{row['dataset']}, {row['extractor']}" if scope == "depth" else row["dataset"]
+    text += f": use {layers[at]}"
+    if several:
+        text += f", {reading_advice(_pooling_told(best, every), best.metric)}"
+    text += f" (leave-one-out 1-NN accuracy {row['knn1']:.3f}, AUC {row['auc']:.3f}"
+    text += f"{_stability(row, len(again))})." if len(cells) > 1 else ")."
+    if len(cells) > 1:
+        text += _alike(cells, layers, at, alike, every)
+    text += _disagreement(cells, layers, at, choices, every)
+    if len(warned):
+        text += f" Beware at {_list(warned)}: {SPREAD}."
+    return row | {"sentence": text}
 
 
-def _width(cells, differ):
-    """Return half the width of the interval of each difference; none for a cell with itself."""
-    places = {
-        key: place for place, key in enumerate(zip(cells.extractor, cells.layer, strict=True))
-    }
-    width = np.zeros((len(cells), len(cells)))
-    for pair in differ.itertuples():
-        a = places.get((pair.extractor_a, pair.layer_a))
-        b = places.get((pair.extractor_b, pair.layer_b))
-        if a is not None and b is not None:
-            width[a, b] = width[b, a] = (pair.high - pair.low) / 2
+def _names(scope, cells):
+    """Return what layers are called, and cells."""
+    layers = cells.layer if scope == "depth" else cells.extractor + "/" + cells.layer
+    return layers, layers + "." + cells.pooling + "." + cells.metric
+
+
+def _width(cells, at, differ):
+    """Return half the width of the interval of each cell's difference from that at ``at``."""
+    places = {key: place for place, key in enumerate(cells[_CELL].itertuples(False, None))}
+    width = np.zeros(len(cells))
+    ends = [differ[[f"{name}_{end}" for name in _CELL]].itertuples(False, None) for end in "ab"]
+    for a, b, half in zip(*ends, (differ.high - differ.low) / 2, strict=True):
+        pair = places.get(a), places.get(b)
+        if at in pair and None not in pair:
+            width[sum(pair) - at] = half
     return width
 
 
-def _sentence(row, name, count, alike, choices, warned, halves):
-    where = row["dataset"] + (f", {row['extractor']}" if row["scope"] == "depth" else "")
-    text = (
-        f"{where}: use {name} (leave-one-out 1-NN accuracy {row['knn1']:.3f}, AUC {row['auc']:.3f}"
+def _choice(values, at):
+    """Return the place of the highest value, ``at`` where that is as high; None without values."""
+    if values.notna().any():
+        return at if values[at] == values.max() else values.idxmax()
+    return None
+
+
+def _again(cells, halves):
+    """Return the place of the cell that the rule chooses in each half of the images."""
+    of_cells = [
+        halves.loc[[key]].sort_values(["split", "half"])
+        for key in cells[["dataset", *_CELL]].itertuples(False, None)
+    ]
+    accuracy, auc = (
+        np.stack([table[name] for table in of_cells], axis=1) for name in ("knn1_half", "auc")
     )
-    if count > 1:
-        text += f"; chosen again in {row['stability']:.0%} of {halves} halves of the images"
-    text += ")."
-    if count > 1:
-        text += (
-            f" Not distinguishable from it at 5 %: {_list(alike)}."
-            if alike
-            else " All others differ from it at 5 %."
-        )
+    return np.array([choose(*scores) for scores in zip(accuracy, auc, strict=True)])
+
+
+def _pooling_told(cell, every):
+    """Return the pooling to name of a cell; none of a vector, which has one where others have more.
+
+    ``every`` holds all cells of its extractor.
+    """
+    own = every[every.extractor == cell.extractor]
+    one = own[own.layer == cell.layer].pooling.nunique() == 1
+    vector = one and (cell.pooling == "flat" or own.pooling.nunique() > 1)
+    return "" if vector else cell.pooling
+
+
+def _stability(row, halves):
+    if row["stability"] == row["layer_stability"]:
+        return f"; chosen again in {row['stability']:.0%} of {halves} halves of the images"
+    return (
+        f"; the layer was chosen again in {row['layer_stability']:.0%} of {halves} halves of the "
+        f"images, with this reading in {row['stability']:.0%}"
+    )
+
+
+def _alike(cells, layers, at, alike, every):
+    """Say what is not distinguishable from the cell at ``at``, layer by layer."""
+    if not alike.any():
+        return " All others differ from it at 5 %."
+    same = (layers == layers[at]).to_numpy()
+    others = list(layers[alike & ~same].unique())
+    text = _list(others)
+    if (alike & same).any():
+        if (alike & same).sum() == same.sum() - 1:
+            text = "the same layer in any reading"
+        else:
+            readings = [_short(cell, every) for _, cell in cells[alike & same].iterrows()]
+            text = f"the same layer read otherwise ({'; '.join(readings)})"
+        if others:
+            text += f", and the layer{'s' * (len(others) > 1)} {_list(others)}"
+    return f" Not distinguishable from it at 5 %: {text}."
+
+
+def _short(cell, every):
+    return reading_words(_pooling_told(cell, every), cell.metric)
+
+
+def _disagreement(cells, layers, at, choices, every):
+    """Say which measures would choose otherwise, and what."""
     other = {}
-    for measure, choice in choices.items():
-        if choice not in (name, ""):
+    for measure, place in choices.items():
+        if place not in (at, None):
+            choice = layers[place]
+            if choice == layers[at]:
+                choice = f"the same layer, {_short(cells.loc[place], every)}"
             other.setdefault(choice, []).append(OPINIONS[measure])
-    if other:
-        text += " Measures disagree: " + "; ".join(
-            f"{_list(measures)} would take {choice}" for choice, measures in other.items()
-        )
-        text += "."
-    if warned:
-        text += f" Beware at {_list(warned)}: {SPREAD}."
-    return text
+    if not other:
+        return ""
+    said = (f"{_list(measures)} would take {choice}" for choice, measures in other.items())
+    return f" Measures disagree: {'; '.join(said)}."
 
 
-def _none(dataset, extractor, layers):
-    p = layers.p_max_t.fillna(layers.p_value).min()
+def _none(dataset, extractor, cells):
+    p = cells.p_max_t.fillna(cells.p_value).min()
+    several = len(cells[KEYS].drop_duplicates()) > 1
     return {
         "scope": "depth",
         "dataset": dataset,
         "extractor": extractor,
-        "layer": "",
+        **dict.fromkeys(("layer", *KEYS, "spread_warning", "recipe"), ""),
         "p_max_t": p,
-        "not_distinguishable": ";".join(layers.layer),
+        "not_distinguishable": ";".join(_names("depth", cells)[1]),
         "agree": True,
-        "spread_warning": "",
         "sentence": f"{dataset}, {extractor}: no depth is advised. At none are labels shown to "
-        f"cluster (least p {p:.2g}, corrected for the depths).",
+        f"cluster (least p {p:.2g}, corrected for the depths{' and readings' * several}).",
     }
 
 
 def _list(names):
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def write_verdict(goodness, comparisons, halves, output):
     """Write verdict.csv from goodness.csv, comparisons.csv and the halves of all cells (CSV)."""
-    names = dict.fromkeys(("dataset", "extractor", "layer"), str)
+    names = dict.fromkeys(("dataset", *_CELL), str)
     cells = pd.read_csv(goodness, dtype=names)
     of_halves = pd.concat([pd.read_csv(half, dtype=names) for half in halves])
     pairs = pd.read_csv(
         comparisons,
-        dtype={"dataset": str}
-        | {f"{name}_{end}": str for name in ("extractor", "layer") for end in "ab"},
+        dtype={"dataset": str} | {f"{name}_{end}": str for name in _CELL for end in "ab"},
     )
     with whole(output) as beside:
         verdicts(cells, pairs, of_halves).to_csv(

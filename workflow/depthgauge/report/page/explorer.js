@@ -261,8 +261,8 @@ function showSelection() {
 
 function showDepth() {
   const count = state.extractor.layers.length;
-  const facts = layer().facts ? ` · ${layer().facts}` : "";
-  part("layer").textContent = `${state.depth + 1} of ${count}: ${layer().name}${facts}`;
+  const facts = [layer().name, layer().reading, layer().facts].filter(Boolean).join(" · ");
+  part("layer").textContent = `${state.depth + 1} of ${count}: ${facts}`;
   part("depth").value = state.depth;
   part("depth").setAttribute("aria-valuetext", `${state.depth + 1} of ${count}, ${layer().name}`);
 }
@@ -345,6 +345,7 @@ function open(dataset, extractor) {
   part("depth").max = extractor.layers.length - 1;
   part("sample").textContent = dataset.note;
   part("groups").textContent = dataset.grouped ? ", among images of other groups" : "";
+  part("readings").hidden = !extractor.layers.some((one) => one.reading);
   part("colouring").onchange = (event) => {
     state.colouring = colourings[event.target.value];
     recolour();

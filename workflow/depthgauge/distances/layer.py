@@ -1,0 +1,76 @@
+"""The distances of one layer in all of its poolings, a file each."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import second_name
+from ..fingerprint import code_digest, fingerprint, is_made_from
+from ..readings import split_name
+from .distances import distance_block, distances
+
+log = logging.getLogger(__name__)
+
+
+def layer_distances(shards, outputs, *, source=None, layer=None, block=None, threads=1):
+    """Write the Euclidean distances of a layer, one pooling after the other.
+
+    A matrix that is there already, made from the same features by the same code, is kept: where
+    another pooling was asked for later, only that one is made. A vector is the same in every
+    pooling: its matrix is made once, and has the names of all.
+
+    Parameters
+    ----------
+    shards : list of path
+        Features: all shards of the first pooling, then all of the second, and so on.
+    outputs : list of path
+        A file for each pooling, LAYER.npy or LAYER.POOLING.npy, or a block of each.
+    source : (path, path, path), optional
+        Manifest, graph and its description, of which the shards must say they were made.
+    layer : str, optional
+        Its name in the description; it goes with ``source``.
+    block : (int, int, int), optional
+        (a, b, k), as of :func:`depthgauge.distances.distances.distance_block`.
+    threads : int
+
+    Raises
+    ------
+    UserError
+        As :func:`depthgauge.distances.distances.distances`; if there are not as many shards of
+        each pooling; if the description has no such layer.
+    """
+    count, left = divmod(len(shards), len(outputs))
+    if left or not count:
+        raise UserError(
+            f"features: {len(shards)} shards were given for {len(outputs)} files of distances; "
+            "give all shards of the first pooling, then as many of the next."
+        )
+    made = {}
+    for place, output in enumerate(map(Path, outputs)):
+        part = shards[place * count : (place + 1) * count]
+        said = None
+        if source is not None:
+            said = fingerprint(*source) | {"layer": layer}
+            said["pooling"] = _pooling(source[2], layer, Path(part[0]).parent.name)
+            if said["pooling"] in made:
+                second_name(made[said["pooling"]], output)
+                continue
+            made[said["pooling"]] = output
+        if block is not None:
+            distance_block(part, output, block, made_from=said, threads=threads)
+        elif said and is_made_from(output, said | {"code": code_digest()}):
+            log.info("%s is there already, made from the same features: it is kept.", output)
+            os.utime(output)
+        else:
+            distances(part, output, made_from=said, threads=threads)
+
+
+def _pooling(description, layer, folder):
+    """Return what the features in ``folder`` are: a vector is flat, whatever it is called."""
+    described = {d["layer"]: d for d in json.loads(Path(description).read_text())["layers"]}
+    if layer not in described:
+        raise UserError(f"{description}: has no layer {layer!r}; it has {', '.join(described)}.")
+    _, pooling = split_name(folder)
+    return pooling if pooling in described[layer]["poolings"] else "flat"

@@ -1,0 +1,215 @@
+"""The goodness of a layer in all of its readings, and the files that hold it."""
+
+import logging
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..distances.angle import scratch_angles
+from ..errors import UserError
+from ..files import whole
+from ..fingerprint import code_digest, read_fingerprint, sha256, write_header
+from ..readings import KEYS, Reading, choose, pooled_name, split_name
+from .cell import measured_cell
+from .matrices import read_distances, read_labels
+from .spread import SPREAD
+
+log = logging.getLogger(__name__)
+
+# The tables of a layer, each with all readings.
+TABLES = ("row", "classes", "images", "halves")
+AS_IT_IS = Reading("", "euclidean")  # of anybody's distances
+
+
+def write_goodness(
+    distances_path,
+    labels_path,
+    *,
+    null=None,
+    row=None,
+    classes=None,
+    images=None,
+    halves=None,
+    dataset="",
+    extractor="",
+    layer="",
+    depth="",
+    dims=None,
+    readings=(AS_IT_IS,),
+    permute="images",
+    permutations=9999,
+    seed=0,
+    threads=1,
+    progress=True,
+):
+    """Measure a layer in all of its readings, and write what is asked for.
+
+    A reading of which the files hold what was made from the same distances and labels by the same
+    code is kept: of a reading that was asked for later, only that one is measured. One in which
+    all images coincide is left out, with a warning, unless it is the only one.
+
+    Parameters
+    ----------
+    distances_path : path
+        Distances, ``.npy``, condensed or square; of several poolings, of any of them.
+    labels_path : path
+        Their manifest, or a bare column of labels, see ``matrices.read_labels``.
+    null : path, optional
+        Takes the goodness under each permutation, ``.npy``, float64 [readings, permutations].
+    row : path, optional
+        Takes a CSV of rows of goodness.csv, one a reading, with the column ``best_reading``: True
+        for the one that ``readings.choose`` takes.
+    classes, images, halves : path, optional
+        Take the tables of ``cell.Cell`` as CSV, reading after reading, with the columns
+        pooling,metric first; ``halves`` has the names of the cell before them.
+    dataset, extractor, layer : str
+        The names of the layer.
+    depth : int
+        Of the layer, from 1.
+    dims : dict of str to int, optional
+        How many values the layer has in each pooling.
+    readings : sequence of Reading
+        Without a pooling, that of the file.
+    permute, permutations, seed, threads, progress
+        As for ``cell.measured_cell``.
+
+    Returns
+    -------
+    list of dict
+        The rows.
+
+    Raises
+    ------
+    UserError
+        As ``cell.measured_cell``, and if a file is not what it should be.
+    """
+    manifest = read_labels(labels_path)
+    names = {"dataset": dataset, "extractor": extractor, "layer": layer}
+    if "group" in manifest and permute == "images":
+        log.warning(
+            "%s has groups, and images are permuted one by one: p is too small where images of "
+            "a group are alike. `permute` groups permutes whole groups.",
+            labels_path,
+        )
+    files = dict(zip(TABLES, (row, classes, images, halves), strict=True))
+    made_from = names | {"labels": sha256(labels_path), "code": code_digest()}
+    made_from |= {"permute": permute, "permutations": permutations, "seed": seed}
+    made_from["readings"] = {}
+    kept = _kept(null, files, made_from) if null and all(files.values()) else {}
+    tables, nulls = {name: [] for name in TABLES}, []
+    for place, reading in enumerate(readings):
+        key = str(reading)
+        source = _source(distances_path, reading)
+        digest = sha256(source)
+        if key in kept and kept[key][0] == digest:
+            log.info("%s, %s: there already, made from the same; kept.", layer, reading)
+            _, its_null, found = kept[key]
+        else:
+            last = place == len(readings) - 1 and not nulls
+            with _opened(source, reading.metric, len(manifest), threads) as condensed:
+                if not last and not condensed.max():
+                    log.warning(
+                        "%s, %s: all images coincide, so there is nothing to compare; this "
+                        "reading is left out.",
+                        *(layer or distances_path, reading),
+                    )
+                    continue
+                cell = measured_cell(
+                    condensed,
+                    manifest,
+                    names
+                    | {"pooling": reading.pooling, "metric": reading.metric}
+                    | {"depth": depth, "dim": (dims or {}).get(reading.pooling, "")},
+                    source=labels_path,
+                    permute=permute,
+                    permutations=permutations,
+                    seed=seed,
+                    threads=threads,
+                    progress=progress,
+                )
+            found, its_null = _tables(cell, names, reading), cell.null
+            _say(cell.row, names, reading, distances_path)
+        made_from["readings"][key] = digest
+        nulls.append(its_null)
+        for name in TABLES:
+            tables[name].append(found[name])
+    tables = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    rows = tables["row"]
+    best = choose(rows.knn1_half.to_numpy(float), rows.auc.to_numpy(float))
+    rows["best_reading"] = np.arange(len(rows)) == best
+    for name, path in files.items():
+        if path is not None:
+            with whole(path) as beside:
+                tables[name].to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    if null is not None:
+        made_from["tables"] = sha256(*filter(None, files.values()))
+        with whole(null) as beside, open(beside, "wb") as file:
+            write_header(file, "<f8", (len(nulls), permutations), made_from)
+            file.write(np.array(nulls, "<f8"))
+    return rows.to_dict("records")
+
+
+def _source(path, reading):
+    """Return the file of Euclidean distances of a reading."""
+    if not reading.pooling:
+        return Path(path)
+    layer, _ = split_name(Path(path).stem)
+    return Path(path).with_name(f"{pooled_name(layer, reading.pooling)}.npy")
+
+
+@contextmanager
+def _opened(path, metric, expected, threads):
+    """Open the distances of a reading; anybody's may be square."""
+    condensed = read_distances(path, expected=expected)
+    if metric == "euclidean":
+        yield condensed
+    else:
+        with scratch_angles(condensed, path, threads=threads) as angles:
+            yield angles
+
+
+def _tables(cell, names, reading):
+    """Return the tables of a cell with the names that tell it from the others of its layer."""
+    own = dict(zip(KEYS, reading, strict=True))
+    return {
+        "row": pd.DataFrame([cell.row]),
+        "classes": pd.DataFrame(own | dict(cell.classes.items())),
+        "images": pd.DataFrame(own | dict(cell.images.items())),
+        "halves": pd.DataFrame(names | own | dict(cell.halves.items())),
+    }
+
+
+def _say(row, names, reading, path):
+    name = ", ".join(filter(None, [*names.values(), *reading])) if names["layer"] else path
+    log.info("%s: goodness %.4f, p = %.4g", name, row["goodness"], row["p_value"])
+    if row["spread_warning"]:
+        log.warning("%s: %s (PERMDISP).", name, SPREAD)
+
+
+def _kept(null, files, made_from):
+    """Return, by reading, what is there already: (digest of its distances, null, tables).
+
+    It counts if it is undamaged, and was made from the labels, the settings and the code of now.
+    """
+    try:
+        said = read_fingerprint(null)
+        digests = said.pop("readings")
+        if said.pop("tables") != sha256(*files.values()):
+            return {}
+        if said != {key: value for key, value in made_from.items() if key != "readings"}:
+            return {}
+        text = {"dtype": str, "keep_default_na": False}
+        tables = {name: pd.read_csv(file, **text) for name, file in files.items()}
+        nulls = np.load(null, allow_pickle=False)
+    except (OSError, ValueError, EOFError, KeyError, UserError):
+        return {}
+    kept = {}
+    for (key, digest), its_null in zip(digests.items(), nulls, strict=True):
+        own = {
+            name: table[table.pooling + ", " + table.metric == key]
+            for name, table in tables.items()
+        }
+        kept[key] = digest, its_null, own
+    return kept
