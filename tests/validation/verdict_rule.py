@@ -1,251 +1,208 @@
-"""How good a depth the verdict's rule chooses, beside other rules, on images that it did not see.
+"""How good a cell the verdict's rule chooses, beside other rules, on images that it did not see.
 
     python tests/validation/verdict_rule.py --output verdict_rule.csv
-    python tests/validation/verdict_rule.py --results results     (and the cells of a run)
 
-For each dataset and network the images are halved, class by class. Every rule chooses a layer
-from one half; the leave-one-out accuracy of the nearest neighbour at that layer is then measured
-in the other half, and compared with that of the layer best there. So a rule that goes by the
-same accuracy has no advantage but that it chooses well.
+A cell is a layer and how it is read, pooling and metric. Three kinds of networks are asked:
+features planted with a known structure, small networks made here, and published trained networks
+on real labelled images, where those are at hand (``--shared``). Every rule chooses a cell from
+one half of the images and is judged in the other: ``rules.py`` says how. All distances of the
+trained networks are kept in ``--cache``; the first run takes a quarter of an hour longer.
+
+Printed are, a rule, means over the pairs of a set and a network, with 95 % intervals from sets
+drawn anew (not pairs, for those of a set are alike); how far the verdict's rule is above the one
+that chose among depths alone, pair by pair; what is demanded of it, met or not; and, for data
+without labels, how good each fixed reading is.
 """
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from depthgauge.condensed import open_condensed, subset
-from depthgauge.manifest import read_manifest
-from depthgauge.neighbours import nearest_neighbours
-from depthgauge.statistics.class_sums import class_sums
-from depthgauge.statistics.halves import halve
-from depthgauge.statistics.principal import coordinate_goodness, principal_coordinates, spectrum
-from depthgauge.statistics.rank_auc import rank_auc
-from depthgauge.statistics.verdict import choose
-from scipy.ndimage import correlate, maximum_filter
+from labelfree import read_fixed, reading_table
+from planted import planted, small
+from rules import ALONE, BEST, JUDGED, POINT, VERDICT, cells_of, halves, judge
 from scipy.spatial.distance import pdist
-from sklearn.datasets import load_digits
-from sklearn.neural_network import MLPClassifier
+from sets import load, real_pairs
+from threadpoolctl import threadpool_limits
 
-POINT = 0.01
-
-
-def planted(rng):
-    """Yield (name, labels, layers): features with a known structure, four layers each."""
-    for name, sizes, layers in (
-        # (dimensions of signal, shift, dimensions of noise, spread of noise)
-        ("noise fades", [60] * 5, [(10, 1.0, m, 1) for m in (3000, 300, 30, 0)]),
-        ("noise grows", [60] * 5, [(10, 1.0, m, 1) for m in (0, 30, 300, 3000)]),
-        ("best in the middle", [60] * 5, [(10, s, 200, 1) for s in (0.6, 1.2, 1.0, 0.5)]),
-        ("weak", [60] * 4, [(5, s, 20, 1) for s in (0.2, 0.3, 0.5, 0.4)]),
-        ("unbalanced", [150, 60, 30, 12], [(8, s, 100, 1) for s in (0.5, 0.8, 1.1, 0.9)]),
-        (
-            "a few large directions",
-            [60] * 5,
-            [(10, 1.0, m, s) for m, s in ((50, 1), (9, 2), (3, 6), (1, 20))],
-        ),
-    ):
-        labels = np.repeat(np.arange(len(sizes)), sizes)
-        centres = rng.standard_normal((len(sizes), 10))
-        yield (
-            name,
-            labels,
-            [
-                np.hstack(
-                    [
-                        shift * centres[labels, :signal]
-                        + rng.standard_normal((len(labels), signal)),
-                        spread * rng.standard_normal((len(labels), noise)),
-                    ]
-                )
-                for signal, shift, noise, spread in layers
-            ],
-        )
-    # Rings around one another are told apart by neighbours, then clusters by any measure.
-    labels = np.repeat(np.arange(3), 100)
-    angle = rng.uniform(0, 2 * np.pi, 300)
-    ring = (1 + labels)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    blob = 2 * np.eye(3)[labels]
-    yield (
-        "rings to clusters",
-        labels,
-        [
-            np.hstack([(1 - t) * ring, t * blob]) + 0.25 * rng.standard_normal((300, 5))
-            for t in (0, 0.3, 0.6, 0.9)
-        ],
-    )
-    # Classes of several clusters, that come together with depth while noise grows.
-    parts = rng.standard_normal((12, 10))
-    part = np.repeat(np.arange(12), 25)
-    labels = part % 4
-    centres = rng.standard_normal((4, 10))
-    yield (
-        "many clusters a class",
-        labels,
-        [
-            (1 - t) * parts[part] + t * centres[labels] + s * rng.standard_normal((300, 10))
-            for t, s in ((0, 0.4), (0.3, 0.4), (0.6, 0.5), (1, 0.9))
-        ],
-    )
-
-
-def convolved(images, rng, stages=4):
-    """Yield the pooled activations of an untrained convolutional network, stage by stage."""
-    maps = [images]
-    for _ in range(stages):
-        mixed = []
-        for _ in range(8):
-            weights = rng.standard_normal((len(maps), 1, 3, 3)) / 3 / np.sqrt(len(maps))
-            total = sum(correlate(m, w) for m, w in zip(maps, weights, strict=True))
-            mixed.append(np.maximum(total, 0))
-        maps = [maximum_filter(m, (1, 2, 2)) for m in mixed]
-        if maps[0].shape[1] > 4:
-            maps = [m[:, ::2, ::2] for m in maps]
-        yield np.concatenate([m.reshape(len(images), -1) for m in maps], axis=1)
-
-
-def learned(images, labels, rng):
-    """Return labels and activations of a network trained on other images of the same kind."""
-    flat = images.reshape(len(images), -1)
-    order = rng.permutation(len(labels))
-    seen, kept = order[600:], order[:600]
-    network = MLPClassifier((128, 64, 32), max_iter=60, random_state=0).fit(
-        flat[seen], labels[seen]
-    )
-    layers = [flat[kept]]
-    for weights, bias in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
-        layers.append(np.maximum(layers[-1] @ weights + bias, 0))
-    return labels[kept], layers
-
-
-def real(rng, shared):
-    """Yield (name, labels, layers): real images through small networks made here."""
-    digits = load_digits()
-    images = digits.images / 16
-    few = rng.permutation(len(images))[:500]
-    yield "digits x untrained", digits.target[few], list(convolved(images[few], rng))
-    yield "digits x trained", *learned(images, digits.target, rng)
-    if (shared / "textures").is_dir():
-        from PIL import Image
-
-        patches, labels = [], []
-        for code, file in enumerate(sorted((shared / "textures").glob("*.png"))):
-            photograph = np.asarray(Image.open(file).convert("L"), float) / 255
-            for y, x in rng.integers(0, photograph.shape[0] - 16, (100, 2)):
-                patches.append(photograph[y : y + 16, x : x + 16])
-                labels.append(code)
-        patches = np.array(patches)
-        patches -= patches.mean(axis=(1, 2), keepdims=True)
-        yield "textures x untrained", np.array(labels), list(convolved(patches, rng))
-    mnist = shared / "mirror/ossci-datasets.s3.amazonaws.com/mnist"
-    if mnist.is_dir():
-        import gzip
-
-        pixels = gzip.decompress((mnist / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
-        target = gzip.decompress((mnist / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
-        images = np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28)[:4000] / 255
-        target = np.frombuffer(target, np.uint8)[:4000].astype(int)
-        yield "mnist x untrained", target[:500], list(convolved(images[:500], rng))
-        yield "mnist x trained", *learned(images, target, rng)
-
-
-def of_results(folder):
-    """Yield the cells of a run: (name, labels, condensed distances of each layer)."""
-    for extractor in sorted(folder.glob("distances/*/*/")):
-        dataset = extractor.parent.name
-        table = read_manifest(folder / "datasets" / dataset / "manifest.csv")
-        described = pd.read_json(folder / "networks" / f"{extractor.name}.json", typ="series")
-        files = [extractor / f"{layer['layer']}.npy" for layer in described["layers"]]
-        if all(file.exists() for file in files) and (table.label != "").all():
-            yield (
-                f"{dataset} x {extractor.name}",
-                np.unique(table.label, return_inverse=True)[1],
-                [open_condensed(file) for file in files],
-            )
-
-
-def scores(condensed, codes):
-    """Return what the rules go by, of one layer."""
-    quiet = {"progress": False}
-    nearest, _ = nearest_neighbours(condensed, 1, **quiet)
-    norm = spectrum(condensed, **quiet).norm
-    return {
-        "1-NN accuracy": float(np.mean(codes[nearest[:, 0]] == codes)),
-        "AUC": rank_auc(condensed, codes, **quiet)[0],
-        "goodness": ratio(class_sums(condensed, codes, **quiet), codes),
-        "goodness after PCA": coordinate_goodness(
-            principal_coordinates(condensed, 50, norm), codes, **quiet
-        ),
-    }
-
-
-def ratio(sums, codes):
-    sizes = np.bincount(codes)[codes]
-    own = sums[np.arange(len(codes)), codes].sum()
-    return (sums.sum() - own) / (len(codes) - sizes).sum() / (own / (sizes - 1).sum())
-
-
-def hits(layers, codes, splits, seed):
-    """Return, by rule, the share of halves with a hit and the mean loss, in accuracy."""
-    rng = np.random.default_rng(seed)
-    found = {}
-    for _ in range(splits):
-        half = halve(codes, rng)
-        tables = []
-        for part in (0, 1):
-            chosen = np.flatnonzero(half == part)
-            tables.append(
-                pd.DataFrame([scores(subset(layer, chosen), codes[chosen]) for layer in layers])
-            )
-        for seen, unseen in (tables, tables[::-1]):
-            accuracy = unseen["1-NN accuracy"].to_numpy()
-            loss = accuracy.max() - accuracy
-            picks = {
-                "the verdict's rule": loss[
-                    choose(seen["1-NN accuracy"].to_numpy(), seen.AUC.to_numpy())
-                ]
-            }
-            for rule in ("AUC", "goodness after PCA", "goodness"):
-                picks[rule] = loss[seen[rule].idxmax()]
-            picks |= {"the deepest layer": loss[-1]}
-            for rule, lost in picks.items():
-                found.setdefault(rule, []).append((lost <= POINT + 1e-12, lost))
-            found.setdefault("at random", []).append((np.mean(loss <= POINT + 1e-12), loss.mean()))
-    return {rule: np.mean(values, axis=0) for rule, values in found.items()}
+REPOSITORY = Path(__file__).parents[2]
+RESAMPLES = 2000
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, action="append", default=[])
-    parser.add_argument("--shared", type=Path, default=Path(__file__).parents[3] / "shared")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--shared", type=Path, default=REPOSITORY.parent / "shared")
+    parser.add_argument("--cache", type=Path, default=REPOSITORY / "results/validation/cache")
     parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
-    rng = np.random.default_rng(args.seed)
-    cells = [
-        (kind, name, labels, [pdist(layer) for layer in layers])
-        for kind, made in (("planted", planted(rng)), ("real", real(rng, args.shared)))
-        for name, labels, layers in made
+    files = []
+    if (args.shared / "sets").is_dir() and (args.shared / "models").is_dir():
+        for pair in real_pairs(args.shared, args.cache, threads=args.processes):
+            files.append(pair)
+            print(f"{pair[0]} x {pair[1]}: distances are in {pair[2].name}", flush=True)
+    else:
+        print(f"{args.shared}: no sets or no models there; trained networks are left out.")
+    rng = np.random.default_rng(args.seeds[0])
+    made = [
+        (kind, name, labels, [({"flat": pdist(x).astype(np.float32)}, x) for x in layers])
+        for kind, networks in (("planted", planted(rng)), ("small", small(rng, args.shared)))
+        for name, labels, layers in networks
     ]
-    cells += [("real", *cell) for folder in args.results for cell in of_results(folder)]
-    rows = []
-    for kind, name, labels, layers in cells:
-        for rule, (hit, loss) in hits(layers, labels, args.splits, args.seed).items():
-            rows.append({"kind": kind, "cell": name, "rule": rule, "hit": hit, "loss": loss})
-        print(f"{name}: done", flush=True)
-    table = pd.DataFrame(rows)
-    rules = list(dict.fromkeys(table.rule))
-    print(
-        table.pivot(index=["kind", "cell"], columns="rule", values="hit")[rules]
-        .round(2)
-        .to_string()
-    )
-    mean = table.groupby("rule")[["hit", "loss"]].mean().loc[rules]
-    print(f"\nMean of {len(cells)} cells, {2 * args.splits} halves each; a hit is within a point:")
-    print(mean.round(3).to_string())
+    # Processes of their own: forks of one in which TensorFlow ran would hang.
+    with ProcessPoolExecutor(args.processes, get_context("spawn"), threadpool_limits, (1,)) as pool:
+        tasks = [
+            *(((kind, name, ""), (labels, layers)) for kind, name, labels, layers in made),
+            *((("real", *pair[:2]), pair[2]) for pair in files),
+        ]
+        waiting = [
+            (key, pool.submit(measure, key, what, args.splits, args.seeds)) for key, what in tasks
+        ]
+        rows, fixed = [], []
+        for (kind, name, network), task in waiting:
+            of_rules, of_readings = task.result()
+            key = {"kind": kind, "set": name, "network": network}
+            rows.append(of_rules.assign(**key))
+            if kind == "real":
+                fixed.append(of_readings.assign(**key))
+            print(f"{name} {network}: done", flush=True)
+    table = pd.concat(rows)[["kind", "set", "network", "rule", "halves", *JUDGED]]
     if args.output:
-        table.to_csv(args.output, index=False, lineterminator="\n")
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(args.output, index=False, lineterminator="\n", float_format="%.5f")
+    for kind in dict.fromkeys(table.kind):
+        print(f"\n{summary(table[table.kind == kind], kind)}")
+    if fixed:
+        print(f"\n{by_pair(table[table.kind == 'real'])}")
+        print(f"\n{reading_table(pd.concat(fixed))}")
+    print(f"\n{planted_table(table[table.kind == 'planted'])}")
+    print(f"\n{acceptance(table)}")
+
+
+def measure(key, what, splits, seeds):
+    """Return the mean of each rule over the halves of a pair, and its fixed readings."""
+    codes, layers = load(what) if key[0] == "real" else what
+    cells = cells_of(layers)
+    rows = judge(cells, halves(codes, layers, splits, seeds))
+    means = rows.groupby("rule", sort=False)[JUDGED].mean().astype(float).reset_index()
+    means["halves"] = 2 * splits * len(seeds)
+    return means, read_fixed(cells, codes, layers) if key[0] == "real" else None
+
+
+def differences(table, measure="accuracy", rule=VERDICT, other=ALONE):
+    """Return by pair, indexed by set and network, what ``rule`` has more than ``other``."""
+    wide = table.pivot(index=["set", "network"], columns="rule", values=measure)
+    return wide[rule] - wide[other]
+
+
+def interval(values, rng):
+    """Return the 95 % interval of the mean of ``values``, sets drawn anew with what they have."""
+    of_sets = values.groupby(level="set", sort=False).mean().to_numpy()
+    drawn = rng.integers(0, len(of_sets), (RESAMPLES, len(of_sets)))
+    return np.quantile(of_sets[drawn].mean(axis=1), [0.025, 0.975])
+
+
+def summary(table, kind):
+    """Return the table of the rules, in words and points."""
+    rng = np.random.default_rng(1)
+    lines = []
+    for rule in dict.fromkeys(table.rule):
+        of_rule = table[table.rule == rule].set_index(["set", "network"])
+        more = differences(table, rule=rule)
+        line = {"rule": rule}
+        for name, column, places in (
+            ("accuracy", "accuracy", 1),
+            ("loss", "loss", 2),
+            ("hits", "hit", 0),
+            ("linear", "linear", 1),
+        ):
+            low, high = 100 * interval(of_rule[column], rng)
+            line[name] = f"{100 * of_rule[column].mean():.{places}f}"
+            line[f"{name} 95 %"] = f"{low:.{places}f}-{high:.{places}f}"
+        low, high = 100 * interval(more, rng)
+        line["above depth alone"] = f"{100 * more.mean():+.1f}"
+        line["above 95 %"] = f"{low:+.1f} to {high:+.1f}"
+        line["worst pair"] = f"{100 * more.min():+.1f}"
+        lines.append(line)
+    counted = table[["set", "network"]].drop_duplicates()
+    return (
+        f"{kind}: {len(counted)} pairs of {counted.set.nunique()} sets, {table.halves.iloc[0]} "
+        "halves each; in percent and points; a hit is within a point of the best cell of the half "
+        "that judges, depth alone is the best depth read flat, by Euclidean distance\n"
+        + pd.DataFrame(lines).to_string(index=False)
+    )
+
+
+def by_pair(table):
+    """Return the verdict's accuracy less that of depth alone, by set and network."""
+    wide = (100 * differences(table)).unstack("network")
+    wide.loc["mean"] = wide.mean()
+    return (
+        "The verdict's accuracy less that of depth alone, in points, by pair:\n"
+        + wide.round(1).to_string()
+    )
+
+
+def planted_table(table):
+    """Return the planted networks, what the verdict's rule loses at each."""
+    alone = 100 * differences(table)
+    lost = table[table.rule == VERDICT].set_index(["set", "network"]).loss * 100
+    both = pd.DataFrame({"above depth alone": alone, "loss to the best": lost}).droplevel("network")
+    return "Planted networks, the verdict's rule, in points:\n" + both.round(2).to_string()
+
+
+def acceptance(table):
+    """Return what is demanded of the verdict's rule, met or not, with the numbers."""
+    lines = []
+
+    def demand(met, text):
+        lines.append(f"{'met    ' if met else 'NOT MET'}  {text}")
+
+    real = table[table.kind == "real"]
+    if len(real):
+        more = 100 * differences(real)
+        low, high = interval(more, np.random.default_rng(1))
+        demand(
+            more.mean() >= 4,
+            f"4 points above depth alone rule on real pairs: {more.mean():+.2f} ({low:+.2f} to "
+            f"{high:+.2f})",
+        )
+        below = more[more < -1]
+        demand(
+            below.empty,
+            f"below it by more than 1 point at no pair: {len(below)} of {len(more)} "
+            + ", ".join(f"{a} x {b} {v:+.1f}" for (a, b), v in below.items())
+            + f"; least {more.min():+.2f}",
+        )
+        verdict = real[real.rule == VERDICT]
+        hit, loss = verdict.hit.mean(), verdict.loss.mean()
+        floor = real[real.rule == BEST]
+        demand(
+            hit >= 0.85 or loss <= 0.015,
+            f"within a point of the best cell in 85 % of halves, or 1.5 points lost: {hit:.0%}, "
+            f"{100 * loss:.2f} (of the cell best on average, which no rule knows: "
+            f"{floor.hit.mean():.0%}, {100 * floor.loss.mean():.2f})",
+        )
+        short = 100 * (floor.accuracy.mean() - verdict.accuracy.mean())
+        demand(short <= 1.5, f"1.5 points below that cell at most: {short:.2f}")
+    planted = table[table.kind == "planted"]
+    more = 100 * differences(planted)
+    worst = more.idxmin()[0]
+    demand(
+        more.min() >= -1,
+        f"no planted network 1 point below depth alone: {more.min():+.2f} ({worst})",
+    )
+    lost = planted[planted.rule == VERDICT].set_index("set").loss * 100
+    demand(
+        lost.max() <= 100 * POINT,
+        f"no planted network 1 point below the best cell: {lost.max():.2f} ({lost.idxmax()})",
+    )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
