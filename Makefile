@@ -33,6 +33,7 @@ null_size := --images 4000 --permutations 999 --repeats 2
 embedding_size := --images 5000 --repeats 2
 growth_size := --extraction 64 128 256 --pairs 1000 2000 4000 8000
 startup_size := --repeats 2
+readings_size := --per-class 100
 row_size := --per-class 150
 else
 extraction_size := --images 128 --rounds 2
@@ -41,6 +42,7 @@ null_size := --images 1000 --permutations 999 --more-images 2000
 embedding_size := --images 1797 --repeats 2
 growth_size := --extraction 32 64 128 --pairs 500 1000 2000
 startup_size := --repeats 1
+readings_size := --per-class 10
 row_size := --per-class 10
 endif
 
@@ -53,6 +55,7 @@ bench: $(VENV)/tested
 	$(BIN)/python tests/bench/bench_embedding.py $(embedding_size) --output results/bench/embedding.csv
 	$(BIN)/python tests/bench/bench_growth.py $(growth_size) --folder results/bench
 	$(BIN)/python tests/bench/bench_startup.py $(startup_size) --output results/bench/startup.csv
+	$(BIN)/python tests/bench/bench_readings.py $(readings_size) --output results/bench/readings.csv
 	$(BIN)/python tests/bench/bench_row.py $(row_size) --output results/bench/row.csv
 	$(BIN)/python tests/bench/ratios.py results/bench
 

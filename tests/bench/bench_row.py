@@ -37,7 +37,7 @@ def main():
     n = 10_000 if args.mirror else 10 * args.per_class
 
     with tempfile.TemporaryDirectory() as folder:
-        wall = run(Path(folder), args)
+        wall = run(Path(folder), row_config(args.per_class, args.mirror), args.cores)
         jobs = benchmarks(Path(folder, "results/benchmarks"))
     product, operations = sgemm(args.cores)
     rate = operations / min(timed(product) for _ in range(5))
@@ -89,26 +89,33 @@ def start_of(modules):
     return median(timed(python, "-c", code) for _ in range(3))
 
 
-def run(folder, args):
-    """Run the workflow in ``folder``; return its seconds."""
-    digits = {"kind": "digits", "per_class": args.per_class}
+def row_config(per_class, mirror=None, poolings=("flat",), metrics=("euclidean",)):
+    """Return the config of digits through an untrained Inception-v3; one reading, as the paper."""
+    digits = {"kind": "digits", "per_class": per_class}
     mnist = {"kind": "mnist", "split": "test"}
     config = {
-        "datasets": {"digits": mnist if args.mirror else digits},
+        "metrics": list(metrics),
+        "datasets": {"digits": mnist if mirror else digits},
         "extractors": {
             "inception": {
                 "kind": "keras_application",
                 "application": "InceptionV3",
                 "weights": None,
                 "layers": "pooling",
+                "poolings": list(poolings),
             }
         },
     }
-    if args.mirror:
-        config["mirror"] = str(args.mirror.resolve())
+    if mirror:
+        config["mirror"] = str(mirror.resolve())
+    return config
+
+
+def run(folder, config, cores):
+    """Run the workflow with ``config`` in ``folder``; return its seconds."""
     (folder / "row.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
-    command += ["--directory", folder, "--cores", str(args.cores), "--configfile", "row.yaml"]
+    command += ["--directory", folder, "--cores", str(cores), "--configfile", "row.yaml"]
     command += ["--benchmark-extended"]  # which tells the threads
     with open(folder / "log", "w") as log:
         try:
@@ -118,10 +125,10 @@ def run(folder, args):
 
 
 def benchmarks(folder):
-    """Return the stage, the seconds and the threads of every job."""
+    """Return the stage, the seconds, the threads and the peak memory (MB) of every job."""
     files = sorted(folder.rglob("*.tsv"))
     stage = [file.relative_to(folder).parts[0].removesuffix(".tsv") for file in files]
-    jobs = pd.concat([pd.read_csv(file, sep="\t")[["s", "threads"]] for file in files])
+    jobs = pd.concat([pd.read_csv(file, sep="\t")[["s", "threads", "max_rss"]] for file in files])
     return jobs.rename(columns={"s": "seconds"}).assign(stage=stage).reset_index(drop=True)
 
 

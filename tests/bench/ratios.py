@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from side_by_side import COLUMNS, met, report
 
-TABLES = "extraction", "distances", "null", "embedding", "row", "growth_exponents"
+TABLES = "extraction", "distances", "null", "embedding", "readings", "row", "growth_exponents"
 
 
 def main(folder):
