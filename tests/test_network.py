@@ -121,6 +121,35 @@ def test_batch_norms_are_folded_into_convolutions(tmp_path, small_model):
     assert ops.count("Mul") == 1  # that of the preprocessing
 
 
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_norms_along_another_axis_of_as_many_values_are_not_those_of_channels(tmp_path, axis):
+    """A common slip: batch norm along the height of maps that are as high as they have channels."""
+    layers = keras.layers
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential(
+        [
+            layers.Input((8, 8, 3)),
+            layers.Conv2D(8, 3, padding="same"),
+            layers.BatchNormalization(axis=axis),
+            layers.ReLU(name="first"),
+            layers.DepthwiseConv2D(3, padding="same"),
+            layers.BatchNormalization(axis=axis, name="last"),
+        ]
+    )
+    rng = np.random.default_rng(3)
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
+    model.save(tmp_path / "model.keras")
+    spec = {"kind": "keras_file", "path": str(tmp_path / "model.keras")}
+    batch = images(8)
+    expected = dict(zip(("first", "last"), outputs(model, ["first", "last"], batch), strict=True))
+    for names in (["first", "last"], ["last"], ["first"]):  # whichever layers are asked for
+        run, _ = build(tmp_path, spec | {"layers": names})
+        for name, actual in zip(names, run(batch), strict=True):
+            assert_close(actual, expected[name])
+
+
 @pytest.mark.parametrize(
     ("application", "size", "layers"),
     [

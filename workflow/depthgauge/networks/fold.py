@@ -144,7 +144,7 @@ def _fold_affine(graph_def, outputs):
     nodes = {node.name: node for node in graph_def.node}
     readers = readers_of(graph_def)
     for convolution in list(graph_def.node):
-        if convolution.op not in CONVOLUTIONS:
+        if convolution.op not in CONVOLUTIONS or _data_format(convolution) != "NHWC":
             continue
         weights = constant(nodes, convolution.input[1])
         if weights is None:
@@ -155,7 +155,7 @@ def _fold_affine(graph_def, outputs):
         while last.name not in outputs and len(readers[last.name]) == 1:
             following = readers[last.name][0]
             value = _constant_operand(nodes, following, last.name)
-            if value is None or value.size not in (1, channels):
+            if value is None or not _is_per_channel(value, channels):
                 break
             value = value.ravel().astype(np.float64)
             if following.op == "Mul":
@@ -172,6 +172,18 @@ def _fold_affine(graph_def, outputs):
         last.Clear()
         # BiasAdd is what TensorFlow's own optimiser fuses with the convolution and the ReLU.
         _set_node(last, name, "BiasAdd", [convolution.name, f"{name}/bias"])
+
+
+def _data_format(node):
+    return node.attr["data_format"].s.decode() or "NHWC"
+
+
+def _is_per_channel(value, channels):
+    """Return whether a constant is one number, or one for each channel, along the last axis.
+
+    As many numbers along the height or the width, [channels, 1, 1], are something else.
+    """
+    return value.size == 1 or (value.size == channels and value.shape[-1] == channels)
 
 
 def _constant_operand(nodes, node, source):
