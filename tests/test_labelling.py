@@ -13,7 +13,7 @@ from depthgauge.labelling.calibration import calibration
 from depthgauge.labelling.label_accuracy import label_accuracy, write_label_accuracy
 from depthgauge.labelling.label_splits import label_splits
 from depthgauge.labelling.label_summary import label_summary
-from depthgauge.labelling.labelling import best, write_labels
+from depthgauge.labelling.labelling import Candidate, best, decided_labels, write_labels
 from depthgauge.labelling.linear_probe import write_linear_probe
 from depthgauge.labelling.neighbour_graph import neighbour_graph
 from depthgauge.manifest import write_manifest
@@ -283,6 +283,15 @@ def test_labels_for_all_by_the_better_depth_whatever_the_threads(cells):
     assert abs(first.propagated_accuracy - right) < 0.1
     assert first.low <= right
     assert first.propagated == taken.sum() and first.unlabelled == 105
+
+
+@pytest.mark.parametrize("confidence", [0, 0.5])
+def test_images_that_no_label_reaches_take_none(confidence):
+    right = np.ones(6, bool)
+    candidate = Candidate(right, np.ones(6), np.array([0, 1, -1, 1]), np.ones(4))
+    codes, classes = np.array([0, 1, -1, -1]), np.array(["a", "b"], object)
+    probability, label = decided_labels(candidate, codes, classes, confidence)
+    assert label.tolist() == ["a", "b", "", "b"] and probability[2] == 0
 
 
 def test_thin_evidence_leaves_images_unlabelled(cells):

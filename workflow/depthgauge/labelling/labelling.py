@@ -271,8 +271,9 @@ def _codes(labels, path):
 def decided_labels(candidate, codes, classes, confidence):
     """Return the probability of each image's proposed label, and the label where it suffices."""
     probability = calibration(candidate.margins, candidate.right)(candidate.sure)
-    probability[candidate.codes < 0] = 0
-    label = np.where(probability >= confidence, classes[candidate.codes], "").astype(object)
+    probability[candidate.codes < 0] = 0  # no label reaches it, whatever confidence is asked for
+    taken = (candidate.codes >= 0) & (probability >= confidence)
+    label = np.where(taken, classes[candidate.codes], "").astype(object)
     probability[codes >= 0] = 1
     return probability, label
 
