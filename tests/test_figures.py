@@ -17,9 +17,11 @@ from depthgauge.figures.contact_sheet import draw_most_stable
 from depthgauge.figures.maps import draw_maps
 from depthgauge.figures.network import draw_network
 from depthgauge.figures.samples import draw_samples
-from depthgauge.figures.style import symbols
+from depthgauge.figures.style import styled, symbols
 from depthgauge.figures.table import write_table_one
 from depthgauge.figures.violins import draw_violins
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from scipy.stats import gaussian_kde
 
@@ -223,6 +225,20 @@ def test_legend_names_every_class_and_unlabelled_maps_have_none(tmp_path, monkey
 
 
 @pytest.mark.usefixtures("coarse")
+def test_dollars_in_names_are_no_mathematics(tmp_path):
+    names = ["$1_to_$5", "$6_to_$10", r"over $\frac", "x"]
+    labels = [names[i % 4] for i in range(60)]
+    tables = {layer: table.assign(label=labels) for layer, table in embeddings().items()}
+    draw_maps(tables, tmp_path / "maps", title="a $b_c$", perplexity=30, seed=7)
+    with styled():
+        text = Text(0, 0, "$1_to_$5")
+        assert text.get_parse_math() is False
+    with pytest.raises(ValueError, match="frac"):  # what it would be otherwise
+        figure = Figure()
+        figure.text(0, 0, r"over $\frac$")
+        figure.savefig(tmp_path / "other.png")
+
+
 def test_many_points_are_a_picture_inside_the_pdf(tmp_path):
     draw_maps(embeddings(["a"], n=5001), tmp_path / "many", title="t", perplexity=30, seed=7)
     draw_maps(embeddings(["a"], n=4999), tmp_path / "fewer", title="t", perplexity=30, seed=7)

@@ -2,6 +2,7 @@
 
 import html
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -319,6 +320,21 @@ def test_bad_config_is_said_before_anything_starts(experiment, tmp_path, change,
     assert message in printed
     assert "Traceback" not in printed
     assert not (folder / "results").exists()
+
+
+def test_any_names_of_extractors_and_layers_are_planned(experiment, tmp_path):
+    """Names that differ in `-` and `_` alone, or that rules and files of the workflow have."""
+
+    def change(config):
+        small = config["extractors"]["small"] | {"dims": {}}
+        names = {"agreement": "shallow", "summary": "deep"}
+        for name in ("a-b", "a_b", "sheet", "table"):
+            config["extractors"][name] = small | {"layers": names}
+
+    folder = with_config(experiment, tmp_path / "run", change)
+    printed = snakemake(folder, "-n", "--quiet", "rules", "--cores", "1")
+    for rule in ("features_a_b", "features_a_b_2", "misplaced_sheet", "draw_misplaced"):
+        assert re.search(rf"^{rule} +\d+$", printed, re.M), rule
 
 
 def test_unknown_layer_stops_before_the_first_image_and_keeps_the_rest(experiment, tmp_path):

@@ -5,7 +5,7 @@ for extractor, layers in LAYERS.items():
 
     rule:
         name:
-            f"clusters_{extractor.replace('-', '_')}"
+            f"clusters_{RULE_NAMES[extractor]}"
         input:
             code=modules("clusters.clusters"),
             embeddings=[
@@ -22,7 +22,7 @@ for extractor, layers in LAYERS.items():
                 for layer in layers
             ],
             summary=f"results/clusters/{{dataset}}/{extractor}.csv",
-            agreement=f"results/clusters/{{dataset}}/{extractor}/agreement.csv",
+            agreement=f"results/clusters/{{dataset}}/{extractor}.agreement.csv",
         log:
             f"results/logs/clusters/{{dataset}}/{extractor}.log",
         benchmark:
@@ -43,7 +43,7 @@ for extractor, layers in LAYERS.items():
             reading=lambda wildcards, extractor=extractor: reading_followed(
                 wildcards, extractor
             ),
-            folder=lambda wildcards, output: os.path.dirname(output.agreement),
+            folder=lambda wildcards, output: os.path.dirname(output[0]),
             extractor=extractor,
             perplexity=CONFIG["perplexity"],
             seed=CONFIG["seed"],

@@ -133,6 +133,16 @@ POOLINGS = {
 METRICS = sorted(CONFIG["metrics"], key=readings.METRICS.index)
 
 
+# What rules are called that each extractor has for itself. Names of rules have no `-`; two that
+# differ in nothing else are told apart by their places.
+RULE_NAMES = {}
+for place, name in enumerate(LAYERS, start=1):
+    rule_name = name.replace("-", "_")
+    RULE_NAMES[name] = (
+        f"{rule_name}_{place}" if rule_name in RULE_NAMES.values() else rule_name
+    )
+
+
 def pooled_files(pattern, extractor, layers=None):
     """The files of an extractor's layers in all of its poolings, layer after layer.
 

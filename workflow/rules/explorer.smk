@@ -5,7 +5,7 @@ for extractor, layers in LAYERS.items():
 
     rule:
         name:
-            f"neighbours_{extractor.replace('-', '_')}"
+            f"neighbours_{RULE_NAMES[extractor]}"
         input:
             code=modules("report.neighbour_table"),
             manifest="results/datasets/{dataset}/manifest.csv",
@@ -48,7 +48,7 @@ for extractor, layers in LAYERS.items():
 
     rule:
         name:
-            f"misplaced_{extractor.replace('-', '_')}"
+            f"misplaced_{RULE_NAMES[extractor]}"
         input:
             code=modules("report.misplaced"),
             images=[
@@ -88,7 +88,8 @@ for extractor, layers in LAYERS.items():
             " --folder {params.folder} --log {log}"
 
 
-rule misplaced_sheet:
+# Not misplaced_..., which would be the rule of an extractor.
+rule draw_misplaced:
     input:
         code=modules("figures.misplaced"),
         images="results/datasets/{dataset}/images",

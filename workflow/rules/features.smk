@@ -46,7 +46,7 @@ for extractor, layers in LAYERS.items():
 
     rule:
         name:
-            f"features_{extractor.replace('-', '_')}"
+            f"features_{RULE_NAMES[extractor]}"
         input:
             code=modules("networks.features"),
             graph=network_of("{dataset}", extractor) + ".pb",

@@ -34,6 +34,7 @@ _STYLE = {
     "axes.spines.right": False,
     "axes.edgecolor": INK,
     "axes.unicode_minus": True,
+    "text.parse_math": False,  # `$` in the name of a class is a dollar
     "xtick.labelsize": 6.5,
     "ytick.labelsize": 6.5,
     "xtick.major.width": 0.6,
