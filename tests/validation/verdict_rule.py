@@ -169,7 +169,7 @@ def acceptance(table):
         low, high = interval(more, np.random.default_rng(1))
         demand(
             more.mean() >= 4,
-            f"4 points above depth alone rule on real pairs: {more.mean():+.2f} ({low:+.2f} to "
+            f"4 points above depth alone on real pairs: {more.mean():+.2f} ({low:+.2f} to "
             f"{high:+.2f})",
         )
         below = more[more < -1]
