@@ -123,13 +123,13 @@ def test_depths(tmp_path, monkeypatch):
             "scope": ["depth", "depth", "network"],
             "dataset": "d",
             "extractor": ["one", "another", "one"],
-            "layer": ["layer2", np.nan, "layer2"],
-            "pooling": ["flat", np.nan, "flat"],
-            "metric": ["euclidean", np.nan, "euclidean"],
+            "layer": ["layer2", "", "layer2"],
+            "pooling": ["flat", "", "flat"],
+            "metric": ["euclidean", "", "euclidean"],
             "not_distinguishable": [
                 "layer1.flat.euclidean;layer3.flat.euclidean",
                 "layer1.flat.euclidean;layer2.flat.euclidean;layer3.flat.euclidean",
-                np.nan,
+                "",
             ],
         }
     )

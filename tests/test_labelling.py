@@ -16,8 +16,8 @@ from depthgauge.labelling.label_summary import label_summary
 from depthgauge.labelling.labelling import Candidate, best, decided_labels, write_labels
 from depthgauge.labelling.linear_probe import write_linear_probe
 from depthgauge.labelling.neighbour_graph import neighbour_graph
-from depthgauge.manifest import write_manifest
 from depthgauge.neighbours import nearest_neighbours
+from depthgauge.tables import write_table
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ttest_1samp
 from sklearn.neighbors import KNeighborsClassifier
@@ -245,14 +245,14 @@ def cells(tmp_path):
     np.save(tmp_path / "shard.npy", points.astype(np.float32))
     names = np.array(["NA", "b", "c"])[codes]
     images = [f"{i}.jpg" for i in range(120)]
-    write_manifest(pd.DataFrame({"image": images, "label": names}), tmp_path / "full.csv")
+    write_table(pd.DataFrame({"image": images, "label": names}), tmp_path / "full.csv")
     return tmp_path, paths, images, names
 
 
 def few_labels(folder, images, names, kept):
     labels = np.where(np.isin(np.arange(len(names)), kept), names, "")
     table = pd.DataFrame({"image": images, "label": labels, "source": images})
-    write_manifest(table, folder / "few.csv")
+    write_table(table, folder / "few.csv")
     return folder / "few.csv"
 
 

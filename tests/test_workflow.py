@@ -16,6 +16,8 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 from depthgauge.readings import pooled_name
+from depthgauge.tables import TEXT, read_table
+from pandas.api.types import is_string_dtype
 from PIL import Image
 from scipy.spatial.distance import pdist, squareform
 
@@ -335,6 +337,58 @@ def test_any_names_of_extractors_and_layers_are_planned(experiment, tmp_path):
     printed = snakemake(folder, "-n", "--quiet", "rules", "--cores", "1")
     for rule in ("features_a_b", "features_a_b_2", "misplaced_sheet", "draw_misplaced"):
         assert re.search(rf"^{rule} +\d+$", printed, re.M), rule
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_what_they_are(experiment, tmp_path):
+    def change(config):
+        layers = {"1e3": "shallow", "NA": "deep"}
+        config.update(permutations=49, labels_per_class=[1], linear_probe=False)
+        config["datasets"] = {"01": {"kind": "synthetic", "per_class": 6, "size": 32}}
+        config["extractors"] = {"007": config["extractors"]["small"] | {"layers": layers}}
+        config["extractors"]["007"].pop("dims")
+
+    folder = with_config(experiment, tmp_path / "run", change)
+    snakemake(folder, "--cores", "2", "results/report.html")
+    results = folder / "results"
+    tables = {
+        name: read_table(results / f"{name}.csv")
+        for name in ("goodness", "verdict", "comparisons", "clusters", "table_1")
+    }
+    for name, table in tables.items():
+        assert set(table.dataset) == {"01"}, name
+        for column in table.columns.intersection(["extractor", "extractor_a", "extractor_b"]):
+            assert set(table[column]) == {"007"}, (name, column)
+    for name in ("goodness", "clusters"):
+        assert tables[name].layer.unique().tolist() == ["1e3", "NA"]
+    for end in "ab":
+        assert set(tables["comparisons"][f"layer_{end}"]) == {"1e3", "NA"}
+
+    (verdict,) = tables["verdict"].to_dict("records")
+    assert verdict["layer"] in ("1e3", "NA")
+    use = [verdict[name] for name in ("layer", "pooling", "metric")]
+    told = tables["comparisons"][tables["comparisons"].measure == "knn1_half"]
+    alike = set()
+    for row in told[(told.low <= 0) & (told.high >= 0)].itertuples():
+        pair = [
+            [row.layer_a, row.pooling_a, row.metric_a],
+            [row.layer_b, row.pooling_b, row.metric_b],
+        ]
+        alike |= {".".join(cell) for cell in pair if use in pair and cell != use}
+    assert alike and set(verdict["not_distinguishable"].split(";")) == alike
+    assert verdict["sentence"].startswith(f"01, 007: use {verdict['layer']}, ")
+    assert "Not distinguishable from it" in verdict["sentence"]
+    page = (results / "report.html").read_text()
+    assert html.escape(verdict["sentence"], quote=False) in page
+    assert "Parts of this run are missing" not in page
+    for figure in ("depths/01", "maps/01/007", "violins/01/007"):
+        assert (results / f"figures/{figure}.png").stat().st_size > 0
+    marked = read_table(results / "figures/depths/01.csv")
+    assert set(marked[marked.verdict == "use"].layer) == {verdict["layer"]}
+    # No column of text is read by what stands in it.
+    for path in results.rglob("*.csv"):
+        table = read_table(path)
+        texts = table.columns[[is_string_dtype(table[name].dropna()) for name in table]]
+        assert set(texts) <= TEXT | {"spread_warning", "value"}, path
 
 
 def test_unknown_layer_stops_before_the_first_image_and_keeps_the_rest(experiment, tmp_path):

@@ -5,20 +5,15 @@ from pathlib import Path
 import pandas as pd
 
 from .readings import KEYS
-
-_OTHERS = ("dataset", "extractor", *KEYS)
-_TEXT = dict.fromkeys(("layer", *_OTHERS), str)
+from .tables import read_table
 
 
 def read_rows(files):
     """Return the rows of goodness.csv in ``files``, one table.
 
-    Names are text, though empty; a layer without a name is called as its file.
+    A layer without a name is called as its file.
     """
-    tables = []
-    for file in map(Path, files):
-        table = pd.read_csv(file, dtype=_TEXT, keep_default_na=False, na_values="")
-        tables.append(table.fillna({"layer": file.stem} | dict.fromkeys(_OTHERS, "")))
+    tables = [read_table(file).replace({"layer": {"": Path(file).stem}}) for file in files]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -566,11 +566,11 @@ def label_curves(stem, trials, curves, differences, title, seed):
 
     from .figures.label_curves import draw_label_curves
     from .labelling.label_summary import label_summary
-    from .manifest import write_manifest
+    from .tables import read_table, write_table
 
-    found = label_summary(pd.concat([pd.read_csv(file) for file in trials], ignore_index=True))
+    found = label_summary(pd.concat(map(read_table, trials), ignore_index=True))
     for table, path in zip(found, (curves, differences), strict=True):
-        write_manifest(table, path)
+        write_table(table, path)
     draw_label_curves(found[0], stem, title=title, seed=seed)
 
 
@@ -646,18 +646,11 @@ def heatmap(stem, classes, title):
 
     Of several readings of a layer the best is drawn, as LAYER.csv beside it says.
     """
-    import pandas as pd
-
     from .best_reading import read_rows
     from .figures.heatmap import draw_heatmap
+    from .tables import read_table
 
-    names = dict.fromkeys(("class", "other", "pooling", "metric"), str)
-    tables = {
-        file.name.removesuffix(".classes.csv"): pd.read_csv(
-            file, dtype=names, keep_default_na=False, na_values={"distance": "", "goodness": ""}
-        )
-        for file in classes
-    }
+    tables = {file.name.removesuffix(".classes.csv"): read_table(file) for file in classes}
     rows = [file.with_name(f"{file.name.removesuffix('.classes.csv')}.csv") for file in classes]
     known = all(row.exists() for row in rows)
     draw_heatmap(tables, stem, rows=read_rows(rows) if known else None, title=title)
@@ -670,18 +663,11 @@ def heatmap(stem, classes, title):
 @click.option("--dataset", required=True)
 def depths(stem, goodness, verdict, dataset):
     """Draw STEM.png and .pdf: measures against depth, all extractors of one dataset."""
-    import pandas as pd
-
     from .figures.depths import draw_depths
+    from .tables import read_table
 
-    cell = ("dataset", "extractor", "layer", "pooling", "metric")
-    names = dict.fromkeys((*cell, "not_distinguishable"), str)
     cells, advised = (
-        table[table.dataset == dataset]
-        for table in (
-            pd.read_csv(file, dtype=names, keep_default_na=False, na_values="")
-            for file in (goodness, verdict)
-        )
+        table[table.dataset == dataset] for table in map(read_table, (goodness, verdict))
     )
     draw_depths(cells, advised, stem)
 
@@ -723,11 +709,10 @@ def maps(stem, embeddings, layers, rows, reading, title, perplexity, seed):
 
     They are of the best reading of each layer in the --row files, or of the --reading.
     """
-    import pandas as pd
-
     from .best_reading import read_rows
     from .figures.maps import draw_maps, layer_facts
     from .readings import parse_reading
+    from .tables import read_table
 
     facts = layer_facts(
         [file.stem for file in embeddings],
@@ -736,10 +721,7 @@ def maps(stem, embeddings, layers, rows, reading, title, perplexity, seed):
         reading=None if reading is None else parse_reading(reading),
     )
     draw_maps(
-        {
-            file.stem: pd.read_csv(file, keep_default_na=False, dtype={"image": str, "label": str})
-            for file in embeddings
-        },
+        {file.stem: read_table(file) for file in embeddings},
         stem,
         title=title,
         perplexity=perplexity,
@@ -784,13 +766,12 @@ def contact_sheet(stem, images, manifest, summary, clusters, seed):
 @click.option("--title", default="", help="Above the network.")
 def schematic(stem, nodes, layers, title):
     """Draw STEM.png and .pdf: the network of NODES (.csv) with its LAYERS (.json) marked."""
-    import pandas as pd
-
     from .figures.network import draw_network
+    from .tables import read_table
 
     described = json.loads(layers.read_text())["layers"]
     marked = {layer["layer"]: layer["tensor"] for layer in described}
-    draw_network(pd.read_csv(nodes, keep_default_na=False), marked, stem, title=title)
+    draw_network(read_table(nodes), marked, stem, title=title)
 
 
 @stage
@@ -800,11 +781,10 @@ def schematic(stem, nodes, layers, title):
 @seed
 def learning_curve(stem, history, title, seed):
     """Draw STEM.png and .pdf: the errors in HISTORY (.csv) against the epochs of training."""
-    import pandas as pd
-
     from .figures.learning_curve import draw_learning_curve
+    from .tables import read_table
 
-    draw_learning_curve(pd.read_csv(history), stem, title=title, seed=seed)
+    draw_learning_curve(read_table(history), stem, title=title, seed=seed)
 
 
 @stage

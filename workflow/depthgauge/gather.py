@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from .tables import read_text_table
+
 
 def gathered(rows):
     """Return the CSV files ``rows`` under one header, in the order given.
@@ -9,5 +11,4 @@ def gathered(rows):
     Cells stay text, so that no figure is rounded on its way. A column that some of the
     files lack is left empty there.
     """
-    tables = [pd.read_csv(row, dtype=str, keep_default_na=False) for row in rows]
-    return pd.concat(tables, ignore_index=True).fillna("")
+    return pd.concat(map(read_text_table, rows), ignore_index=True).fillna("")

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from .errors import UserError
-from .files import whole
 
 
 def read_manifest(path):
@@ -37,12 +36,6 @@ def read_manifest(path):
     if len(twice):
         raise UserError(f"{path}: names {twice.iloc[0]!r} twice; image names must be unique.")
     return manifest
-
-
-def write_manifest(manifest, path):
-    """Write a data frame with the columns ``image`` and ``label`` (and more) to ``path``."""
-    with whole(path) as beside:
-        manifest.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
 
 
 def class_codes(labels, source="labels"):

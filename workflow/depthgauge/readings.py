@@ -9,7 +9,6 @@ A *metric* says how two images are compared: ``euclidean``, or ``angle``, the Eu
 of features from which the dataset's mean is subtracted and which are scaled to length one.
 """
 
-import csv
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -114,9 +113,9 @@ def chosen(layer, rows=None, reading=None):
     """
     if rows is None:
         return reading
-    with open(Path(rows, f"{layer}.csv"), encoding="utf-8", newline="") as file:
-        best = next(row for row in csv.DictReader(file) if row["best_reading"] == "True")
-    return Reading(best["pooling"], best["metric"])
+    from .tables import read_table  # pandas, which the plan of a run does without
+
+    return best_of_layer(read_table(Path(rows, f"{layer}.csv")))
 
 
 def usual(poolings, metrics):

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from .readings import KEYS
+from .tables import read_table
 
 _TO_LOOK_AT = (
     ("report.html", "one page: the verdicts, the pictures, how it was done"),
@@ -19,7 +20,7 @@ def summary(goodness, verdict=None):
     Under it how many cells there are, if layers have several readings; a line for each dataset of
     which goodness was estimated from a sample; and the sentences of ``verdict`` (verdict.csv).
     """
-    every = pd.read_csv(goodness)
+    every = read_table(goodness)
     several = len(every[KEYS].drop_duplicates()) > 1
     table = every[every.best_reading.astype(str) == "True"]
     shown = pd.DataFrame(
@@ -57,7 +58,7 @@ def summary(goodness, verdict=None):
                 "table says how well. The figures and p are of these images alone."
             )
     if verdict is not None:
-        lines += ["", *pd.read_csv(verdict).sentence]
+        lines += ["", *read_table(verdict).sentence]
     return "\n".join(lines)
 
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from ..files import whole
 from ..gather import gathered
+from ..tables import read_text_table, write_table
 
 _CELL = ["dataset", "extractor", "layer", "pooling", "metric"]
 
@@ -23,8 +23,7 @@ def write_cluster_table(summaries, output, *, goodness=None):
     table = gathered(summaries)
     known = pd.DataFrame(columns=[*_CELL, "goodness"], dtype=str)
     if goodness is not None:
-        known = pd.read_csv(goodness, dtype=str, keep_default_na=False)[known.columns]
+        known = read_text_table(goodness)[known.columns]
     table = table.merge(known, on=_CELL, how="left").fillna("")
     table.insert(table.columns.get_loc("ami") + 1, "goodness", table.pop("goodness"))
-    with whole(output) as beside:
-        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(table, output)

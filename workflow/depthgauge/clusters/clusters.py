@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from ..condensed import images, subset
 from ..errors import UserError
-from ..manifest import write_manifest
 from ..maps.embedding import embed
 from ..readings import Reading, open_reading, split_name
 from ..seeds import derive_seed
+from ..tables import read_table, write_table
 from .cluster_agreement import cluster_agreement
 
 log = logging.getLogger(__name__)
@@ -190,9 +190,9 @@ def write_clusters(
         rows.append(row)
         found[layer] = table
     for layer, table in found.items():
-        write_manifest(table, Path(folder) / f"{layer}.csv")
-    write_manifest(cluster_agreement(found), agreement)
-    write_manifest(pd.DataFrame(rows), summary)
+        write_table(table, Path(folder) / f"{layer}.csv")
+    write_table(cluster_agreement(found), agreement)
+    write_table(pd.DataFrame(rows), summary)
 
 
 def _of_layer(embedding, distances, reading, *, perplexity, seed, threads, progress):
@@ -235,15 +235,10 @@ def _of_layer(embedding, distances, reading, *, perplexity, seed, threads, progr
 
 
 def _read_map(path):
+    table = read_table(path)
     try:
-        table = pd.read_csv(
-            path,
-            dtype={"image": str, "label": str},
-            keep_default_na=False,
-            float_precision="round_trip",
-        )
         points = table[["image", "label", "x", "y"]][["x", "y"]].to_numpy(np.float64)
-    except (OSError, KeyError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise UserError(
             f"{path}: not a map, a CSV with the columns image,label,x,y ({error}). "
             "`depthgauge embedding` makes one."

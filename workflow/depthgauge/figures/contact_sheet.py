@@ -9,6 +9,7 @@ from ..errors import UserError
 from ..manifest import read_manifest
 from ..readings import KEYS, Reading
 from ..report.thumbnails import thumbnail
+from ..tables import read_table
 from .samples import spread
 from .style import GREY, INK, PAGE, new_figure, save, shorten, styled
 
@@ -16,8 +17,6 @@ _ROWS, _COLUMNS = 24, 10
 _BESIDE = 1.0  # inches for the captions
 _PIXELS = 160  # greatest side of a picture in the figure
 _LETTERS = 13  # of a class name
-_TEXT = dict.fromkeys(("dataset", "extractor", "layer", *KEYS, "note", "image", "cluster"), str)
-_NUMBERS = dict.fromkeys(("stability", "ari", "ami"), "")
 _ORDER = "from the surest of the cluster, left, to the least sure, at equal steps"
 
 
@@ -37,7 +36,7 @@ def draw_most_stable(images, manifest, summary, clusters, stem, *, seed=0):
     seed : int
         The run's, for the figure to name.
     """
-    rows = pd.read_csv(summary, dtype=_TEXT, keep_default_na=False, na_values=_NUMBERS)
+    rows = read_table(summary)
     stable = rows.stability.fillna(-1)
     row = rows.loc[rows.index[stable == stable.max()][-1]]
     reason = "the most stable depth" if row.clusters else "the deepest"
@@ -55,7 +54,7 @@ def draw_most_stable(images, manifest, summary, clusters, stem, *, seed=0):
     draw_contact_sheet(
         images,
         manifest,
-        pd.read_csv(Path(clusters) / f"{row.layer}.csv", dtype=_TEXT, keep_default_na=False),
+        read_table(Path(clusters) / f"{row.layer}.csv"),
         stem,
         title="  ·  ".join(filter(None, [row.dataset, row.extractor, f"{row.layer} ({reason})"])),
         note="; ".join(facts),

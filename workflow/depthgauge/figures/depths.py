@@ -59,7 +59,7 @@ def _table(cells, advised):
     best = cells.best_reading.astype(str) == "True"
     verdict = {}
     for row in advised[advised.scope == "depth"].itertuples():
-        alike = str(row.not_distinguishable).split(";") if pd.notna(row.layer) else []
+        alike = row.not_distinguishable.split(";") if row.layer else []
         verdict |= {(row.extractor, cell): "not distinguishable" for cell in alike}
         verdict[row.extractor, f"{row.layer}.{row.pooling}.{row.metric}"] = "use"
     keys = zip(cells.extractor, cells.layer + "." + cells.pooling + "." + cells.metric, strict=True)

@@ -69,7 +69,6 @@ def draw_maps(
         ignore_index=True,
     ).merge(facts, on="layer", how="left")
     table = table[[*facts, "image", "label", "x", "y"]]
-    table["label"] = table.label.fillna("").astype(str)
     with styled():
         caption = _caption(table, title, perplexity, seed)
         save(_figure(table, title, perplexity, seed), stem, table, caption)

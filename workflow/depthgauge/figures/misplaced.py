@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from ..readings import KEYS, Reading
 from ..report.thumbnails import thumbnail
+from ..tables import read_table
 from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 
 _COLUMNS, _LINES = 8, 3
 _PIXELS = 220  # greatest side of a picture in the figure
 _SIDE, _BELOW = 0.72, 0.62  # inches: a picture, and the text below it
 _LETTERS = 15
-_TEXT = ("image", "label", "nearest", "nearest_label", "neighbours_label")
 
 
 def draw_misplaced(images, table, stem, *, title=""):
@@ -56,17 +54,14 @@ def draw_advised(images, tables, stem, *, verdict=None, dataset="", extractor=""
     layers = {Path(path).name.removesuffix(".csv"): path for path in tables}
     layer, reason = list(layers)[-1], "the deepest"
     if verdict is not None:
-        advised = pd.read_csv(verdict, dtype=str, keep_default_na=False)
+        advised = read_table(verdict)
         advised = advised[(advised.scope == "depth") & (advised.layer != "")]
         own = (advised.dataset == dataset) & (advised.extractor == extractor)
         for _, row in advised[own & advised.layer.isin(list(layers))].iterrows():
             reading = _reading(row, advised) if "pooling" in row else ""
             layer, reason = row.layer, "; ".join(filter(None, [reading, "the depth advised"]))
-    text = {"dtype": dict.fromkeys(_TEXT, str), "keep_default_na": False}
-    numbers = dict.fromkeys(("goodness", "class_goodness", "relative", "silhouette"), "")
-    table = pd.read_csv(layers[layer], **text, na_values=numbers)
     title = "  ·  ".join(filter(None, [dataset, extractor, f"{layer} ({reason})"]))
-    draw_misplaced(images, table, stem, title=title)
+    draw_misplaced(images, read_table(layers[layer]), stem, title=title)
 
 
 def _reading(row, advised):

@@ -73,7 +73,7 @@ def draw_network(nodes, layers, stem, *, title=""):
         If a selected layer is no node of the graph.
     """
     boxes, home = _contract(nodes)
-    shapes = dict(zip(nodes.name, nodes["shape"].fillna(""), strict=True))
+    shapes = dict(zip(nodes.name, nodes["shape"], strict=True))
     selected, labels = {}, {}
     for layer, tensor in layers.items():
         box = home[_node(tensor)]
@@ -115,7 +115,7 @@ def _contract(nodes):
     """Return (boxes by name, the box of each node); what depends on no input is constant."""
     boxes, home = {}, {}
     for node in nodes.itertuples():
-        given = [_node(name) for name in str(node.inputs or "").split(";")]
+        given = [_node(name) for name in node.inputs.split(";")]
         inputs = tuple(dict.fromkeys(home[name] for name in given if name in home))
         kind = _OPS.get(node.op)
         if not inputs and kind != "input":
@@ -124,13 +124,12 @@ def _contract(nodes):
             kind = None
         if kind is None and len(inputs) > 1:
             kind = _JOINS.get(node.op, "join")
-        shape = node.shape if isinstance(node.shape, str) else ""
         if kind is None:  # a small operation: part of the box before it
             box = boxes[inputs[0]]
-            boxes[box.name] = box._replace(merged=(*box.merged, node.name), shape=shape)
+            boxes[box.name] = box._replace(merged=(*box.merged, node.name), shape=node.shape)
             home[node.name] = box.name
         else:
-            boxes[node.name] = Box(node.name, kind, inputs, shape, (node.name,))
+            boxes[node.name] = Box(node.name, kind, inputs, node.shape, (node.name,))
             home[node.name] = node.name
     return boxes, home
 

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..files import whole
+from ..tables import write_table
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
 DPI = 250
@@ -96,8 +97,7 @@ def save(figure, stem, table, caption=""):
     for kind, metadata in undated.items():
         with whole(stem.with_name(f"{stem.name}.{kind}")) as beside:
             figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
-    with whole(stem.with_name(f"{stem.name}.csv")) as beside:
-        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(table, stem.with_name(f"{stem.name}.csv"))
     if caption:
         with whole(stem.with_name(f"{stem.name}.txt")) as beside:
             beside.write_text(f"{caption}\n", encoding="utf-8")

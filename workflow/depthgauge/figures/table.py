@@ -7,6 +7,7 @@ import pandas as pd
 from ..errors import UserError
 from ..files import whole
 from ..manifest import read_manifest
+from ..tables import read_table, write_table
 
 
 def write_table_one(datasets, stem):
@@ -39,18 +40,14 @@ def write_table_one(datasets, stem):
         )
     table = pd.DataFrame(rows, columns=["dataset", "link", "samples", "classes", "note"])
     stem = Path(stem)
-    with whole(stem.with_name(f"{stem.name}.csv")) as beside:
-        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(table, stem.with_name(f"{stem.name}.csv"))
     with whole(stem.with_name(f"{stem.name}.md")) as beside:
         beside.write_text(_markdown(table), encoding="utf-8")
 
 
 def _notes(path):
     """Return the notes as phrases; a part of which less was found than expected says so."""
-    try:
-        notes = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there are no such notes.") from error
+    notes = read_table(path)
     if not {"part", "expected", "found", "note"} <= set(notes.columns):
         raise UserError(
             f"{path}: notes have the columns dataset,part,expected,found,note; these have "

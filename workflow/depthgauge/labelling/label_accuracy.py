@@ -10,11 +10,11 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..condensed import rows
-from ..files import whole
 from ..manifest import class_codes, read_manifest
 from ..neighbours import nearest_neighbours
 from ..readings import open_reading, split_name
 from ..seeds import derive_seed
+from ..tables import write_table
 from . import nearest_labelled, propagation
 from .label_splits import label_splits
 from .neighbour_graph import NEIGHBOURS, neighbour_graph
@@ -146,5 +146,4 @@ def write_label_accuracy(
                 .items()
             ),
         )
-    with whole(output) as beside:
-        pd.concat(tables).to_csv(beside, index=False, lineterminator="\n")
+    write_table(pd.concat(tables), output)

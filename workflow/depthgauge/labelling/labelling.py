@@ -11,13 +11,13 @@ from threadpoolctl import threadpool_limits
 
 from ..condensed import rows, subset
 from ..errors import UserError
-from ..files import whole
-from ..manifest import read_manifest, write_manifest
+from ..manifest import read_manifest
 from ..neighbours import nearest_neighbours
 from ..readings import Reading, choose, open_reading, split_name
 from ..seeds import derive_seed
 from ..statistics.halves import REACH, expected_in_half
 from ..statistics.rank_auc import rank_auc
+from ..tables import write_table
 from . import nearest_labelled, propagation
 from .calibration import calibration
 from .neighbour_graph import NEIGHBOURS, neighbour_graph
@@ -221,7 +221,7 @@ def write_labels(
     table["origin"] = origin
     if "source" in manifest:
         table["source"] = manifest.source
-    write_manifest(table, output)
+    write_table(table, output)
 
 
 def _best_reading(files, metrics, codes, threads):
@@ -313,8 +313,7 @@ def _write_accuracy(path, names, right, chosen, found, codes):
     }.items():
         table[name] = pd.Series([value], index=[chosen], dtype=object)
     order = table.index.to_series().map(lambda i: (i != chosen, -right[i].mean(), i))
-    with whole(path) as beside:
-        table.loc[order.sort_values().index].to_csv(beside, index=False, lineterminator="\n")
+    write_table(table.loc[order.sort_values().index], path)
     log.info(
         "%s/%s (%s, %s), %s: %d of %d images without label take one; %.1f %% of all %d proposals "
         "are expected to be right (95 %% interval %.1f to %.1f)",

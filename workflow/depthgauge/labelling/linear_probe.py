@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from ..distances.shards import open_shard
 from ..errors import UserError
-from ..files import whole
 from ..manifest import class_codes, read_manifest
 from ..seeds import derive_seed
+from ..tables import write_table
 from .label_splits import label_splits
 
 log = logging.getLogger(__name__)
@@ -85,8 +85,7 @@ def write_linear_probe(
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             found = [row for rows in pool.map(trial, range(splits)) for row in rows]
     columns = ["layer", "method", "labels_per_class", "split", "hidden", "coverage", "accuracy"]
-    with whole(output) as beside:
-        pd.DataFrame(found, columns=columns).to_csv(beside, index=False, lineterminator="\n")
+    write_table(pd.DataFrame(found, columns=columns), output)
 
 
 def _accuracy(features, codes, labelled):

@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from ..condensed import images, pair_index
 from ..errors import UserError
-from ..files import whole
 from ..manifest import read_manifest
 from ..neighbours import nearest_neighbours
 from ..readings import open_reading
 from ..seeds import derive_seed
+from ..tables import write_table
 from .perplexity import usable_perplexity
 from .tsne_gradient import exact_gradient
 
@@ -71,8 +71,7 @@ def write_embedding(
             threads=threads,
         )
     table = manifest[["image", "label"]].assign(x=points[:, 0], y=points[:, 1])
-    with whole(output) as beside:
-        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(table, output)
 
 
 def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):

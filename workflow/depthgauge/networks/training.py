@@ -10,6 +10,7 @@ from ..errors import UserError
 from ..files import whole
 from ..manifest import read_manifest
 from ..seeds import derive_seed
+from ..tables import write_table
 from .autoencoder import build_autoencoder
 from .keras_save import save_model
 from .learned import check_learned
@@ -99,8 +100,7 @@ def train_autoencoder(
             original=validation[chosen],
             reconstruction=(decoded * 255).round().astype(np.uint8),
         )
-    with whole(history) as beside:
-        curve.to_csv(beside, index=False, lineterminator="\n")
+    write_table(curve, history)
     save_model(autoencoder, model)
 
 

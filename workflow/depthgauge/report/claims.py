@@ -7,8 +7,7 @@ import pandas as pd
 import yaml
 
 from ..errors import UserError
-from ..files import whole
-from ..readings import KEYS
+from ..tables import read_table, write_table
 
 REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "not reproduced", "not testable here"
 LEVEL = 0.95
@@ -214,7 +213,7 @@ def _size(claim, _cells, _comparisons, datasets):
     found = found.iloc[0]
     holds = found.samples == claim["images"] and found.classes == claim["classes"]
     numbers = f"{found.samples:,} images, {found.classes} classes"
-    note = f" {found.note}." if isinstance(found.note, str) and found.note else ""
+    note = f" {found.note}." if found.note else ""
     return holds, None, numbers, "", ("As claimed." if holds else "Not as claimed.") + note
 
 
@@ -255,12 +254,5 @@ def read_claims(path):
 
 def write_claims(claims, goodness, comparisons, table_1, output):
     """Write claims.csv from the claims (YAML), goodness.csv, comparisons.csv and table_1.csv."""
-    cell = ("extractor", "layer", *KEYS)
-    names = ("dataset", "note", *cell, *(f"{name}_{end}" for name in cell for end in "ab"))
-    tables = [
-        pd.read_csv(file, dtype=dict.fromkeys(names, str))
-        for file in (goodness, comparisons, table_1)
-    ]
-    found = evaluate(read_claims(claims), *tables)
-    with whole(output) as beside:
-        found.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    tables = map(read_table, (goodness, comparisons, table_1))
+    write_table(evaluate(read_claims(claims), *tables), output)

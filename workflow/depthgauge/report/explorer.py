@@ -16,15 +16,16 @@ from ..datasets.sampling import stratified_sample
 from ..errors import UserError
 from ..figures.style import in_reading_order, symbols
 from ..files import whole
+from ..manifest import read_manifest
 from ..readings import KEYS, Reading
 from ..seeds import derive_seed
+from ..tables import read_table
 from .explorer_page import explorer_page
 from .procrustes import align, standardise
 from .sprites import COLUMNS, sprite_sheets
 
 log = logging.getLogger(__name__)
 
-_NAMES = dict.fromkeys(("image", "label", "neighbour", "cluster", "misplaced"), str)
 _NONE = "#A9ADB3"  # the colour of what has no label or no value
 _PLOTLY = {  # what matplotlib's markers are called there
     **{"o": "circle", "^": "triangle-up", "s": "square", "v": "triangle-down", "D": "diamond"},
@@ -127,7 +128,7 @@ def _dataset(name, extractors, images, seed, progress):
 
 
 def _grouped(manifest):
-    return manifest.exists() and "group" in pd.read_csv(manifest, nrows=0).columns
+    return manifest.exists() and "group" in read_manifest(manifest)
 
 
 def _extractor(name, paths, table, order, shown):
@@ -161,12 +162,11 @@ def _extractor(name, paths, table, order, shown):
     if clusters := columns("clusters", "cluster"):
         colourings.append(_categories("cluster", clusters))
     if goodness := columns("nulls", "goodness", ".images.csv"):
-        goodness = [pd.to_numeric(column) for column in goodness]
         for layer, column in zip(layers, goodness, strict=True):
             layer["goodness"] = _array(column, "<f4")
         colourings.append(_bins("goodness", goodness))
     if misplaced := columns("misplaced", "misplaced"):
-        words = {"True": "misplaced", "False": "in place"}
+        words = {True: "misplaced", False: "in place"}
         colourings.append(_categories("misplaced", [column.map(words) for column in misplaced]))
     # One window for all depths, so that only the images move.
     return {"name": name, "layers": layers, "colourings": colourings, "reach": 1.05 * reach}
@@ -202,12 +202,7 @@ def _read(path, table=None, best=None):
 
     Of a table of several readings those of the row ``best``.
     """
-    try:
-        found = pd.read_csv(path, dtype=_NAMES, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{path}: there is no such table. Ask for it: snakemake --cores all {path}"
-        ) from error
+    found = read_table(path)
     if best is not None and "pooling" in found:
         found = of_reading(found, (best.pooling, best.metric))
     if table is None:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from ..best_reading import of_reading, read_rows
 from ..errors import UserError
-from ..files import whole
 from ..readings import best_of_layer
 from ..statistics.vote import vote
+from ..tables import read_table, write_table
 
 NEIGHBOURS = 5
 
@@ -85,13 +85,8 @@ def write_misplaced(images, neighbours, output):
     Of several readings that count which LAYER.csv, beside LAYER.images.csv, says is the best; the
     neighbours are by the same.
     """
-    names = dict.fromkeys(("image", "label", "neighbour"), str)
-    given = {"dtype": names, "keep_default_na": False}
-    missing = {"goodness": "", "silhouette": ""}
-    found = pd.read_csv(images, **given, na_values=missing)
+    found = read_table(images)
     row = Path(f"{str(images).removesuffix('.images.csv')}.csv")
     if "pooling" in found and row.exists():
         found = of_reading(found, best_of_layer(read_rows([row])))
-    table = misplaced(found, pd.read_csv(neighbours, **given))
-    with whole(output) as beside:
-        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(misplaced(found, read_table(neighbours)), output)

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from ..files import whole
 from ..manifest import read_manifest
 from ..neighbours import nearest_neighbours
 from ..readings import open_reading
+from ..tables import write_table
 
 
 def write_neighbours(distances, manifest, output, *, reading=None, k=8, threads=1, progress=True):
@@ -49,5 +49,4 @@ def write_neighbours(distances, manifest, output, *, reading=None, k=8, threads=
             "distance": apart.ravel(),
         }
     )
-    with whole(output) as beside:
-        written.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(written, output)

@@ -14,12 +14,10 @@ from ..figures.style import DPI
 from ..files import whole
 from ..readings import KEYS, pooled_name
 from ..statistics.recipe import recipe_code
+from ..tables import read_table, write_table
 from .run_record import run_record
 
 _PAGE = Path(__file__).parent / "page"
-_NAMES = ("dataset", "extractor", "layer", *KEYS, "scope", "recipe", "sentence", "note", "link")
-_NAMES += ("part", "name")
-_NAMES += ("expected", "found", "claim", "outcome", "certain", "numbers", "intervals", "reason")
 _EMBEDDED = {  # kinds of figures shown in the page, and what they are called
     "depths": "Every depth of every network",
     "maps": "Maps",
@@ -86,23 +84,13 @@ def write_report(results, config, output, record):
         made_with={part: _rows(rows) for part, rows in made_with.groupby("part", sort=False)},
         versions=dict(made_with[made_with.part == "version"][["name", "value"]].to_numpy()),
     )
-    with whole(record) as beside:
-        made_with.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(made_with, record)
     with whole(output) as beside:
         beside.write_text(page, encoding="utf-8")
 
 
 def _table(path):
-    if not path.exists():
-        return None
-    try:
-        return pd.read_csv(
-            path, dtype=dict.fromkeys(_NAMES, str), keep_default_na=False, na_values=""
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: not a CSV file in UTF-8 ({error}). Remove it and run again."
-        ) from error
+    return read_table(path) if path.exists() else None
 
 
 def _rows(table):
@@ -110,7 +98,7 @@ def _rows(table):
     if table is None:
         return []
     return [
-        {name: value for name, value in row.items() if pd.notna(value)}
+        {name: value for name, value in row.items() if pd.notna(value) and value != ""}
         for row in table.to_dict("records")
     ]
 
@@ -204,7 +192,7 @@ def _left_out(name, results, config, counted):
     if counted and not counted[0].get("classes"):
         said.append("It has no labels: goodness and the verdict are left out.")
     for curves in sorted((results / "labelling" / name).glob("*/curves.csv")):
-        drawn = set(pd.read_csv(curves).labels_per_class)
+        drawn = set(read_table(curves).labels_per_class)
         missed = [count for count in config.get("labels_per_class", []) if count not in drawn]
         if missed:
             said.append(

@@ -7,9 +7,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..errors import UserError
-from ..files import whole
 from ..readings import KEYS
 from ..seeds import derive_seed
+from ..tables import read_table, write_table
 
 # Draws of the largest difference under no difference; p is at least 1 / (1 + DRAWS).
 DRAWS = 100_000
@@ -136,11 +136,7 @@ def write_comparisons(rows, output, *, seed=0):
     UserError
         If cells of one dataset are not of the same images.
     """
-    names = dict.fromkeys(("dataset", *_CELL), str)
-    cells = pd.concat(
-        [pd.read_csv(row, dtype=names, keep_default_na=False).assign(row=row) for row in rows],
-        ignore_index=True,
-    )
+    cells = pd.concat([read_table(row).assign(row=row) for row in rows], ignore_index=True)
     tables = []
     for dataset, members in cells.groupby("dataset", sort=False):
         images = [
@@ -169,18 +165,12 @@ def write_comparisons(rows, output, *, seed=0):
             pairs.insert(0, "measure", measure)
             pairs.insert(0, "dataset", dataset)
             tables.append(pairs)
-    with whole(output) as beside:
-        pd.concat(tables).to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(pd.concat(tables), output)
 
 
 def _images(row, cells):
     """Return the images of each reading of a layer, in the order of its ``cells``."""
-    table = pd.read_csv(
-        row.with_name(f"{row.stem}.images.csv"),
-        dtype=dict.fromkeys(("image", "label", "group", *KEYS), str),
-        keep_default_na=False,
-        na_values={"theta": [""], "auc_theta": [""]},
-    )
+    table = read_table(row.with_name(f"{row.stem}.images.csv"))
     return [
         table[(table.pooling == pooling) & (table.metric == metric)].reset_index(drop=True)
         for pooling, metric in cells[KEYS].itertuples(index=False)

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..files import whole
 from ..fingerprint import code_digest, read_fingerprint, sha256, write_header
 from ..readings import KEYS, Reading, choose, pooled_name, split_name
+from ..tables import read_text_table, write_table
 from .cell import measured_cell
 from .matrices import read_distances, read_labels
 from .spread import SPREAD
@@ -141,8 +142,7 @@ def write_goodness(
     rows["best_reading"] = np.arange(len(rows)) == best
     for name, path in files.items():
         if path is not None:
-            with whole(path) as beside:
-                tables[name].to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+            write_table(tables[name], path)
     if null is not None:
         made_from["tables"] = sha256(*filter(None, files.values()))
         with whole(null) as beside, open(beside, "wb") as file:
@@ -200,8 +200,7 @@ def _kept(null, files, made_from):
             return {}
         if said != {key: value for key, value in made_from.items() if key != "readings"}:
             return {}
-        text = {"dtype": str, "keep_default_na": False}
-        tables = {name: pd.read_csv(file, **text) for name, file in files.items()}
+        tables = {name: read_text_table(file) for name, file in files.items()}
         nulls = np.load(null, allow_pickle=False)
     except (OSError, ValueError, EOFError, KeyError, UserError):
         return {}

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..files import whole
 from ..gather import gathered
 from ..readings import KEYS
+from ..tables import write_table
 
 _CELL = ["dataset", "extractor", "layer", *KEYS]
 
@@ -101,8 +101,7 @@ def write_goodness_table(rows, output, *, nulls):
                 -1 / truths[at[cells]], [-1 / drawn[cell] for cell in at[cells]]
             )
     table["p_max_t"] = _text(adjusted)
-    with whole(output) as beside:
-        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(table, output)
 
 
 def _text(values):

@@ -1,16 +1,16 @@
 """Goodness of a large dataset, estimated from the distances among a sample of its images."""
 
-import csv
 import logging
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from ..condensed import pairs
 from ..errors import UserError
-from ..files import whole
 from ..manifest import class_codes, read_manifest
 from ..readings import Reading, open_reading
+from ..tables import read_text_table, write_table
 from .class_sums import class_sums
 
 log = logging.getLogger(__name__)
@@ -148,8 +148,7 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
     m = len(table)
     population = table.population.astype(np.int64)
     sizes = population[~table.label.duplicated()]
-    with open(row, encoding="utf-8", newline="") as file:
-        cells = list(csv.DictReader(file))
+    cells = read_text_table(row).to_dict("records")
     for cell in cells:
         reading = Reading(cell["pooling"], cell["metric"])
         with open_reading(distances, reading, expected=m, threads=threads) as condensed:
@@ -162,7 +161,4 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
             "%s: goodness %.4f with a standard error of %.2g, from %d pairs of %d of %d images",
             *(reading, found.goodness, found.standard_error, cell["pairs"], m, cell["images"]),
         )
-    with whole(output) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, cells[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(cells)
+    write_table(pd.DataFrame(cells), output)

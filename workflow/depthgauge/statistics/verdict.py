@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ..files import whole
 from ..readings import KEYS, choose
+from ..tables import read_table, write_table
 from .recipe import reading_advice, reading_words, recipe
 from .spread import SPREAD
 
@@ -233,14 +233,5 @@ def _list(names):
 
 def write_verdict(goodness, comparisons, halves, output):
     """Write verdict.csv from goodness.csv, comparisons.csv and the halves of all cells (CSV)."""
-    names = dict.fromkeys(("dataset", *_CELL), str)
-    cells = pd.read_csv(goodness, dtype=names)
-    of_halves = pd.concat([pd.read_csv(half, dtype=names) for half in halves])
-    pairs = pd.read_csv(
-        comparisons,
-        dtype={"dataset": str} | {f"{name}_{end}": str for name in _CELL for end in "ab"},
-    )
-    with whole(output) as beside:
-        verdicts(cells, pairs, of_halves).to_csv(
-            beside, index=False, encoding="utf-8", lineterminator="\n"
-        )
+    of_halves = pd.concat(map(read_table, halves))
+    write_table(verdicts(read_table(goodness), read_table(comparisons), of_halves), output)

@@ -1,0 +1,74 @@
+"""The tables that stages hand on to one another: CSV in which a name stays the name that it is.
+
+A dataset may be called ``01``, a layer ``1e3``, a class ``NA``, ``null`` or ``nan``. So it is the
+column that says what is text, and not what stands in it.
+"""
+
+import pandas as pd
+
+from .errors import UserError
+from .files import whole
+
+_CELL = ("extractor", "layer", "pooling", "metric")
+# The columns that hold text, of every table that a stage writes.
+TEXT = {"dataset", *_CELL, *(f"{name}_{end}" for name in _CELL for end in "ab")}
+TEXT |= {"image", "label", "group", "class", "other", "cluster", "origin", "source", "sha256"}
+TEXT |= {"source_sha256", "neighbour", "neighbours_label", "nearest", "nearest_label"}
+TEXT |= {"permuted", "measure", "method", "other_layer", "other_method", "reading", "series"}
+TEXT |= {"scope", "not_distinguishable", "by_auc", "by_goodness", "by_goodness_pca50"}
+TEXT |= {"recipe", "sentence", "verdict", "part", "expected", "found", "note", "link", "name"}
+TEXT |= {"id", "claim", "outcome", "certain", "numbers", "intervals", "reason"}
+TEXT |= {"op", "inputs", "shape", "box", "kind", "nodes"}
+# Columns that are text in one table, which has the other column, and a value elsewhere.
+_TEXT_BESIDE = {"scope": "spread_warning", "part": "value"}
+
+
+def read_table(path):
+    """Return the table at ``path`` (CSV) as a data frame.
+
+    Columns of text (``TEXT``) are strings as they stand, ``""`` where a cell is empty. All others
+    are numbers, to the last bit, or booleans; of those an empty cell, and no other, is missing.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or if it is no CSV in UTF-8.
+    """
+    columns = set(_read(path, nrows=0).columns)
+    text = TEXT | {_TEXT_BESIDE[name] for name in columns & _TEXT_BESIDE.keys()}
+    return _read(
+        path,
+        dtype=dict.fromkeys(text, str),
+        na_values=dict.fromkeys(columns - text, ""),
+        float_precision="round_trip",
+    )
+
+
+def read_text_table(path):
+    """Return the table at ``path`` as it stands, every cell a string, to be handed on.
+
+    Raises
+    ------
+    UserError
+        As ``read_table``.
+    """
+    return _read(path, dtype=str)
+
+
+def write_table(table, path):
+    """Write a data frame to ``path``, CSV in UTF-8; what is missing becomes an empty cell."""
+    with whole(path) as beside:
+        table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _read(path, **options):
+    try:
+        return pd.read_csv(path, keep_default_na=False, encoding="utf-8", **options)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path}: there is no such table. Ask for it: snakemake --cores all {path}"
+        ) from error
+    except ValueError as error:  # as which pandas and decoding say it
+        raise UserError(
+            f"{path}: not a CSV file in UTF-8 ({str(error).strip()}). Remove it and run again."
+        ) from error
