@@ -6,6 +6,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 import pytest
+from depthgauge.readings import choose
 from depthgauge.statistics.halves import expected_in_half, half_accuracies, halve
 from depthgauge.statistics.measures import measures
 from depthgauge.statistics.verdict import OPINIONS, verdicts, write_verdict
@@ -170,6 +171,11 @@ def test_ties_in_accuracy_go_to_the_higher_auc():
     assert found["layer"] == "b"
     assert found["not_distinguishable"] == "a.flat.euclidean"
     assert found["by_auc"] == "c.flat.euclidean"
+
+
+def test_less_than_a_hundredth_of_a_point_is_a_tie():
+    assert choose([0.99999, 1 - 1e-9, 0.9998], [0.8, 0.7, 0.9]) == 0
+    assert choose([0.9001, 0.9002], [0.8, 0.7]) == 1
 
 
 def test_ties_are_never_disagreement():
