@@ -217,6 +217,7 @@ def _magnified(axes, places, rows, layers, nulls, fontsize):
     axes.set_ylim(low - 0.2 * reach, high + 0.65 * reach)
     ticks = axes.get_yticks()
     axes.set_yticks(ticks[(ticks >= low - 0.05 * reach) & (ticks <= high + 0.05 * reach)])
+    axes.ticklabel_format(axis="y", useOffset=False)  # no "+1" to be added in the head
     axes.spines.left.set_bounds(low - 0.05 * reach, high + 0.05 * reach)
     sideways = axes.get_xaxis_transform()
     for place, row, layer in zip(places, rows.itertuples(), layers, strict=True):
