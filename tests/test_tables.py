@@ -11,8 +11,17 @@ import pytest
 from conftest import REPOSITORY
 from depthgauge.best_reading import read_rows
 from depthgauge.errors import UserError
+from depthgauge.manifest import read_manifest
+from depthgauge.statistics.matrices import read_labels
 from depthgauge.statistics.verdict import OPINIONS
-from depthgauge.tables import TEXT, read_table, read_text_table, write_table
+from depthgauge.tables import (
+    TEXT,
+    read_benchmark,
+    read_table,
+    read_text_table,
+    read_users_table,
+    write_table,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +92,20 @@ def test_a_damaged_table_is_named_with_what_to_do(tmp_path, read, damaged):
         read(tmp_path / "t.csv")
 
 
+def test_what_snakemake_could_not_measure_is_missing(tmp_path):
+    (tmp_path / "job.tsv").write_text("s\tmax_rss\tmean_load\n0.5\tNA\t-\n")
+    found = read_benchmark(tmp_path / "job.tsv").iloc[-1]
+    assert found.s == 0.5 and np.isnan(found.max_rss) and np.isnan(found.mean_load)
+
+
+def test_nobody_is_told_to_remove_a_table_of_their_own(tmp_path):
+    (tmp_path / "mine.csv").write_bytes(b"image,label\n\xff\xfe,1\n")
+    for read in (read_users_table, read_manifest, read_labels):
+        with pytest.raises(UserError, match=r"mine\.csv: not a CSV file") as caught:
+            read(tmp_path / "mine.csv")
+        assert "Remove" not in str(caught.value)
+
+
 def test_a_missing_table_is_named_with_how_to_have_it_made(tmp_path):
     with pytest.raises(UserError, match=r"t\.csv: there is no such table\. Ask for it: snakemake"):
         read_table(tmp_path / "t.csv")
@@ -104,15 +127,13 @@ def test_a_row_without_a_layer_is_called_as_its_file(tmp_path):
 
 
 def test_tables_are_read_and_written_in_one_place():
-    """Others read what users wrote (manifests, labels), and Snakemake's benchmarks."""
     package = REPOSITORY / "workflow" / "depthgauge"
-    others = {"manifest.py", "statistics/matrices.py", "report/run_record.py"}
     found = {
         file.relative_to(package).as_posix()
         for file in package.rglob("*.py")
         if re.search(r"\bread_csv\(|\.to_csv\(", file.read_text(encoding="utf-8"))
     }
-    assert found == {"tables.py"} | others
+    assert found == {"tables.py"}
 
 
 def test_what_plans_a_run_does_without_pandas():

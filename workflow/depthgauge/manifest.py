@@ -1,9 +1,9 @@
 """The manifest: which images a dataset has, in which order, with which labels."""
 
 import numpy as np
-import pandas as pd
 
 from .errors import UserError
+from .tables import read_users_table
 
 
 def read_manifest(path):
@@ -18,12 +18,7 @@ def read_manifest(path):
     UserError
         If the file is missing, lacks a column, or names an image twice or none.
     """
-    try:
-        manifest = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such manifest.") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a CSV file in UTF-8 ({error}).") from error
+    manifest = read_users_table(path, "manifest")
     missing = {"image", "label"} - set(manifest.columns)
     if missing:
         raise UserError(

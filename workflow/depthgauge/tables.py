@@ -55,20 +55,52 @@ def read_text_table(path):
     return _read(path, dtype=str)
 
 
+def read_users_table(path, what="table", heading=True):
+    """Return a table that a user may have written, every cell a string.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        What to call it where there is none.
+    heading : bool
+        Whether its first line names the columns; without, they are numbered from 0, and blank
+        lines count.
+
+    Raises
+    ------
+    UserError
+        As ``read_table``; it does not advise to remove the file.
+    """
+    options = {} if heading else {"header": None, "skip_blank_lines": False}
+    missing = f"there is no such {what}."
+    return _read(path, missing=missing, damaged="", dtype=str, **options)
+
+
+def read_benchmark(path):
+    """Return what Snakemake measured of a job; ``-`` and ``NA``, as it writes, are missing.
+
+    Raises
+    ------
+    UserError
+        As ``read_table``.
+    """
+    return _read(path, sep="\t", na_values=["-", "NA", ""])
+
+
 def write_table(table, path):
     """Write a data frame to ``path``, CSV in UTF-8; what is missing becomes an empty cell."""
     with whole(path) as beside:
         table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
 
 
-def _read(path, **options):
+def _read(path, missing=None, damaged=" Remove it and run again.", **options):
     try:
         return pd.read_csv(path, keep_default_na=False, encoding="utf-8", **options)
     except FileNotFoundError as error:
+        missing = missing or f"there is no such table. Ask for it: snakemake --cores all {path}"
+        raise UserError(f"{path}: {missing}") from error
+    except (OSError, ValueError) as error:  # as which pandas and decoding say it
         raise UserError(
-            f"{path}: there is no such table. Ask for it: snakemake --cores all {path}"
-        ) from error
-    except ValueError as error:  # as which pandas and decoding say it
-        raise UserError(
-            f"{path}: not a CSV file in UTF-8 ({str(error).strip()}). Remove it and run again."
+            f"{path}: not a CSV file in UTF-8 ({str(error).strip()}).{damaged}"
         ) from error

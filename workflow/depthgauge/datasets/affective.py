@@ -166,7 +166,7 @@ def read_abstract(folder):
             f"{folder}: expected one ABSTRACT_groundTruth.csv with the votes, found "
             f"{', '.join(f.name for f in tables) or 'none'}."
         )
-    rows = _read_csv(tables[0], "'")
+    rows = _quoted_rows(tables[0], "'")
     head = [emotion(word) for word in rows[0][1][1:]]
     if sorted(filter(None, head)) != sorted(EMOTIONS) or None in head:
         raise UserError(
@@ -221,7 +221,7 @@ def read_iaps(folder, labels):
     ``label``. Raises UserError if a column, a file or an emotion is not there, or an image
     is named twice.
     """
-    rows = _read_csv(labels, '"')
+    rows = _quoted_rows(labels, '"')
     head = [cell.strip().lower() for cell in rows[0][1]]
     if head.count("image_id") != 1 or head.count("label") != 1:
         raise UserError(
@@ -284,7 +284,7 @@ def _find(files, image, where):
     return files[name.lower()]
 
 
-def _read_csv(path, quote):
+def _quoted_rows(path, quote):
     """Return [(line number, cells)] of the rows that are not empty, the head first."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:

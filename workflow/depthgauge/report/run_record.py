@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from .. import __version__
+from ..tables import read_benchmark
 
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "scipy", "scikit-learn", "numba")
 PACKAGES += ("openTSNE", "pandas", "matplotlib", "pillow", "snakemake")
@@ -74,7 +75,7 @@ def _stages(benchmarks):
     for file in sorted(benchmarks.rglob("*.tsv")):
         stage = file.relative_to(benchmarks).parts[0].removesuffix(".tsv")
         if stage != "report":  # its own is not known yet
-            job = pd.read_csv(file, sep="\t", na_values="-").iloc[-1]
+            job = read_benchmark(file).iloc[-1]
             jobs.append(("stage", stage, job["s"], job["max_rss"]))
     table = pd.DataFrame(jobs, columns=["part", "name", "seconds", "megabytes"])
     return table.groupby(["part", "name"], as_index=False).agg(

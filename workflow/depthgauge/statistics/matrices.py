@@ -6,6 +6,7 @@ import pandas as pd
 from ..condensed import open_condensed
 from ..errors import UserError
 from ..manifest import read_manifest
+from ..tables import read_users_table
 
 # What the two halves of a square matrix may differ by, and its diagonal from zero, as a share
 # of the largest distance: round-off of single precision.
@@ -136,15 +137,8 @@ def read_labels(path):
         As ``manifest.read_manifest``.
     """
     try:
-        column = pd.read_csv(
-            path,
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            encoding="utf-8",
-        )
-    except (OSError, ValueError):
+        column = read_users_table(path, heading=False)
+    except UserError:
         return read_manifest(path)  # says what is wrong
     if column.shape[1] != 1:
         return read_manifest(path)
