@@ -324,7 +324,11 @@ def join_blocks(blocks, outputs):
     """
     from .distances.joining import join_blocks
 
-    count = len(blocks) // len(outputs)
+    count, left = divmod(len(blocks), len(outputs))
+    if left:
+        raise UserError(
+            f"{len(blocks)} BLOCKS were given for {len(outputs)} files; give as many for each."
+        )
     for place, output in enumerate(outputs):
         join_blocks(blocks[place * count : (place + 1) * count], output)
 

@@ -99,11 +99,13 @@ def write_goodness(
     made_from |= {"permute": permute, "permutations": permutations, "seed": seed}
     made_from["readings"] = {}
     kept = _kept(null, files, made_from) if null and all(files.values()) else {}
-    tables, nulls = {name: [] for name in TABLES}, []
+    tables, nulls, digests = {name: [] for name in TABLES}, [], {}
     for place, reading in enumerate(readings):
         key = str(reading)
         source = _source(distances_path, reading)
-        digest = sha256(source)
+        if source not in digests:  # both metrics are of one file
+            digests[source] = sha256(source)
+        digest = digests[source]
         if key in kept and kept[key][0] == digest:
             log.info("%s, %s: there already, made from the same; kept.", layer, reading)
             _, its_null, found = kept[key]
