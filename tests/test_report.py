@@ -150,6 +150,9 @@ def test_best_readings_are_shown_and_others_folded(results):
     assert "values[:, 5:].mean(axis=1)" in text  # the patches alone
     assert "results/means/planted/network/layer_1.mean/1-of-2.npy , a shard" in text
     assert "Torgerson 1952" in text and "doi 10.1007/BF02288916" in text and "Gower 1966" in text
+    # The rule, as the verdict follows it.
+    assert "in a random half of the images" in " ".join(text.split())
+    assert "doi 10.1111/j.1467-9868.2005.00506.x" in text
     assert "the mean over the positions of its map" in text
 
 

@@ -144,7 +144,7 @@ def _figure(table, cell):
         figure.suptitle(cell.dataset, color=INK)
         note += "bars: 95\u00a0% intervals."
     note += " Red ring: the depth to use; filled: not distinguishable from it at 5\u00a0% by "
-    note += "1-NN accuracy."
+    note += "the 1-NN accuracy expected in half of the images."
     figure.supxlabel(textwrap.fill(note, int(width / 0.055)), fontsize=6.5, color=GREY)
     return figure
 
