@@ -1,0 +1,262 @@
+"""The plan of a run: its datasets, networks, layers and readings, and the files made of them.
+
+It is computed once, from the config and a look at the user's folders, before the first job. The
+rules take their targets from it. It is written as results/plan.json, from which the pages know
+what they may read: whatever else lies in the folder of results is another run's.
+
+Paths are relative to the folder of results. A *cell* of the plan is a dataset, an extractor and
+one of its layers; how it is read, its poolings and metrics, is the same for all of an extractor.
+"""
+
+import json
+from math import ceil
+from pathlib import Path
+
+from . import datasets
+from .config import checked_config
+from .datasets.sampling import sample_size
+from .distances.tiles import parts
+from .errors import UserError
+from .networks.learned import check_learned, is_learned, learned_layers
+from .readings import METRICS, POOLINGS, pooled_name
+
+# Starting takes TensorFlow 12 s, 12,000 images some 270 s on eight cores
+# (5.5 images/s each): less than 5 % of a job is spent on starting it.
+SHARD_IMAGES = 12_000
+
+# The layers of Inception-v3 that the paper uses, which `layers: pooling` stands for.
+_POOLING_LAYERS = ["pool", "mixed_3_pool", "mixed_8_pool", "pool_3"]
+
+
+class Plan:
+    """What a run consists of.
+
+    Parameters
+    ----------
+    config : dict
+        As ``config.checked_config`` returns it.
+    images : dict of str to int
+        How many images of each dataset the run takes: all of it, or a sample.
+    labelled : dict of str to str
+        Which images of each dataset have a label: "all", "some" or "none".
+    sampled : sequence of str
+        The datasets of which a sample takes the place of all images.
+
+    Attributes
+    ----------
+    layers : dict of str to list of str
+        The layers of each extractor, from shallow to deep.
+    poolings : dict of str to list of str
+        Those of each extractor.
+    metrics : list of str
+    learned : dict of str to str
+        The kind of each extractor that is fitted to the images of a dataset.
+    """
+
+    def __init__(self, config, images, labelled, sampled=()):
+        self.config, self.images, self.labelled = config, dict(images), dict(labelled)
+        self.sampled = list(sampled)
+        self.datasets = list(config["datasets"])
+        extractors = config["extractors"]
+        self.layers = {name: _layer_names(spec) for name, spec in extractors.items()}
+        self.poolings = {
+            name: sorted(spec["poolings"], key=POOLINGS.index) for name, spec in extractors.items()
+        }
+        self.metrics = sorted(config["metrics"], key=METRICS.index)
+        self.learned = {name: spec["kind"] for name, spec in extractors.items() if is_learned(spec)}
+
+    def with_labels(self, which="all"):
+        """Return the datasets of which all images have a label; or some, or none."""
+        return [name for name in self.datasets if self.labelled[name] == which]
+
+    def cells(self, datasets=None):
+        """Return (dataset, extractor, layer) of all cells, or of those of ``datasets``."""
+        return [
+            (dataset, extractor, layer)
+            for dataset in (self.datasets if datasets is None else datasets)
+            for extractor, layers in self.layers.items()
+            for layer in layers
+        ]
+
+    def names(self, extractor, layers=None):
+        """Return what the files of an extractor's layers are called, layer after layer.
+
+        LAYER or LAYER.POOLING, all poolings of the first layer, then all of the second.
+        """
+        return [
+            pooled_name(layer, pooling)
+            for layer in layers or self.layers[extractor]
+            for pooling in self.poolings[extractor]
+        ]
+
+    def shards(self, dataset):
+        """Return the names of the parts in which a dataset's features are extracted: I-of-K."""
+        count = max(1, ceil(self.images[dataset] / SHARD_IMAGES))
+        return [f"{part}-of-{count}" for part in range(count)]
+
+    def blocks(self, dataset):
+        """Return into how many parts the images are cut whose pairs are a job each; 1 is whole."""
+        return parts(self.images[dataset], self.config["block_images"])
+
+    def learned_from(self, dataset, extractor):
+        """Return the dataset that a learned extractor learns from when it is used on ``dataset``."""
+        return self.config["extractors"][extractor]["trained_on"] or dataset
+
+    def network(self, dataset, extractor):
+        """Return the path of the network for a dataset, without its suffix .pb, .json or .csv."""
+        if extractor in self.learned:
+            return f"networks/{self.learned_from(dataset, extractor)}/{extractor}"
+        return f"networks/{extractor}"
+
+    def trained(self):
+        """Return (dataset, extractor) of every autoencoder that is trained."""
+        return sorted(
+            {
+                (self.learned_from(dataset, extractor), extractor)
+                for dataset in self.datasets
+                for extractor, kind in self.learned.items()
+                if kind == "autoencoder"
+            }
+        )
+
+    def tables(self):
+        """Return the names of the tables about all datasets."""
+        if not self.with_labels("all"):
+            return ["clusters", "table_1"]
+        claims = ["claims"] if self.config["claims"] else []
+        return ["goodness", "verdict", "comparisons", *claims, "clusters", "table_1"]
+
+    def figures(self, dataset):
+        """Return the pictures of a dataset (.png), by kind, in the order in which to look at them."""
+        labelled = self.labelled[dataset] == "all"
+        kinds = {"depths": ["depths/{dataset}"]} if labelled else {}
+        kinds |= {"maps": ["maps/{dataset}/{extractor}"]}
+        if labelled:
+            kinds |= {
+                kind: [f"{kind}/{{dataset}}/{{extractor}}"]
+                for kind in ("violins", "heatmaps", "misplaced")
+            }
+            if self.config["labels_per_class"]:
+                kinds |= {"labelling": ["labelling/{dataset}/{extractor}"]}
+        kinds |= {"contact_sheets": ["contact_sheets/{dataset}/{extractor}"]}
+        kinds |= {"samples": ["samples/{dataset}"]}
+        found = {
+            kind: [
+                f"figures/{pattern.format(dataset=dataset, extractor=extractor)}.png"
+                for pattern in patterns
+                for extractor in (self.layers if "{extractor}" in pattern else [""])
+            ]
+            for kind, patterns in kinds.items()
+        }
+        trained = [extractor for name, extractor in self.trained() if name == dataset]
+        if trained:
+            for kind in ("learning_curves", "reconstructions"):
+                found[kind] = [f"figures/{kind}/{dataset}/{extractor}.png" for extractor in trained]
+        return found
+
+    def schematic(self, extractor):
+        """Return the picture of an extractor's network."""
+        return f"figures/networks/{extractor}.png"
+
+    def labels(self, dataset):
+        """Return the table of labels that are proposed for a dataset, or None where none are."""
+        return f"labels/{dataset}/labels.csv" if self.labelled[dataset] == "some" else None
+
+    def targets(self):
+        """Return every file that a reader of the run is given, the report last."""
+        files = [f"{name}.csv" for name in self.tables()]
+        for dataset in self.datasets:
+            files += [file for files in self.figures(dataset).values() for file in files]
+            files += filter(None, [self.labels(dataset)])
+        files += [self.schematic(extractor) for extractor in self.layers]
+        return [*files, "explorer.html", "report.html"]
+
+    def text(self):
+        """Return the plan as JSON, from which :func:`read_plan` makes it again."""
+        return json.dumps(
+            {
+                "config": self.config,
+                "images": self.images,
+                "labelled": self.labelled,
+                "sampled": self.sampled,
+            }
+        )
+
+
+def make_plan(config, found=None):
+    """Return the plan of a run.
+
+    Parameters
+    ----------
+    config : dict
+        The user's.
+    found : dict, optional
+        What an earlier call found out of the user's folders, which takes a minute for 200,000
+        files; it is filled in where it lacks something.
+
+    Raises
+    ------
+    UserError
+        If the config, or what it leads to, cannot be used.
+    """
+    config, found = checked_config(config), {} if found is None else found
+
+    def looked_up(look, name, spec):
+        key = f"{look.__name__} {name}"
+        if key not in found:
+            found[key] = look(name, spec)
+        return found[key]
+
+    specs = config["datasets"].items()
+    images = {name: looked_up(datasets.image_count, name, spec) for name, spec in specs}
+    sampled = {}
+    if config["pairs"] is not None:
+        size = sample_size(config["pairs"])
+        sampled = {name: size for name, count in images.items() if count > size}
+    images |= sampled
+    labelled = {name: looked_up(_labelled, name, spec) for name, spec in specs}
+    for name, spec in config["extractors"].items():
+        if spec["kind"] in ("autoencoder", "pca"):
+            check_learned(name, spec, images)
+    for name in config["permute"]:
+        if labelled.get(name) != "all":
+            there = [dataset for dataset, which in labelled.items() if which == "all"]
+            raise UserError(
+                f"permute: there is no labelled dataset {name!r}; there are {', '.join(there)}."
+            )
+    return Plan(config, images, labelled, sampled)
+
+
+def read_plan(path):
+    """Return the plan of the run whose results lie in the folder of the file at ``path``.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or if it is not whole.
+    """
+    remedy = "It is written when a run begins; run `snakemake` again."
+    try:
+        written = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Plan(**written)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no plan of a run. {remedy}") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: is not the plan of a run ({error}). {remedy}") from None
+
+
+def _labelled(name, spec):
+    """Return which images of a dataset have a label: all, some or none."""
+    if spec["kind"] != "folder":
+        return "all"
+    classes = datasets.check_folder(spec["path"], spec["labels"], spec["unlabelled"])
+    if "" not in classes:
+        return "all"
+    return "some" if len(classes) > 1 else "none"
+
+
+def _layer_names(spec):
+    """Return the layers of an extractor, from shallow to deep."""
+    if spec["kind"] in ("autoencoder", "pca"):
+        return learned_layers(spec)
+    return _POOLING_LAYERS if spec["layers"] == "pooling" else list(spec["layers"])
