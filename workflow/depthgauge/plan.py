@@ -99,7 +99,7 @@ class Plan:
         return parts(self.images[dataset], self.config["block_images"])
 
     def learned_from(self, dataset, extractor):
-        """Return the dataset that a learned extractor learns from when it is used on ``dataset``."""
+        """Return the dataset from which an extractor learns that is used on ``dataset``."""
         return self.config["extractors"][extractor]["trained_on"] or dataset
 
     def network(self, dataset, extractor):
@@ -127,7 +127,7 @@ class Plan:
         return ["goodness", "verdict", "comparisons", *claims, "clusters", "table_1"]
 
     def figures(self, dataset):
-        """Return the pictures of a dataset (.png), by kind, in the order in which to look at them."""
+        """Return the pictures of a dataset (.png), by kind, in the order of reading."""
         labelled = self.labelled[dataset] == "all"
         kinds = {"depths": ["depths/{dataset}"]} if labelled else {}
         kinds |= {"maps": ["maps/{dataset}/{extractor}"]}
