@@ -271,7 +271,7 @@ def test_without_a_checksum_the_first_download_is_recorded_and_held_to(server, t
     path, record = tmp_path / "f.bin", tmp_path / "f.bin.sha256"
     server.routes["/f"] = serve(DATA)
     download(server.url("/f"), path, size=len(DATA), **QUICK)
-    assert record.read_text() == f"{SHA256}  f.bin\n"
+    assert record.read_text() == f"{SHA256}  f.bin\n# from {server.url('/f')}\n"
 
     path.unlink()
     server.routes["/f"] = serve(DATA[::-1])
@@ -297,6 +297,28 @@ def test_a_file_put_there_by_hand_is_recorded(server, tmp_path):
     path.write_bytes(DATA[1:])
     with pytest.raises(UserError, match="404"):
         download(server.url("/never"), path, **QUICK)
+
+
+def test_another_url_of_the_same_name_is_another_file(server, tmp_path):
+    server.routes |= {"/a/f": serve(DATA), "/b/f": serve(DATA[1:])}
+    path, first, second = tmp_path / "f", server.url("/a/f"), server.url("/b/f")
+    download(first, path, **QUICK)
+    download([second, first], path, **QUICK)  # one more source of the same file
+    assert path.read_bytes() == DATA and server.count("/b/f") == 0
+    download(second, path, **QUICK)
+    assert path.read_bytes() == DATA[1:]
+    download(second, path, **QUICK)
+    assert server.count("/b/f") == 1
+
+
+def test_the_old_file_stays_where_another_url_has_none(server, tmp_path):
+    server.routes["/a/f"] = serve(DATA)
+    path = tmp_path / "f"
+    download(server.url("/a/f"), path, **QUICK)
+    for _ in range(2):  # what failed fails again: the record still names the first
+        with pytest.raises(UserError, match="/b/f"):
+            download(server.url("/b/f"), path, **QUICK)
+    assert path.read_bytes() == DATA
 
 
 def test_sha256sum_understands_the_record(server, tmp_path):

@@ -430,7 +430,8 @@ MODULES = sorted(
     if file.name != "__main__.py"
 )
 # TensorFlow's room, less what the plan of a run needs of it.
-WITHOUT_TENSORFLOW = {"learned", "left_out", "keras_weights", "memory", "pixels", "precision"}
+WITHOUT_TENSORFLOW = {"dims", "keras_weights", "learned", "left_out", "memory", "pixels"}
+WITHOUT_TENSORFLOW |= {"precision", "sources"}
 
 
 def test_only_the_feature_stage_imports_tensorflow():

@@ -21,6 +21,7 @@ from .errors import UserError
 from .files import whole
 
 log = logging.getLogger(__name__)
+_FROM = "# from "  # before each URL in a record
 
 CHUNK = 1 << 18
 PROGRESS = 1 << 20  # bytes that make a source worth asking for the rest at once
@@ -56,7 +57,8 @@ def download(
     The file appears whole and checked, or not at all.
 
     Where no checksum is given, the SHA-256 of the first download is recorded in
-    ``path.sha256`` (the format of ``sha256sum``), and the file is held to it afterwards.
+    ``path.sha256`` (the format of ``sha256sum``), with the URLs that it may come from, and the
+    file is held to it afterwards. A file of other URLs altogether is another file: it is fetched.
 
     Parameters
     ----------
@@ -95,10 +97,14 @@ def download(
     mirror = mirror or os.environ.get("DEPTHGAUGE_MIRROR")
     record = path.with_name(path.name + ".sha256")
     published = bool(sha256 or md5 or content_md5)
-    recorded = None if published else _read_record(record)
+    recorded, known_urls = (None, urls) if published else _read_record(record)
+    moved = bool(known_urls) and not set(known_urls) & set(urls)
+    recorded = None if moved else recorded
     checks = {"size": size, "sha256": sha256 or recorded, "md5": md5, "content_md5": content_md5}
 
     fault = _fault(path, checks) if path.is_file() else "is not there"
+    if moved:
+        fault = f"was fetched from {' or '.join(known_urls)}"
     if not fault:
         log.info("%s: already there, and as it should be", path)
     else:
@@ -114,7 +120,7 @@ def download(
             ):
                 raise UserError(_failure(path, urls, reasons, mirror, recorded and record))
     if not published and not recorded:
-        _write_record(record, path)
+        _write_record(record, path, urls)
     return path
 
 
@@ -294,25 +300,28 @@ def _digest(path, method):
 
 
 def _read_record(record):
-    """Return the SHA-256 in the file ``record``, None if there is no such file."""
+    """Return the SHA-256 and the URLs in the file ``record``; None and none if there is no file."""
     try:
-        words = record.read_text(encoding="utf-8").split()
+        text = record.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return None
+        return None, []
     except UnicodeDecodeError:
-        words = []
+        text = ""
+    words = text.split()
     if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
         raise UserError(
             f"{record}: holds no SHA-256; expected what `sha256sum` writes. Delete it, and the "
             "next download is recorded anew."
         )
-    return words[0]
+    # A line that begins with # is a comment to `sha256sum --check`.
+    return words[0], [line[len(_FROM) :] for line in text.splitlines() if line.startswith(_FROM)]
 
 
-def _write_record(record, path):
+def _write_record(record, path, urls):
     digest = _digest(path, "sha256")
+    lines = [f"{digest}  {path.name}", *(f"{_FROM}{url}" for url in urls)]
     with whole(record) as beside:
-        beside.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
     log.info("%s: no checksum is published; recorded sha256 %s", path, digest)
 
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import struct
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -74,13 +73,6 @@ def write_header(file, dtype, shape, made_from=None):
     length = -(-(len(header) + 11) // 64) * 64  # magic and lengths are 10 bytes, the newline one
     file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", length - 10))
     file.write(header.ljust(length - 11) + b"\n")
-
-
-@cache
-def code_digest():
-    """Return the SHA-256 of the package's code, in hexadecimal."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def is_made_from(path, expected):

@@ -1,5 +1,6 @@
 """Whether disk and memory suffice for a run: estimated and said before it starts."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import UserError
+from .readings import layer_poolings, pooled
 
 # The paper's four layers, which `pooling` stands for at the size that Inception-v3 was made for.
 POOLING = (341_056, 83_232, 49_152, 2_048)
@@ -29,6 +31,70 @@ def feature_bytes(images, dims, dtype="float32"):
 def distance_bytes(images):
     """Return the bytes of the condensed distances of ``images`` images in single precision."""
     return images * (images - 1) // 2 * 4
+
+
+def known_dims(plan, dataset, extractor, results):
+    """Return the values that an extractor gives of an image, at each layer and pooling.
+
+    They are those of its network once that is there; before, those of the layers read flat, as far
+    as the config states them. Means are small.
+    """
+    described = Path(results, f"{plan.network(dataset, extractor)}.json")
+    poolings = plan.poolings[extractor]
+    if described.exists():
+        return [
+            pooled(layer, pooling)["dim"]
+            for layer in json.loads(described.read_text(encoding="utf-8"))["layers"]
+            for pooling in layer_poolings(layer, poolings)
+        ]
+    spec = plan.config["extractors"][extractor]
+    if "flat" not in poolings:
+        return []
+    if spec.get("layers") == "pooling" and spec.get("size", 299) == 299:
+        return POOLING
+    return [spec.get("dims", {}).get(layer, 0) for layer in plan.layers[extractor]]
+
+
+def disk_ahead(plan, cells, datasets=(), *, results="results"):
+    """Return the bytes that a run is going to write and that lie there at the same time.
+
+    Parameters
+    ----------
+    plan : depthgauge.plan.Plan
+    cells : sequence of (dataset, extractor, layer)
+        Of which the distances are yet to be made.
+    datasets : sequence of str
+        Of which the images are.
+    results : path
+
+    Returns
+    -------
+    dict of str to int
+        By what they are, as ``check_disk`` takes them.
+    """
+    features = {}
+    for dataset, extractor in {cell[:2] for cell in cells}:
+        dims = known_dims(plan, dataset, extractor, results)
+        needed = feature_bytes(plan.images[dataset], dims, plan.config["features_dtype"])
+        there = bytes_under(Path(results, "features", dataset, extractor))
+        features[f"features of {dataset} by {extractor}"] = max(0, needed - there)
+    if features and not plan.config["keep_features"]:  # those of one cell at a time
+        largest = max(features, key=features.get)
+        features = {largest: features[largest]}
+    matrices = [
+        (dataset, distance_bytes(plan.images[dataset]) * len(plan.poolings[extractor]))
+        for dataset, extractor, _ in cells
+    ]
+    largest = max((distance_bytes(plan.images[dataset]) for dataset, *_ in cells), default=0)
+    return features | {
+        "distances": sum(count for _, count in matrices),
+        "distances by angle, while they are looked at": largest * ("angle" in plan.metrics),
+        # Until they are joined, the blocks of a matrix lie beside it.
+        "blocks of distances": max(
+            (count for dataset, count in matrices if plan.blocks(dataset) > 1), default=0
+        ),
+        "images": sum(plan.images[dataset] for dataset in datasets) * IMAGE_BYTES,
+    }
 
 
 def bytes_under(folder):

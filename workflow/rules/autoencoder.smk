@@ -3,7 +3,6 @@
 
 rule autoencoder:
     input:
-        code=modules("networks.training"),
         images="results/datasets/{dataset}/images",
         manifest="results/datasets/{dataset}/manifest.csv",
     output:
@@ -24,7 +23,8 @@ rule autoencoder:
         mem_mb=growing(lambda wildcards: 2000 + stack_mb(wildcards)),
         runtime=growing(lambda wildcards: 30 + IMAGES[wildcards.dataset] // 20),
     params:
-        spec=lambda wildcards: json.dumps(to_learn(wildcards.extractor)),
+        code=code("networks.training"),
+        spec=to_learn,
         seed=CONFIG["seed"],
     message:
         "Training {wildcards.extractor} on {wildcards.dataset}"
@@ -37,7 +37,6 @@ rule autoencoder:
 
 rule pca:
     input:
-        code=modules("networks.pixel_pca"),
         images="results/datasets/{dataset}/images",
         manifest="results/datasets/{dataset}/manifest.csv",
     output:
@@ -56,7 +55,8 @@ rule pca:
         mem_mb=growing(lambda wildcards: 2000 + 14 * stack_mb(wildcards)),
         runtime=growing(30),
     params:
-        spec=lambda wildcards: json.dumps(to_learn(wildcards.extractor)),
+        code=code("networks.pixel_pca"),
+        spec=to_learn,
         seed=CONFIG["seed"],
     message:
         "Fitting the components of {wildcards.extractor} to {wildcards.dataset}"
@@ -68,8 +68,7 @@ rule pca:
 
 use rule network as learned_network with:
     input:
-        code=modules("networks.network"),
-        source=["results/models/{dataset}/{extractor}.keras"],
+        "results/models/{dataset}/{extractor}.keras",
     output:
         graph="results/networks/{dataset}/{extractor}.pb",
         layers="results/networks/{dataset}/{extractor}.json",
@@ -80,67 +79,3 @@ use rule network as learned_network with:
         "results/benchmarks/network/{dataset}/{extractor}.tsv"
     message:
         "Freezing the network of {wildcards.extractor}, learned from {wildcards.dataset}"
-
-
-rule learning_curve:
-    input:
-        code=modules("figures.learning_curve"),
-        history="results/models/{dataset}/{extractor}_history.csv",
-    output:
-        multiext(
-            "results/figures/learning_curves/{dataset}/{extractor}",
-            ".png",
-            ".pdf",
-            ".csv",
-        ),
-    log:
-        "results/logs/learning_curve/{dataset}/{extractor}.log",
-    benchmark:
-        "results/benchmarks/learning_curve/{dataset}/{extractor}.tsv"
-    conda:
-        "../../envs/depthgauge.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
-    params:
-        stem="results/figures/learning_curves/{dataset}/{extractor}",
-        seed=CONFIG["seed"],
-    message:
-        "Drawing the learning curve of {wildcards.extractor} on {wildcards.dataset}"
-    shell:
-        "depthgauge learning-curve {params.stem} {input.history}"
-        " --title '{wildcards.dataset}  ·  {wildcards.extractor}'"
-        " --seed {params.seed} --log {log}"
-
-
-rule reconstructions:
-    input:
-        code=modules("figures.reconstructions"),
-        examples="results/models/{dataset}/{extractor}_examples.npz",
-    output:
-        multiext(
-            "results/figures/reconstructions/{dataset}/{extractor}",
-            ".png",
-            ".pdf",
-            ".csv",
-        ),
-    log:
-        "results/logs/reconstructions/{dataset}/{extractor}.log",
-    benchmark:
-        "results/benchmarks/reconstructions/{dataset}/{extractor}.tsv"
-    conda:
-        "../../envs/depthgauge.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
-    params:
-        stem="results/figures/reconstructions/{dataset}/{extractor}",
-        latent=lambda wildcards: CONFIG["extractors"][wildcards.extractor]["latent"],
-    message:
-        "Drawing reconstructions of {wildcards.dataset} by {wildcards.extractor}"
-    shell:
-        "depthgauge reconstructions {params.stem} {input.examples}"
-        " --title '{wildcards.dataset}  ·  {wildcards.extractor}'"
-        " --latent {params.latent} --log {log}"

@@ -1,26 +1,23 @@
-# Names, sizes and files that the rules share. No rule stands here.
+# What the rules share: the plan of the run, and its files by the wildcards of a job. No rule
+# stands here.
 
-import ast
 import json
 import os
 import re
 import sys
-from math import ceil
 from pathlib import Path
 
 PACKAGE = Path(workflow.basedir) / "workflow" / "depthgauge"
 sys.path.insert(0, str(PACKAGE.parent))
 
-from depthgauge import datasets
-from depthgauge.config import checked_config
-from depthgauge.datasets.picture import Source
+from depthgauge import datasets, readings
+from depthgauge.code import code_digest
 from depthgauge.errors import UserError
-from depthgauge.fingerprint import fingerprint, is_foreign
-from depthgauge.networks.keras_weights import keras_weights
-from depthgauge.networks.learned import check_learned, is_learned, learned_layers
-from depthgauge import readings
-from depthgauge.datasets.sampling import sample_size
-from depthgauge.distances.tiles import parts
+from depthgauge.fingerprint import fingerprint, is_foreign, sha256
+from depthgauge.needed import needed, not_fetched
+from depthgauge.networks.dims import check_dims
+from depthgauge.networks.sources import own_files
+from depthgauge.plan import SHARD_IMAGES, make_plan
 from snakemake.exceptions import WorkflowError
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active
@@ -46,100 +43,90 @@ if caches:
     ):
         os.environ.setdefault(variable, os.path.join(caches, folder))
 
-# Starting takes TensorFlow 12 s, 12,000 images some 270 s on eight cores
-# (5.5 images/s each): less than 5 % of a job is spent on starting it.
-SHARD_IMAGES = 12_000
-
 # What the main process found out of the user's folders, which takes a minute for 200,000 files,
-# is handed on to its jobs, which read this file as well.
+# is handed on to the jobs, which read this file as well. Snakemake has no other way for it.
 FOUND = (
     {} if workflow.is_main_process else json.loads(os.getenv("DEPTHGAUGE_FOUND", "{}"))
 )
 
-
-def found(look, name, spec):
-    """The result of ``look(name, spec)``, looked up once a run."""
-    key = f"{look.__name__} {name}"
-    if key not in FOUND:
-        FOUND[key] = look(name, spec)
-    return FOUND[key]
-
-
-def labelled_images(name, spec):
-    """Which images of a dataset have a label: all, some or none."""
-    if spec["kind"] != "folder":
-        return "all"
-    classes = datasets.check_folder(spec["path"], spec["labels"], spec["unlabelled"])
-    if "" not in classes:
-        return "all"
-    return "some" if len(classes) > 1 else "none"
-
-
 try:
-    CONFIG = checked_config(config)
-    IMAGES = {
-        name: found(datasets.image_count, name, spec)
-        for name, spec in CONFIG["datasets"].items()
-    }
-    # Of a dataset with more than so many `pairs`, a sample takes the place of all images.
-    SAMPLED = {}
-    if CONFIG["pairs"] is not None:
-        size = sample_size(CONFIG["pairs"])
-        SAMPLED = {name: size for name, count in IMAGES.items() if count > size}
-        IMAGES |= SAMPLED
-    SOURCES = {
-        name: datasets.sources(name, spec) for name, spec in CONFIG["datasets"].items()
-    }
-    LISTINGS = {
-        name: found(datasets.fingerprint, name, spec)
-        for name, spec in CONFIG["datasets"].items()
-    }
-    LABELLED, PARTLY_LABELLED = (
-        [
-            name
-            for name, spec in CONFIG["datasets"].items()
-            if found(labelled_images, name, spec) == which
-        ]
-        for which in ("all", "some")
-    )
-    os.environ.update(DEPTHGAUGE_FOUND=json.dumps(FOUND))
+    PLAN = make_plan(config, FOUND)
+    CONFIG, IMAGES = PLAN.config, PLAN.images
+    NEEDED = needed(PLAN)
+    for name, spec in CONFIG["datasets"].items():
+        FOUND.setdefault(f"files {name}", datasets.fingerprint(name, spec))
     for name, spec in CONFIG["extractors"].items():
-        if spec["kind"] in ("autoencoder", "pca"):
-            check_learned(name, spec, IMAGES)
+        FOUND.setdefault(f"network {name}", sha256(*own_files(name, spec))[:16])
+        # A network that is there is not made again for `dims`: it is held to them here.
+        frozen = Path(f"results/{PLAN.network(PLAN.datasets[0], name)}.json")
+        if frozen.exists():
+            check_dims(
+                name, spec.get("dims", {}), json.loads(frozen.read_text())["layers"]
+            )
 except UserError as error:
     raise WorkflowError(str(error)) from None
+os.environ.update(DEPTHGAUGE_FOUND=json.dumps(FOUND))
 
 # In the environment, not among the parameters of a rule: another mirror makes nothing anew.
 if CONFIG["mirror"]:
     os.environ.update(DEPTHGAUGE_MIRROR=os.path.expanduser(CONFIG["mirror"]))
 
-
-def layer_names(spec):
-    """The layers of an extractor, from shallow to deep."""
-    if spec["kind"] in ("autoencoder", "pca"):
-        return learned_layers(spec)
-    if spec["layers"] == "pooling":
-        return ["pool", "mixed_3_pool", "mixed_8_pool", "pool_3"]
-    return list(spec["layers"])
-
-
-LAYERS = {name: layer_names(spec) for name, spec in CONFIG["extractors"].items()}
-
-# How layers are read: the poolings of each extractor, and the metrics of all.
-POOLINGS = {
-    name: sorted(spec["poolings"], key=readings.POOLINGS.index)
-    for name, spec in CONFIG["extractors"].items()
-}
-METRICS = sorted(CONFIG["metrics"], key=readings.METRICS.index)
-
+LABELLED = PLAN.with_labels("all")
+DOWNLOADS = {source.path: source for sources in NEEDED.values() for source in sources}
 
 # What rules are called that each extractor has for itself. Names of rules have no `-`; two that
 # differ in nothing else are told apart by their places.
 RULE_NAMES = {}
-for place, name in enumerate(LAYERS, start=1):
+for place, name in enumerate(PLAN.layers, start=1):
     rule_name = name.replace("-", "_")
     RULE_NAMES[name] = (
         f"{rule_name}_{place}" if rule_name in RULE_NAMES.values() else rule_name
+    )
+
+
+def code(*modules):
+    """A parameter that changes, and makes a rule run again, when the code of modules does."""
+    return lambda wildcards: code_digest(*modules)
+
+
+def dataset_code(wildcards):
+    """What makes the images of the wildcards' dataset: the code of its kind, not of all kinds."""
+    kind = CONFIG["datasets"][wildcards.dataset]["kind"]
+    sampling = ["datasets.sampling"] if wildcards.dataset in PLAN.sampled else []
+    return code_digest(
+        "datasets/__init__.py", f"datasets.{kind}", "datasets.jpeg", *sampling
+    )
+
+
+def seed_of_dataset(wildcards):
+    """The run's seed where images are drawn by it; else all seeds give the same dataset."""
+    spec = CONFIG["datasets"][wildcards.dataset]
+    drawn = (
+        spec["kind"] == "synthetic"
+        or spec.get("per_class")
+        or spec.get("choose") == "stratified"
+        or wildcards.dataset in PLAN.sampled
+    )
+    return CONFIG["seed"] if drawn else 0
+
+
+def in_results(files):
+    """Paths of the plan, as paths of the run."""
+    return [f"results/{file}" for file in files]
+
+
+def of_cells(pattern, datasets=None):
+    """The files of all layers of all networks, of all datasets or some."""
+    return [
+        pattern.format(dataset=dataset, extractor=extractor, layer=layer)
+        for dataset, extractor, layer in PLAN.cells(datasets)
+    ]
+
+
+def per_layer(pattern):
+    """An input function: a file for each layer of the wildcards' extractor, in depth order."""
+    return lambda wildcards: expand(
+        pattern, layer=PLAN.layers[wildcards.extractor], allow_missing=True
     )
 
 
@@ -148,152 +135,100 @@ def pooled_files(pattern, extractor, layers=None):
 
     In ``pattern``, ``{name}`` stands for LAYER or LAYER.POOLING.
     """
-    return expand(
-        pattern,
-        name=[
-            readings.pooled_name(layer, pooling)
-            for layer in layers or LAYERS[extractor]
-            for pooling in POOLINGS[extractor]
-        ],
-        allow_missing=True,
-    )
+    return expand(pattern, name=PLAN.names(extractor, layers), allow_missing=True)
+
+
+# Distances of a layer in one of its poolings; {name} is LAYER or LAYER.POOLING.
+DISTANCES = "results/distances/{dataset}/{extractor}/{name}.npy"
 
 
 def layer_distances(wildcards):
-    """The distances of the wildcards' layer, a file a pooling."""
-    pattern = "results/distances/{dataset}/{extractor}/{name}.npy"
-    return pooled_files(pattern, wildcards.extractor, [wildcards.layer])
+    """The distances of the wildcards' layer, a file for each pooling."""
+    return pooled_files(DISTANCES, wildcards.extractor, [wildcards.layer])
 
 
 def network_distances(wildcards):
     """The distances of all layers of the wildcards' extractor, in all poolings."""
-    pattern = "results/distances/{dataset}/{extractor}/{name}.npy"
-    return pooled_files(pattern, wildcards.extractor)
+    return pooled_files(DISTANCES, wildcards.extractor)
 
 
-def first_distances(wildcards):
-    """The distances of each layer of the wildcards' extractor in its first pooling."""
-    count = len(POOLINGS[wildcards.extractor])
-    files = expand(
-        network_distances(wildcards),
-        dataset=wildcards.dataset,
-        extractor=wildcards.extractor,
+def first_poolings(wildcards, input):
+    """Of the distances of a network those of each layer in its first pooling."""
+    return input.distances[:: len(PLAN.poolings[wildcards.extractor])]
+
+
+def rows_to_follow(wildcards):
+    """The files that tell the best reading of the wildcards' layer, or of all, with labels."""
+    if wildcards.dataset not in LABELLED:
+        return []
+    layers = getattr(wildcards, "layer", PLAN.layers[wildcards.extractor])
+    return expand("results/nulls/{{dataset}}/{{extractor}}/{layer}.csv", layer=layers)
+
+
+def reading_followed(wildcards):
+    """The options that tell a command which reading of each layer to follow."""
+    if wildcards.dataset in LABELLED:
+        return f"--rows results/nulls/{wildcards.dataset}/{wildcards.extractor}"
+    usual = readings.usual(PLAN.poolings[wildcards.extractor], PLAN.metrics)
+    return "--reading " + ".".join(usual)
+
+
+def network_file(suffix):
+    """An input function: the network of the wildcards' dataset and extractor."""
+    return lambda wildcards: (
+        f"results/{PLAN.network(wildcards.dataset, wildcards.extractor)}{suffix}"
     )
-    return files[::count]
 
 
-def rows_to_follow(layers, extractor="{extractor}"):
-    """An input function: the files that tell the best reading of each layer, with labels."""
+FOREIGN = set()
 
-    def files(wildcards):
-        if wildcards.dataset not in LABELLED:
-            return []
-        chosen = layers(wildcards) if callable(layers) else layers
-        folder = f"results/nulls/{{dataset}}/{extractor}"
-        return [f"{folder}/{layer}.csv" for layer in chosen]
 
+def shard_files(wildcards):
+    """The shards of the wildcards' layer in all poolings, one pooling after the other.
+
+    Those on disk that are damaged, or were made from something else, are made anew, as
+    Snakemake makes files anew that a job left incomplete. The job would refuse them.
+    """
+    dataset, extractor, layer = wildcards.dataset, wildcards.extractor, wildcards.layer
+    files = [
+        (pooling, shard, f"results/features/{dataset}/{extractor}/{name}/{shard}.npy")
+        for pooling in PLAN.poolings[extractor]
+        for name in [readings.pooled_name(layer, pooling)]
+        for shard in PLAN.shards(dataset)
+    ]
+    network = f"results/{PLAN.network(dataset, extractor)}"
+    sources = [f"results/datasets/{dataset}/manifest.csv"]
+    sources += [f"{network}.pb", f"{network}.json"]
+    there = described(wildcards) if all(map(os.path.exists, sources)) else None
+    for pooling, shard, file in files:
+        if there and file not in FOREIGN and Path(file).exists():
+            part, parts = map(int, shard.split("-of-"))
+            own = pooling if pooling in there["poolings"] else "flat"
+            made_from = fingerprint(*sources) | {"layer": layer, "pooling": own}
+            if is_foreign(file, made_from, part, parts):
+                FOREIGN.add(file)
+                print(
+                    f"{file}: damaged, or made from another manifest or network; made anew.",
+                    file=sys.stderr,
+                )
+    files = [file for *_, file in files]
+    workflow.dag.forcefiles.update(FOREIGN.intersection(files))
     return files
 
 
-def of_layer(wildcards):
-    """The wildcards' layer, alone."""
-    return [wildcards.layer]
+def described(wildcards):
+    """The description of the wildcards' layer, or none before its network is there."""
+    description = Path(network_file(".json")(wildcards))
+    if not description.exists():
+        return None
+    layers = json.loads(description.read_text())["layers"]
+    return next((one for one in layers if one["layer"] == wildcards.layer), None)
 
 
-def of_network(wildcards):
-    """The layers of the wildcards' extractor."""
-    return LAYERS[wildcards.extractor]
-
-
-def reading_followed(wildcards, extractor=None):
-    """The options that tell a command which reading of each layer to follow."""
-    extractor = extractor or wildcards.extractor
-    if wildcards.dataset in LABELLED:
-        return f"--rows results/nulls/{wildcards.dataset}/{extractor}"
-    return "--reading " + ".".join(readings.usual(POOLINGS[extractor], METRICS))
-
-
-# All layers of all networks on all datasets.
-CELLS = [
-    f"{dataset}/{extractor}/{layer}"
-    for dataset in CONFIG["datasets"]
-    for extractor, layers in LAYERS.items()
-    for layer in layers
-]
-
-
-LEARNED = {
-    name: spec["kind"]
-    for name, spec in CONFIG["extractors"].items()
-    if is_learned(spec)
-}
-
-
-def learned_name(dataset, extractor):
-    """The name of what an extractor learned: under that of the dataset that it learned from."""
-    return f"{CONFIG['extractors'][extractor]['trained_on'] or dataset}/{extractor}"
-
-
-def network_of(dataset, extractor):
-    """The network of an extractor for a dataset, without the suffix of .pb, .json or .csv."""
-    if extractor in LEARNED:
-        return f"results/networks/{learned_name(dataset, extractor)}"
-    return f"results/networks/{extractor}"
-
-
-# What the autoencoders are trained for, as DATASET/EXTRACTOR.
-TRAINED = sorted(
-    {
-        learned_name(dataset, extractor)
-        for dataset in CONFIG["datasets"]
-        for extractor, kind in LEARNED.items()
-        if kind == "autoencoder"
-    }
-)
-
-
-def network_layers(wildcards):
-    """The description of the network of the wildcards' dataset and extractor."""
-    return network_of(wildcards.dataset, wildcards.extractor) + ".json"
-
-
-def network_sources(name, spec):
-    """The files that an extractor needs fetched: one, or none."""
-    if "url" in spec:
-        urls = [spec["url"]] if isinstance(spec["url"], str) else spec["url"]
-        checks = {"sha256": spec.get("sha256"), "size": spec.get("bytes")}
-        return [Source(f"networks/{name}/{urls[0].rsplit('/', 1)[-1]}", urls, checks)]
-    if spec["kind"] == "keras_application" and spec["weights"] == "imagenet":
-        url, checks = keras_weights(name, spec)
-        return [Source(f"networks/keras/{url.rsplit('/', 1)[-1]}", [url], checks)]
-    return []
-
-
-def own_files(name, spec):
-    """The files of the user's that an extractor is made from."""
-    given = {key: spec[key] for key in ("path", "weights") if spec.get(key)}
-    if given.get("weights") == "imagenet":
-        del given["weights"]
-    for key, file in given.items():
-        if not Path(file).is_file():
-            raise UserError(f"extractors.{name}.{key}: there is no file {file}.")
-    return list(given.values())
-
-
-try:
-    NETWORK_SOURCES = {
-        name: network_sources(name, spec) for name, spec in CONFIG["extractors"].items()
-    }
-    OWN_FILES = {
-        name: own_files(name, spec) for name, spec in CONFIG["extractors"].items()
-    }
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
-# What each part of the config needs fetched; and all of it by its place in the downloads.
-NEEDED = {f"datasets.{name}": needed for name, needed in SOURCES.items()}
-NEEDED |= {f"extractors.{name}": needed for name, needed in NETWORK_SOURCES.items()}
-DOWNLOADS = {source.path: source for needed in NEEDED.values() for source in needed}
+def datasets_in(blocks):
+    """A pattern of the datasets of which the distances are made in one job, or in blocks."""
+    names = [name for name in PLAN.datasets if (PLAN.blocks(name) > 1) == blocks]
+    return "|".join(names) or "(?!)"  # the latter matches nothing
 
 
 def downloaded(sources):
@@ -306,130 +241,97 @@ def downloaded(sources):
     return [file if source.optional else ancient(file) for source, file in files]
 
 
-def not_fetched():
-    """What could not be fetched, and what to do about it: a line for each part concerned."""
-    lines = []
-    for part, needed in NEEDED.items():
-        files = [Path(file) for file in downloaded(needed)]
-        for file in files:
-            if file.exists() and not file.stat().st_size:
-                lines.append(
-                    f"{part}: LEFT OUT is {file.name}, which could not be fetched. Try again by "
-                    f"`snakemake --cores 1 --force {file}` (and the --configfile of this run)."
-                )
-        tried = [
-            file.name
-            for source, file in zip(needed, files)
-            if not file.exists()
-            and Path(f"results/logs/download/{source.path}.log").exists()
-        ]
-        if tried:
-            lines.append(
-                f"{part}: {len(tried)} of {len(files)} files could not be fetched "
-                f"({', '.join(tried[:3])}{', ...' if len(tried) > 3 else ''}). Bring them by a "
-                "`mirror`, give a path of your own where there is a key for one, or take "
-                f"{part} out of the config. All else is made, and kept."
-            )
-    return lines
+def learned_as(kind):
+    """The names of the extractors of a kind, for a wildcard; where there is none, no name."""
+    names = [name for name, learned in PLAN.learned.items() if learned == kind]
+    return "|".join(names) or "(?!)"
 
 
-def modules(*names):
-    """The files of modules of the package and of all that they import from it.
+def spec_less(extractor, *keys):
+    """What the config says of an extractor, less the keys that change nothing about a file."""
+    spec = CONFIG["extractors"][extractor]
+    return json.dumps({key: spec[key] for key in spec if key not in keys})
 
-    Declared as inputs, they make a rule run again when its code has changed.
+
+def frozen_from(wildcards):
+    """All that the graph of the wildcards' extractor depends on.
+
+    The graph has all poolings, whichever are read, and `dims` is a check. Files count by their
+    content, wherever they lie: the user's own, and a download of which the checksum is known.
     """
-    found, queue = set(), [PACKAGE / f"{name.replace('.', '/')}.py" for name in names]
-    while queue:
-        file = queue.pop()
-        if file in found:
-            continue
-        found.add(file)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.level:
-                folder = file.parents[node.level - 1].joinpath(
-                    *(node.module or "").split(".")
-                )
-                candidates = [folder.with_suffix(".py"), folder / "__init__.py"]
-                candidates += [folder / f"{alias.name}.py" for alias in node.names]
-                queue += [candidate for candidate in candidates if candidate.is_file()]
-    return sorted(os.path.relpath(file) for file in found)
+    extractor = wildcards.extractor
+    known = ["url"] if CONFIG["extractors"][extractor].get("sha256") else []
+    spec = spec_less(extractor, "poolings", "dims", "trained_on", "path", *known)
+    return [spec, FOUND[f"network {extractor}"]]
 
 
-def shards(dataset):
-    """The parts in which a dataset's features are extracted, I-of-K."""
-    count = max(1, ceil(IMAGES[dataset] / SHARD_IMAGES))
-    return [f"{part}-of-{count}" for part in range(count)]
+def to_learn(wildcards):
+    """What the config says of what the wildcards' extractor learns."""
+    return spec_less(
+        wildcards.extractor, "layers", "trained_on", "poolings", "dims", "resample"
+    )
 
 
-def unless_kept(path):
-    """Features are large and can be made again: removed after use, unless kept on request."""
-    return path if CONFIG["keep_features"] else temp(path)
+def seed_of_network(wildcards):
+    """The run's seed where the weights are drawn by it; a trained network is the same for all."""
+    spec = CONFIG["extractors"][wildcards.extractor]
+    drawn = spec["kind"] == "autoencoder" or spec.get("weights", "") is None
+    return CONFIG["seed"] if drawn else 0
+
+
+def unless_kept(extractor, name, path):
+    """Features are large and can be made again: removed after use, unless kept on request.
+
+    What the linear probe is of stays, where it is a mean and small: asked for later, the probe
+    would have all of them made again.
+    """
+    small = name == probed(extractor) and name not in PLAN.layers[extractor]
+    return path if CONFIG["keep_features"] or small else temp(path)
 
 
 def turn(dataset, extractor):
     """The priority of a cell's features, below that of what uses them up, from 9 down to 0."""
-    cells = [(name, network) for name in CONFIG["datasets"] for network in LAYERS]
+    cells = [(name, network) for name in PLAN.datasets for network in PLAN.layers]
     return 9 * (1 - cells.index((dataset, extractor)) / len(cells))
-
-
-def pairs_mb(dataset):
-    """Megabytes of a dataset's condensed distances in float32."""
-    return IMAGES[dataset] ** 2 * 2 // 10**6 + 1
-
-
-def growing(amount):
-    """What a job asks for: ``amount``, then twice as much if it has to be tried again, and so on.
-
-    ``amount`` is a number or a function of the wildcards. Beside each stands what was measured,
-    on two cores; Snakemake itself takes 270 MB of a job on a cluster.
-    """
-    if callable(amount):
-        return lambda wildcards, attempt: attempt * amount(wildcards)
-    return lambda wildcards, attempt: attempt * amount
-
-
-def threads_up_to(most):
-    """Threads of a job on a dataset: one where it is over before a second would be of use."""
-    return lambda wildcards: 1 if IMAGES[wildcards.dataset] < 1000 else most
-
-
-def image_threads(wildcards):
-    """Threads that make images: small ones leave a core to the job that freezes the network."""
-    kind = CONFIG["datasets"][wildcards.dataset]["kind"]
-    return 1 if kind in ("synthetic", "digits", "mnist") else 4
-
-
-def per_layer(pattern):
-    """The files of all layers of the wildcards' dataset and extractor, in depth order."""
-
-    def files(wildcards):
-        return expand(pattern, layer=LAYERS[wildcards.extractor], allow_missing=True)
-
-    return files
-
-
-def learned_as(kind):
-    """The names of the extractors of a kind, for a wildcard; where there is none, no name."""
-    return "|".join(name for name in LEARNED if LEARNED[name] == kind) or "(?!)"
-
-
-def to_learn(extractor):
-    """What the config says of an extractor, less what changes nothing about what is learned."""
-    spec = CONFIG["extractors"][extractor]
-    return {k: spec[k] for k in spec if k not in ("layers", "trained_on", "poolings")}
-
-
-def stack_mb(wildcards):
-    """Megabytes of a dataset's pixels, at the size that an extractor takes."""
-    size = CONFIG["extractors"][wildcards.extractor]["size"]
-    return 3 * size**2 * IMAGES[wildcards.dataset] // 10**6 + 1
 
 
 def probed(extractor):
     """What the linear probe is of: the last layer, averaged where that is among the poolings."""
-    poolings = POOLINGS[extractor]
+    poolings = PLAN.poolings[extractor]
     pooling = "mean" if "mean" in poolings else poolings[0]
-    return readings.pooled_name(LAYERS[extractor][-1], pooling)
+    return readings.pooled_name(PLAN.layers[extractor][-1], pooling)
+
+
+def captions(caption, what, place=""):
+    """How Snakemake's own report shows a file: the text with it, and where it is found."""
+    category = "Start here" if caption == "page" else "Tables"
+    if place:
+        category = "{dataset}" if "{dataset}" in place else "Networks"
+    network = "{extractor}" if "{extractor}" in place else ""
+    return {
+        "caption": f"../report/{caption}.rst",
+        "category": category,
+        "labels": {"what": what, "network": network},
+    }
+
+
+# What stands above a figure of a dataset and a network.
+TITLE = "{dataset}  ·  {extractor}"
+
+
+def options_of(values):
+    """A parameter: options of a command, with wildcards in their values, or functions of these."""
+    return lambda wildcards: [
+        f"--{key}={value(wildcards) if callable(value) else str(value).format(**dict(wildcards.items()))}"
+        for key, value in values.items()
+    ]
+
+
+def any_network(suffix):
+    """An input function: the network of the wildcards' extractor for any dataset."""
+    return lambda wildcards: (
+        f"results/{PLAN.network(PLAN.datasets[0], wildcards.extractor)}{suffix}"
+    )
 
 
 def of_kind(kind, pattern):
@@ -441,7 +343,7 @@ def of_kind(kind, pattern):
         ]
         if not names:
             raise WorkflowError(f"No dataset of the config is of the kind {kind}.")
-        return expand(pattern, dataset=names, extractor=LAYERS)
+        return expand(pattern, dataset=names, extractor=PLAN.layers)
 
     return files
 
@@ -449,7 +351,7 @@ def of_kind(kind, pattern):
 def claims_file():
     """The file of claims, in the folder of the run or else beside the Snakefile; or none."""
     if CONFIG["claims"] is None:
-        return []
+        return None
     places = [Path(CONFIG["claims"]), Path(workflow.basedir) / CONFIG["claims"]]
     for place in places:
         if place.is_file():

@@ -22,7 +22,7 @@ rule download:
     benchmark:
         "results/benchmarks/download/{file}.tsv"
     wildcard_constraints:
-        file="|".join(map(re.escape, DOWNLOADS)) or "none",
+        file="|".join(map(re.escape, DOWNLOADS)) or "(?!)",
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
@@ -44,13 +44,7 @@ rule download:
 
 rule dataset:
     input:
-        code=lambda wildcards: modules(
-            f"datasets.{CONFIG['datasets'][wildcards.dataset]['kind']}",
-            "datasets.jpeg",
-            *(["datasets.sampling"] if wildcards.dataset in SAMPLED else []),
-        ),
-        dispatcher=os.path.relpath(PACKAGE / "datasets" / "__init__.py"),
-        sources=lambda wildcards: downloaded(SOURCES[wildcards.dataset]),
+        lambda wildcards: downloaded(NEEDED[f"datasets.{wildcards.dataset}"]),
     output:
         images=directory("results/datasets/{dataset}/images"),
         manifest="results/datasets/{dataset}/manifest.csv",
@@ -67,16 +61,17 @@ rule dataset:
         mem_mb=growing(2000),
         runtime=growing(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 1000),
     params:
+        code=dataset_code,
         spec=lambda wildcards: json.dumps(CONFIG["datasets"][wildcards.dataset]),
-        seed=CONFIG["seed"],
+        seed=seed_of_dataset,
         quality=CONFIG["jpeg_quality"],
-        listing=lambda wildcards: LISTINGS[wildcards.dataset],
+        files=lambda wildcards: FOUND[f"files {wildcards.dataset}"],
         pairs=lambda wildcards: (
-            f"--pairs {CONFIG['pairs']}" if wildcards.dataset in SAMPLED else ""
+            f"--pairs {CONFIG['pairs']}" if wildcards.dataset in PLAN.sampled else ""
         ),
     message:
         "Making the images of {wildcards.dataset}"
     shell:
-        "depthgauge dataset {wildcards.dataset} {params.spec:q} {input.sources:q}"
+        "depthgauge dataset {wildcards.dataset} {params.spec:q} {input:q}"
         " --images {output.images} --manifest {output.manifest} --notes {output.notes}"
         " {params.pairs} --quality {params.quality} --seed {params.seed} --threads {threads} --log {log}"

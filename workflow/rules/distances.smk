@@ -2,27 +2,28 @@
 # in blocks of pairs, a job each, that are joined.
 
 # A rule for each choice of poolings, since each has outputs of its own.
-CHOICES = sorted(set(map(tuple, POOLINGS.values())))
+CHOICES = sorted(set(map(tuple, PLAN.poolings.values())))
 for poolings in CHOICES:
     suffix = f"_{'_'.join(poolings)}" if len(CHOICES) > 1 else ""
     names = [readings.pooled_name("{layer}", pooling) for pooling in poolings]
-    of_these = "|".join(name for name in POOLINGS if tuple(POOLINGS[name]) == poolings)
+    files = [
+        f"results/distances/{{dataset}}/{{extractor}}/{name}.npy" for name in names
+    ]
+    of_these = "|".join(
+        name for name, own in PLAN.poolings.items() if tuple(own) == poolings
+    )
 
     rule:
         name:
             f"distances{suffix}"
         input:
-            code=modules("distances.layer"),
             shards=shard_files,
             manifest="results/datasets/{dataset}/manifest.csv",
-            graph=network_graph,
-            layers=network_layers,
+            graph=network_file(".pb"),
+            layers=network_file(".json"),
         output:
             # Not removed before the job: a pooling that is there and right is not made again.
-            [
-                update(f"results/distances/{{dataset}}/{{extractor}}/{name}.npy")
-                for name in names
-            ],
+            [update(file) for file in files],
         log:
             "results/logs/distances/{dataset}/{extractor}/{layer}.log",
         benchmark:
@@ -35,9 +36,10 @@ for poolings in CHOICES:
             "../../envs/depthgauge.yaml"
         threads: threads_up_to(8)
         resources:
-            mem_mb=lambda wildcards, attempt: distances_mb(wildcards.dataset, attempt),
-            runtime=distances_minutes,
+            mem_mb=growing(distances_mb),
+            runtime=growing(distances_minutes),
         params:
+            code=code("distances.layer"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
@@ -50,11 +52,10 @@ for poolings in CHOICES:
         name:
             f"distance_block{suffix}"
         input:
-            code=modules("distances.layer"),
             shards=shard_files,
             manifest="results/datasets/{dataset}/manifest.csv",
-            graph=network_graph,
-            layers=network_layers,
+            graph=network_file(".pb"),
+            layers=network_file(".json"),
         output:
             [
                 temp(
@@ -77,9 +78,10 @@ for poolings in CHOICES:
             "../../envs/depthgauge.yaml"
         threads: threads_up_to(8)
         resources:
-            mem_mb=lambda wildcards, attempt: distances_mb(wildcards.dataset, attempt),
-            runtime=distances_minutes,
+            mem_mb=growing(distances_mb),
+            runtime=growing(distances_minutes),
         params:
+            code=code("distances.layer"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}: "
@@ -94,19 +96,15 @@ for poolings in CHOICES:
         name:
             f"join_blocks{suffix}"
         input:
-            code=modules("distances.joining"),
             blocks=lambda wildcards, names=names: [
                 f"results/blocks/{{dataset}}/{{extractor}}/{name}/{a}-{b}-of-{k}.npy"
                 for name in names
-                for k in [BLOCKS[wildcards.dataset]]
+                for k in [PLAN.blocks(wildcards.dataset)]
                 for a in range(k)
                 for b in range(a, k)
             ],
         output:
-            [
-                f"results/distances/{{dataset}}/{{extractor}}/{name}.npy"
-                for name in names
-            ],
+            files,
         log:
             "results/logs/join_blocks/{dataset}/{extractor}/{layer}.log",
         benchmark:
@@ -120,11 +118,12 @@ for poolings in CHOICES:
         threads: 1
         resources:
             # A band of 256 rows; the rest is read and written in passing.
-            mem_mb=lambda wildcards, attempt: attempt
-            * (1000 + 3 * IMAGES[wildcards.dataset] // 1000),
-            runtime=lambda wildcards, attempt: attempt
-            * (10 + pairs_mb(wildcards.dataset) // 1000),
+            mem_mb=growing(
+                lambda wildcards: 1000 + 3 * IMAGES[wildcards.dataset] // 1000
+            ),
+            runtime=growing(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 1000),
         params:
+            code=code("distances.joining"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Joining distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"

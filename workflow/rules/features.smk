@@ -3,9 +3,7 @@
 
 rule network:
     input:
-        code=modules("networks.network"),
-        source=lambda wildcards: downloaded(NETWORK_SOURCES[wildcards.extractor]),
-        files=lambda wildcards: OWN_FILES[wildcards.extractor],
+        lambda wildcards: downloaded(NEEDED[f"extractors.{wildcards.extractor}"]),
     output:
         graph="results/networks/{extractor}.pb",
         layers="results/networks/{extractor}.json",
@@ -23,16 +21,14 @@ rule network:
         mem_mb=growing(4500),
         runtime=growing(15),
     params:
-        # The graph has all poolings; which of them are read changes nothing about it.
-        spec=lambda wildcards: json.dumps(
-            {
-                key: value
-                for key, value in CONFIG["extractors"][wildcards.extractor].items()
-                if key != "poolings"
-            }
+        code=code("networks.network"),
+        # What Snakemake remembers, and compares; a parameter that takes `output` it does not.
+        depends=frozen_from,
+        spec=lambda wildcards, output: json.dumps(
+            CONFIG["extractors"][wildcards.extractor]
         ),
-        source=lambda wildcards, input: [f"--source={file}" for file in input.source],
-        seed=CONFIG["seed"],
+        source=lambda wildcards, input: [f"--source={file}" for file in input],
+        seed=seed_of_network,
     message:
         "Freezing the network of {wildcards.extractor}"
     shell:
@@ -42,24 +38,24 @@ rule network:
 
 
 # A rule an extractor, since each has layers, and so outputs, of its own.
-for extractor, layers in LAYERS.items():
+for extractor in PLAN.layers:
 
     rule:
         name:
             f"features_{RULE_NAMES[extractor]}"
         input:
-            code=modules("networks.features"),
-            graph=network_of("{dataset}", extractor) + ".pb",
-            layers=network_of("{dataset}", extractor) + ".json",
+            graph=f"results/{PLAN.network('{dataset}', extractor)}.pb",
+            layers=f"results/{PLAN.network('{dataset}', extractor)}.json",
             images="results/datasets/{dataset}/images",
             manifest="results/datasets/{dataset}/manifest.csv",
         output:
             features=[
-                unless_kept(file)
-                for file in pooled_files(
-                    f"results/features/{{dataset}}/{extractor}/{{name}}/{{shard}}.npy",
+                unless_kept(
                     extractor,
+                    name,
+                    f"results/features/{{dataset}}/{extractor}/{name}/{{shard}}.npy",
                 )
+                for name in PLAN.names(extractor)
             ],
             means=pooled_files(
                 f"results/means/{{dataset}}/{extractor}/{{name}}/{{shard}}.npy",
@@ -77,13 +73,14 @@ for extractor, layers in LAYERS.items():
         resources:
             # Inception-v3 on 1, 2, 8 threads: 2.2, 3.2, 6.7 GB; 5.5 images/s and thread. Networks
             # that take ten times as long still fit.
-            mem_mb=lambda wildcards, threads, attempt: attempt * (2600 + 750 * threads),
-            runtime=lambda wildcards, threads, attempt: (
-                attempt * (10 + SHARD_IMAGES // (30 * threads))
+            mem_mb=growing(lambda wildcards, threads: 2600 + 750 * threads),
+            runtime=growing(
+                lambda wildcards, threads: 10 + SHARD_IMAGES // (30 * threads)
             ),
         params:
+            code=code("networks.features"),
             shard=lambda wildcards: wildcards.shard.replace("-of-", "/"),
-            poolings=[f"--pooling={pooling}" for pooling in POOLINGS[extractor]],
+            poolings=[f"--pooling={pooling}" for pooling in PLAN.poolings[extractor]],
             means=lambda wildcards, output: [f"--mean={file}" for file in output.means],
             dtype=CONFIG["features_dtype"],
             precision=CONFIG["precision"],

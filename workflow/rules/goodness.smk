@@ -1,25 +1,12 @@
-# Clustering goodness, its permutation null and its company, a job for all readings of a layer; then
-# one table of all cells.
-
-LABELLED_CELLS = [
-    f"{dataset}/{extractor}/{layer}"
-    for dataset in LABELLED
-    for extractor, layers in LAYERS.items()
-    for layer in layers
-]
-
-for dataset in set(CONFIG["permute"]) - set(LABELLED):
-    raise WorkflowError(
-        f"permute: there is no labelled dataset {dataset!r}; there are {', '.join(LABELLED)}."
-    )
+# How well labels cluster: a job for all readings of a layer, then one table of all cells, the cells
+# against one another, and the verdict.
 
 
 rule goodness:
     input:
-        code=modules("statistics.layer_goodness"),
         distances=layer_distances,
         manifest="results/datasets/{dataset}/manifest.csv",
-        layers=network_layers,
+        layers=network_file(".json"),
     output:
         # Not removed before the job: a reading that is there and right is not measured again.
         null=update("results/nulls/{dataset}/{extractor}/{layer}.npy"),
@@ -40,8 +27,8 @@ rule goodness:
         mem_mb=growing(lambda wildcards: 1500 + 4 * pairs_mb(wildcards.dataset)),
         runtime=growing(
             lambda wildcards: 10
-            + len(POOLINGS[wildcards.extractor])
-            * len(METRICS)
+            + len(PLAN.poolings[wildcards.extractor])
+            * len(PLAN.metrics)
             * (
                 pairs_mb(wildcards.dataset)
                 * (10**4 + CONFIG["permutations"])
@@ -49,12 +36,13 @@ rule goodness:
             )
         ),
     params:
+        code=code("statistics.layer_goodness"),
         permute=lambda wildcards: CONFIG["permute"].get(wildcards.dataset, "images"),
         permutations=CONFIG["permutations"],
         poolings=lambda wildcards: [
-            f"--pooling={pooling}" for pooling in POOLINGS[wildcards.extractor]
+            f"--pooling={pooling}" for pooling in PLAN.poolings[wildcards.extractor]
         ],
-        metrics=[f"--metric={metric}" for metric in METRICS],
+        metrics=[f"--metric={metric}" for metric in PLAN.metrics],
         seed=CONFIG["seed"],
     message:
         "Testing goodness of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
@@ -68,23 +56,43 @@ rule goodness:
         " --images {output.images} --halves {output.halves} --threads {threads} --log {log}"
 
 
+# With `pairs`: the goodness of a whole dataset, estimated from the sample that was taken of it.
+rule sampled_goodness:
+    input:
+        row="results/nulls/{dataset}/{extractor}/{layer}.csv",
+        distances=layer_distances,
+        manifest="results/datasets/{dataset}/manifest.csv",
+    output:
+        "results/sampled/{dataset}/{extractor}/{layer}.csv",
+    log:
+        "results/logs/sampled_goodness/{dataset}/{extractor}/{layer}.log",
+    benchmark:
+        "results/benchmarks/sampled_goodness/{dataset}/{extractor}/{layer}.tsv"
+    priority: 10
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),
+        runtime=growing(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 100),
+    params:
+        code=code("statistics.sampled_goodness"),
+    message:
+        "Estimating goodness of all of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
+    shell:
+        "depthgauge sampled-goodness {input.row} {input.distances[0]} {input.manifest}"
+        " --output {output} --threads {threads} --log {log}"
+
+
 rule goodness_table:
     input:
-        code=modules("statistics.multiplicity"),
         rows=[
-            f"results/{'sampled' if dataset in SAMPLED else 'nulls'}/{dataset}/{extractor}/{layer}.csv"
-            for dataset in LABELLED
-            for extractor, layers in LAYERS.items()
-            for layer in layers
+            f"results/{'sampled' if dataset in PLAN.sampled else 'nulls'}/{dataset}/{extractor}/{layer}.csv"
+            for dataset, extractor, layer in PLAN.cells(LABELLED)
         ],
-        nulls=[f"results/nulls/{cell}.npy" for cell in LABELLED_CELLS],
+        nulls=of_cells("results/nulls/{dataset}/{extractor}/{layer}.npy", LABELLED),
     output:
-        report(
-            "results/goodness.csv",
-            caption="../report/goodness.rst",
-            category="Tables",
-            labels={"what": "goodness", "network": ""},
-        ),
+        report("results/goodness.csv", **captions("goodness", "goodness")),
     log:
         "results/logs/goodness_table.log",
     benchmark:
@@ -95,7 +103,64 @@ rule goodness_table:
     resources:
         mem_mb=growing(700),
         runtime=growing(10),
+    params:
+        code=code("statistics.multiplicity"),
     message:
         "Gathering goodness in one table"
     shell:
         "depthgauge goodness-table {input.rows} --nulls results/nulls --output {output} --log {log}"
+
+
+rule comparisons:
+    input:
+        rows=of_cells("results/nulls/{dataset}/{extractor}/{layer}.csv", LABELLED),
+        images=of_cells(
+            "results/nulls/{dataset}/{extractor}/{layer}.images.csv", LABELLED
+        ),
+    output:
+        report("results/comparisons.csv", **captions("comparisons", "comparisons")),
+    log:
+        "results/logs/comparisons.log",
+    benchmark:
+        "results/benchmarks/comparisons.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(20),
+    params:
+        code=code("statistics.comparison"),
+        seed=CONFIG["seed"],
+    message:
+        "Comparing depths and networks"
+    shell:
+        "depthgauge compare {input.rows} --output {output} --seed {params.seed} --log {log}"
+
+
+rule verdict:
+    input:
+        goodness="results/goodness.csv",
+        comparisons="results/comparisons.csv",
+        halves=of_cells(
+            "results/nulls/{dataset}/{extractor}/{layer}.halves.csv", LABELLED
+        ),
+    output:
+        report("results/verdict.csv", **captions("verdict", "verdict")),
+    log:
+        "results/logs/verdict.log",
+    benchmark:
+        "results/benchmarks/verdict.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(700),
+        runtime=growing(10),
+    params:
+        code=code("statistics.verdict"),
+    message:
+        "Choosing the depth to use"
+    shell:
+        "depthgauge verdict {input.goodness} {input.comparisons} {input.halves}"
+        " --output {output} --log {log}"

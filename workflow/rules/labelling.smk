@@ -3,10 +3,9 @@
 
 rule label_accuracy:
     input:
-        code=modules("labelling.label_accuracy"),
         manifest="results/datasets/{dataset}/manifest.csv",
         distances=network_distances,
-        rows=rows_to_follow(of_network),
+        rows=rows_to_follow,
     output:
         "results/labelling/{dataset}/{extractor}/trials.csv",
     log:
@@ -26,9 +25,8 @@ rule label_accuracy:
         ),
         runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
     params:
-        distances=lambda wildcards, input: input.distances[
-            :: len(POOLINGS[wildcards.extractor])
-        ],
+        code=code("labelling.label_accuracy"),
+        distances=first_poolings,
         reading=reading_followed,
         counts=[f"--labels={count}" for count in CONFIG["labels_per_class"]],
         splits=CONFIG["label_splits"],
@@ -37,19 +35,17 @@ rule label_accuracy:
         "Labelling {wildcards.dataset} from few labels, {wildcards.extractor}"
     shell:
         "depthgauge label-accuracy {input.manifest} {params.distances} --output {output}"
-        " {params.reading}"
-        " --dataset {wildcards.dataset} {params.counts} --splits {params.splits}"
+        " {params.reading} --dataset {wildcards.dataset} {params.counts} --splits {params.splits}"
         " --seed {params.seed} --threads {threads} --log {log}"
 
 
 rule linear_probe:
     input:
-        code=modules("labelling.linear_probe"),
         manifest="results/datasets/{dataset}/manifest.csv",
         shards=lambda wildcards: expand(
             "results/features/{dataset}/{extractor}/{layer}/{shard}.npy",
             layer=probed(wildcards.extractor),
-            shard=shards(wildcards.dataset),
+            shard=PLAN.shards(wildcards.dataset),
             allow_missing=True,
         ),
     output:
@@ -67,7 +63,8 @@ rule linear_probe:
         * (1000 + IMAGES[wildcards.dataset] * (threads + 2) // 25),
         runtime=growing(30),
     params:
-        layer=lambda wildcards: LAYERS[wildcards.extractor][-1],
+        code=code("labelling.linear_probe"),
+        layer=lambda wildcards: PLAN.layers[wildcards.extractor][-1],
         counts=[f"--labels={count}" for count in CONFIG["labels_per_class"]],
         splits=CONFIG["label_splits"],
         seed=CONFIG["seed"],
@@ -79,55 +76,12 @@ rule linear_probe:
         " --splits {params.splits} --seed {params.seed} --threads {threads} --log {log}"
 
 
-rule label_curves:
-    input:
-        code=modules("labelling.label_summary", "figures.label_curves"),
-        trials=[
-            "results/labelling/{dataset}/{extractor}/trials.csv",
-            *(
-                ["results/labelling/{dataset}/{extractor}/linear_probe.csv"]
-                if CONFIG["linear_probe"]
-                else []
-            ),
-        ],
-    output:
-        report(
-            "results/figures/labelling/{dataset}/{extractor}.png",
-            caption="../report/labelling.rst",
-            category="{dataset}",
-            labels={"what": "labelling from few labels", "network": "{extractor}"},
-        ),
-        multiext("results/figures/labelling/{dataset}/{extractor}", ".pdf", ".csv"),
-        curves="results/labelling/{dataset}/{extractor}/curves.csv",
-        differences="results/labelling/{dataset}/{extractor}/differences.csv",
-    log:
-        "results/logs/label_curves/{dataset}/{extractor}.log",
-    benchmark:
-        "results/benchmarks/label_curves/{dataset}/{extractor}.tsv"
-    conda:
-        "../../envs/depthgauge.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
-    params:
-        stem="results/figures/labelling/{dataset}/{extractor}",
-        seed=CONFIG["seed"],
-    message:
-        "Drawing the labelling curves of {wildcards.dataset}, {wildcards.extractor}"
-    shell:
-        "depthgauge label-curves {params.stem} {input.trials} --curves {output.curves}"
-        " --differences {output.differences} --title '{wildcards.dataset}  ·  {wildcards.extractor}'"
-        " --seed {params.seed} --log {log}"
-
-
 rule labels:
     input:
-        code=modules("labelling.labelling"),
         manifest="results/datasets/{dataset}/manifest.csv",
         distances=[
             file
-            for extractor in LAYERS
+            for extractor in PLAN.layers
             for file in pooled_files(
                 f"results/distances/{{dataset}}/{extractor}/{{name}}.npy", extractor
             )
@@ -151,8 +105,9 @@ rule labels:
         ),
         runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
     params:
+        code=code("labelling.labelling"),
         confidence=CONFIG["label_confidence"],
-        metrics=[f"--metric={metric}" for metric in METRICS],
+        metrics=[f"--metric={metric}" for metric in PLAN.metrics],
         seed=CONFIG["seed"],
     message:
         "Labelling the images of {wildcards.dataset} that have no label"

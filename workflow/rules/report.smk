@@ -1,22 +1,66 @@
-# What a reader begins with: the claims, and the page that sums up the run.
+# What a reader begins with: the plan of the run, the datasets in a table, the claims, and the pages.
 
-RUN_CONFIG = json.dumps(CONFIG)
+
+# From it the pages know what they may read: what lies in the folder besides is another run's.
+rule plan:
+    output:
+        "results/plan.json",
+    log:
+        "results/logs/plan.log",
+    localrule: True
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=100,
+        runtime=5,
+    params:
+        plan=PLAN.text(),
+    message:
+        "Writing down what this run consists of"
+    shell:
+        "printf '%s' {params.plan:q} > {output} 2> {log}"
+
+
+rule table_1:
+    input:
+        manifests=expand(
+            "results/datasets/{dataset}/manifest.csv", dataset=PLAN.datasets
+        ),
+        notes=expand("results/datasets/{dataset}/notes.csv", dataset=PLAN.datasets),
+    output:
+        report("results/table_1.csv", **captions("table_1", "datasets")),
+        "results/table_1.md",
+    log:
+        "results/logs/table_1.log",
+    benchmark:
+        "results/benchmarks/table_1.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(700),
+        runtime=growing(10),
+    params:
+        code=code("figures.table"),
+        stem=lambda wildcards, output: os.path.splitext(output[0])[0],
+        links=[
+            f"--link={name}={datasets.about(name, spec)['link']}"
+            for name, spec in CONFIG["datasets"].items()
+        ],
+    message:
+        "Writing Table I, the datasets"
+    shell:
+        "depthgauge table-one {params.stem} {input.manifests} {params.links:q} --log {log}"
 
 
 rule claims:
     input:
-        code=modules("report.claims"),
-        claims=claims_file(),
         goodness="results/goodness.csv",
         comparisons="results/comparisons.csv",
         table_1="results/table_1.csv",
     output:
-        report(
-            "results/claims.csv",
-            caption="../report/claims.rst",
-            category="Tables",
-            labels={"what": "claims", "network": ""},
-        ),
+        report("results/claims.csv", **captions("claims", "claims")),
     log:
         "results/logs/claims.log",
     benchmark:
@@ -27,29 +71,69 @@ rule claims:
     resources:
         mem_mb=growing(700),
         runtime=growing(10),
+    params:
+        code=code("report.claims"),
+        depends=sha256(*filter(None, [claims_file()])),
+        claims=lambda wildcards, output: claims_file(),
     message:
         "Holding the claims against what was found"
     shell:
-        "depthgauge claims {input.claims:q} {input.goodness} {input.comparisons} {input.table_1}"
+        "depthgauge claims {params.claims:q} {input.goodness} {input.comparisons} {input.table_1}"
         " --output {output} --log {log}"
+
+
+rule explorer:
+    input:
+        # Its cells are among the inputs; what else the plan holds changes nothing in the page.
+        plan=ancient("results/plan.json"),
+        images=expand("results/datasets/{dataset}/images", dataset=PLAN.datasets),
+        embeddings=of_cells("results/embeddings/{dataset}/{extractor}/{layer}.csv"),
+        neighbours=of_cells("results/neighbours/{dataset}/{extractor}/{layer}.csv"),
+        clusters=of_cells("results/clusters/{dataset}/{extractor}/{layer}.csv"),
+        cluster_summaries=expand(
+            "results/clusters/{dataset}/{extractor}.csv",
+            dataset=PLAN.datasets,
+            extractor=PLAN.layers,
+        ),
+        goodness=[
+            file
+            for kind in ("nulls/{}.csv", "nulls/{}.images.csv", "misplaced/{}.csv")
+            for file in of_cells(
+                f"results/{kind.format('{dataset}/{extractor}/{layer}')}", LABELLED
+            )
+        ],
+        labels=in_results(filter(None, map(PLAN.labels, PLAN.datasets))),
+    output:
+        "results/explorer.html",
+    log:
+        "results/logs/explorer.log",
+    benchmark:
+        "results/benchmarks/explorer.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000 + max(IMAGES.values()) // 20),
+        runtime=growing(10 + sum(IMAGES.values()) // 2000),
+    params:
+        code=code(
+            "report.explorer",
+            *(f"report/page/explorer.{kind}" for kind in ("html", "css", "js")),
+        ),
+        seed=CONFIG["seed"],
+    message:
+        "Writing the explorer"
+    shell:
+        "depthgauge explorer {input.plan} --output {output} --log {log}"
 
 
 rule report:
     input:
         # All that there is; the page names what is missing.
-        [file for file in rules.all.input if file != "results/report.html"],
-        code=modules("report.report"),
-        page=[
-            os.path.relpath(PACKAGE / "report" / "page" / name)
-            for name in ("report.html", "methods.html")
-        ],
+        in_results(file for file in PLAN.targets() if file != "report.html"),
+        plan="results/plan.json",
     output:
-        page=report(
-            "results/report.html",
-            caption="../report/page.rst",
-            category="Start here",
-            labels={"what": "first page", "network": ""},
-        ),
+        page=report("results/report.html", **captions("page", "first page")),
         record="results/run.csv",
     log:
         "results/logs/report.log",
@@ -62,9 +146,10 @@ rule report:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=RUN_CONFIG,
+        code=code(
+            "report.report", "report/page/report.html", "report/page/methods.html"
+        ),
     message:
         "Writing the report"
     shell:
-        "depthgauge report results --config {params.config:q} --record {output.record}"
-        " --output {output.page} --log {log}"
+        "depthgauge report {input.plan} --record {output.record} --output {output.page} --log {log}"

@@ -18,9 +18,10 @@ from itertools import groupby
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..code import code_digest
 from ..errors import UserError
 from ..files import whole
-from ..fingerprint import check_fingerprints, code_digest, write_header
+from ..fingerprint import check_fingerprints, write_header
 from .certificate import certified
 from .differences import add_differences
 from .joining import BAND, write_condensed
@@ -108,7 +109,7 @@ def distance_block(shards, output, place, *, made_from=None, threads=1, progress
 
 
 def _said(made_from):
-    return None if made_from is None else made_from | {"code": code_digest()}
+    return None if made_from is None else made_from | {"code": code_digest("distances.distances")}
 
 
 def _opened(paths, rows, made_from):

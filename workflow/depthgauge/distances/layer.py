@@ -5,9 +5,10 @@ import logging
 import os
 from pathlib import Path
 
+from ..code import code_digest
 from ..errors import UserError
 from ..files import second_name
-from ..fingerprint import code_digest, fingerprint, is_made_from
+from ..fingerprint import fingerprint, is_made_from
 from ..readings import split_name
 from .distances import distance_block, distances
 
@@ -60,7 +61,7 @@ def layer_distances(shards, outputs, *, source=None, layer=None, block=None, thr
             made[said["pooling"]] = output
         if block is not None:
             distance_block(part, output, block, made_from=said, threads=threads)
-        elif said and is_made_from(output, said | {"code": code_digest()}):
+        elif said and is_made_from(output, said | {"code": code_digest("distances.distances")}):
             log.info("%s is there already, made from the same features: it is kept.", output)
             os.utime(output)
         else:

@@ -64,6 +64,8 @@ def application_graph(name, spec, source=None):
             f"{', '.join(sorted(known))}."
         )
     weights, size = spec["weights"], spec.get("size", SIZES.get(application, 224))
+    if weights not in (None, "imagenet"):
+        weights = str(Path(weights).expanduser())
     if weights not in (None, "imagenet") and not Path(weights).is_file():
         raise UserError(
             f"extractor {name}: there is no weights file {weights}. Give `weights` as imagenet, "
@@ -128,7 +130,7 @@ def file_graph(name, spec):
     UserError
         For a file that is missing or no Keras model, or an unknown layer.
     """
-    path = Path(spec["path"])
+    path = Path(spec["path"]).expanduser()
     if not path.is_file():
         raise UserError(f"extractor {name}: there is no model file {path}; check `path`.")
     try:

@@ -3,12 +3,14 @@
 import csv
 import json
 import logging
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import UserError
 from ..files import whole
 from ..seeds import derive_seed
+from .dims import check_dims
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
 from .pooling import add_poolings
@@ -62,7 +64,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         {"layer": layer, "tensor": tensors[layer], "shape": shape, "dim": int(np.prod(shape))}
         for layer, shape in _shapes(name, graph_def, tensors, size).items()
     ]
-    _check_dims(name, spec.get("dims", {}), described)
+    check_dims(name, spec.get("dims", {}), described)
     graph_def = add_poolings(name, graph_def, described, spec.get("prefix_tokens"))
     resample = spec.get("resample", "bilinear")
     description = {"extractor": name, "size": size, "resample": resample, "layers": described}
@@ -83,7 +85,7 @@ def _graph(name, spec, seed, source):
                 f"extractor {name}: its `url` is a file to download; `depthgauge download` fetches "
                 "it, and `--source FILE` hands it to this command."
             )
-        return _frozen_graph(name, spec, source or spec["path"])
+        return _frozen_graph(name, spec, source or Path(spec["path"]).expanduser())
     from .keras_network import application_graph, file_graph, learned_graph  # only where needed
 
     tf.keras.utils.set_random_seed(derive_seed(seed, name, "weights"))
@@ -158,20 +160,4 @@ def _write_nodes(graph_def, path):
                     ";".join(tensor.op.name for tensor in node.inputs),
                     "x".join("?" if size is None else str(size) for size in sizes),
                 ]
-            )
-
-
-def _check_dims(name, dims, described):
-    found = {layer["layer"]: layer for layer in described}
-    for layer, expected in dims.items():
-        if layer not in found:
-            raise UserError(
-                f"extractor {name}: `dims` names {layer!r}, which is not among its layers "
-                f"({', '.join(found)})."
-            )
-        if found[layer]["dim"] != expected:
-            raise UserError(
-                f"extractor {name}: layer {layer} has {found[layer]['dim']:,} values "
-                f"({' x '.join(map(str, found[layer]['shape']))}), the config states {expected:,} "
-                "under `dims`. Correct `dims`, `size` or the layer."
             )

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..code import code_digest
 from ..distances.angle import scratch_angles
 from ..errors import UserError
 from ..files import whole
-from ..fingerprint import code_digest, read_fingerprint, sha256, write_header
+from ..fingerprint import read_fingerprint, sha256, write_header
 from ..readings import KEYS, Reading, choose, pooled_name, split_name
 from ..tables import read_text_table, write_table
 from .cell import measured_cell
@@ -95,7 +96,10 @@ def write_goodness(
             labels_path,
         )
     files = dict(zip(TABLES, (row, classes, images, halves), strict=True))
-    made_from = names | {"labels": sha256(labels_path), "code": code_digest()}
+    made_from = names | {
+        "labels": sha256(labels_path),
+        "code": code_digest("statistics.layer_goodness"),
+    }
     made_from |= {"permute": permute, "permutations": permutations, "seed": seed}
     made_from["readings"] = {}
     kept = _kept(null, files, made_from) if null and all(files.values()) else {}

@@ -1,0 +1,30 @@
+"""What the config states of the layers' dimensions, held against what a network has."""
+
+from ..errors import UserError
+
+
+def check_dims(name, dims, described):
+    """Check the key ``dims`` of an extractor.
+
+    Parameters
+    ----------
+    name : str
+        The extractor.
+    dims : dict of str to int
+        By layer the number of its values, read flat.
+    described : list of dict
+        The layers, as ``networks.network.build_network`` writes them.
+
+    Raises
+    ------
+    UserError
+        For a layer that has another number of values.
+    """
+    found = {layer["layer"]: layer for layer in described}
+    for layer, expected in dims.items():
+        if layer in found and found[layer]["dim"] != expected:
+            raise UserError(
+                f"extractor {name}: layer {layer} has {found[layer]['dim']:,} values "
+                f"({' x '.join(map(str, found[layer]['shape']))}), the config states {expected:,} "
+                "under `dims`. Correct `dims`, `size` or the layer."
+            )

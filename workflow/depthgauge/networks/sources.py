@@ -1,0 +1,47 @@
+"""What an extractor is made from: files to fetch, and files of the user's own."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ..datasets.picture import Source
+from ..errors import UserError
+from .keras_weights import keras_weights
+
+# Keys of an extractor that name a file of the user's.
+_OWN = ("path", "weights")
+
+
+def network_sources(name, spec):
+    """Return the files that the extractor ``name`` of ``spec`` needs fetched: one, or none."""
+    if "url" in spec:
+        urls = [spec["url"]] if isinstance(spec["url"], str) else spec["url"]
+        checks = {"sha256": spec.get("sha256"), "size": spec.get("bytes")}
+        return [Source(f"networks/{name}/{_file_name(urls[0])}", urls, checks)]
+    if spec["kind"] == "keras_application" and spec["weights"] == "imagenet":
+        url, checks = keras_weights(name, spec)
+        return [Source(f"networks/keras/{_file_name(url)}", [url], checks)]
+    return []
+
+
+def own_files(name, spec):
+    """Return the files of the user's that the extractor ``name`` of ``spec`` is made from.
+
+    Raises
+    ------
+    UserError
+        If one is not there.
+    """
+    files = []
+    for key in _OWN:
+        if spec.get(key) and spec[key] != "imagenet":
+            file = Path(spec[key]).expanduser()
+            if not file.is_file():
+                raise UserError(f"extractors.{name}.{key}: there is no file {file}.")
+            files.append(file)
+    return files
+
+
+def _file_name(url):
+    """Return the last part of the path of ``url``, without characters that mean something."""
+    return re.sub(r"[^\w.-]+", "_", unquote(urlsplit(url).path.rstrip("/").rsplit("/", 1)[-1]))

@@ -1,0 +1,187 @@
+# Where the images lie: t-SNE from the distances, of one reading of each layer; clusters on the maps;
+# who lies next to whom, and who lies among images of another label.
+
+
+rule embedding:
+    input:
+        distances=layer_distances,
+        rows=rows_to_follow,
+        manifest="results/datasets/{dataset}/manifest.csv",
+    output:
+        "results/embeddings/{dataset}/{extractor}/{layer}.csv",
+    log:
+        "results/logs/embedding/{dataset}/{extractor}/{layer}.log",
+    benchmark:
+        "results/benchmarks/embedding/{dataset}/{extractor}/{layer}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: threads_up_to(4)
+    resources:
+        # 10,000 images: 0.6 GB, 90 s.
+        mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),
+        runtime=growing(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500),
+    params:
+        code=code("maps.embedding"),
+        reading=reading_followed,
+        perplexity=CONFIG["perplexity"],
+        seed=CONFIG["seed"],
+    message:
+        "Mapping {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
+    shell:
+        "depthgauge embedding {input.distances[0]} {input.manifest} --output {output}"
+        " {params.reading}"
+        " --dataset {wildcards.dataset} --extractor {wildcards.extractor}"
+        " --layer {wildcards.layer} --perplexity {params.perplexity} --seed {params.seed}"
+        " --threads {threads} --log {log}"
+
+
+# A rule an extractor, since each has layers, and so outputs, of its own.
+for extractor, layers in PLAN.layers.items():
+
+    rule:
+        name:
+            f"clusters_{RULE_NAMES[extractor]}"
+        input:
+            embeddings=per_layer("results/embeddings/{dataset}/{extractor}/{layer}.csv"),
+            distances=network_distances,
+            rows=rows_to_follow,
+        output:
+            [
+                f"results/clusters/{{dataset}}/{{extractor}}/{layer}.csv"
+                for layer in layers
+            ],
+            summary="results/clusters/{dataset}/{extractor}.csv",
+            agreement="results/clusters/{dataset}/{extractor}.agreement.csv",
+        log:
+            "results/logs/clusters/{dataset}/{extractor}.log",
+        benchmark:
+            "results/benchmarks/clusters/{dataset}/{extractor}.tsv"
+        wildcard_constraints:
+            extractor=extractor,
+        conda:
+            "../../envs/depthgauge.yaml"
+        threads: threads_up_to(4)
+        resources:
+            mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),
+            runtime=growing(
+                lambda wildcards, count=len(layers): 10
+                + count * (1 + IMAGES[wildcards.dataset] // 5000)
+            ),
+        params:
+            code=code("clusters.clusters"),
+            distances=lambda wildcards, input: [
+                f"--distances={file}" for file in first_poolings(wildcards, input)
+            ],
+            reading=reading_followed,
+            folder=lambda wildcards, output: os.path.dirname(output[0]),
+            perplexity=CONFIG["perplexity"],
+            seed=CONFIG["seed"],
+        message:
+            "Finding clusters in {wildcards.dataset}, {wildcards.extractor}"
+        shell:
+            "depthgauge clusters {input.embeddings} {params.distances} {params.reading}"
+            " --folder {params.folder} --summary {output.summary} --agreement {output.agreement}"
+            " --dataset {wildcards.dataset} --extractor {wildcards.extractor}"
+            " --perplexity {params.perplexity} --seed {params.seed} --threads {threads} --log {log}"
+
+    rule:
+        name:
+            f"neighbours_{RULE_NAMES[extractor]}"
+        input:
+            manifest="results/datasets/{dataset}/manifest.csv",
+            distances=network_distances,
+            rows=rows_to_follow,
+        output:
+            [
+                f"results/neighbours/{{dataset}}/{{extractor}}/{layer}.csv"
+                for layer in layers
+            ],
+        log:
+            "results/logs/neighbours/{dataset}/{extractor}.log",
+        benchmark:
+            "results/benchmarks/neighbours/{dataset}/{extractor}.tsv"
+        wildcard_constraints:
+            extractor=extractor,
+        conda:
+            "../../envs/depthgauge.yaml"
+        threads: threads_up_to(4)
+        resources:
+            mem_mb=growing(lambda wildcards: 700 + pairs_mb(wildcards.dataset)),
+            runtime=growing(
+                lambda wildcards, count=len(layers): 10
+                + count * pairs_mb(wildcards.dataset) // 1000
+            ),
+        params:
+            code=code("report.neighbour_table"),
+            distances=first_poolings,
+            reading=reading_followed,
+            folder=lambda wildcards, output: os.path.dirname(output[0]),
+        message:
+            "Listing neighbours in {wildcards.dataset}, {wildcards.extractor}"
+        shell:
+            "depthgauge neighbours {input.manifest} {params.distances} --folder {params.folder}"
+            " {params.reading} --threads {threads} --log {log}"
+
+    rule:
+        name:
+            f"misplaced_{RULE_NAMES[extractor]}"
+        input:
+            images=per_layer("results/nulls/{dataset}/{extractor}/{layer}.images.csv"),
+            rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
+            neighbours=per_layer("results/neighbours/{dataset}/{extractor}/{layer}.csv"),
+        output:
+            [
+                f"results/misplaced/{{dataset}}/{{extractor}}/{layer}.csv"
+                for layer in layers
+            ],
+        log:
+            "results/logs/misplaced/{dataset}/{extractor}.log",
+        benchmark:
+            "results/benchmarks/misplaced/{dataset}/{extractor}.tsv"
+        wildcard_constraints:
+            extractor=extractor,
+        conda:
+            "../../envs/depthgauge.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(lambda wildcards: 700 + IMAGES[wildcards.dataset] // 100),
+            runtime=growing(10),
+        params:
+            code=code("report.misplaced"),
+            neighbours=lambda wildcards, input: os.path.dirname(input.neighbours[0]),
+            folder=lambda wildcards, output: os.path.dirname(output[0]),
+        message:
+            "Looking for misplaced images in {wildcards.dataset}, {wildcards.extractor}"
+        shell:
+            "depthgauge misplaced {input.images} --neighbours {params.neighbours}"
+            " --folder {params.folder} --log {log}"
+
+
+rule cluster_table:
+    input:
+        summaries=expand(
+            "results/clusters/{dataset}/{extractor}.csv",
+            dataset=PLAN.datasets,
+            extractor=PLAN.layers,
+        ),
+        goodness=["results/goodness.csv"] if LABELLED else [],
+    output:
+        "results/clusters.csv",
+    log:
+        "results/logs/cluster_table.log",
+    benchmark:
+        "results/benchmarks/cluster_table.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(700),
+        runtime=growing(10),
+    params:
+        code=code("clusters.cluster_table"),
+        goodness="--goodness results/goodness.csv" if LABELLED else "",
+    message:
+        "Gathering the clusters in one table"
+    shell:
+        "depthgauge cluster-table {input.summaries} {params.goodness} --output {output}"
+        " --log {log}"
