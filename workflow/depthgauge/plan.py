@@ -18,6 +18,7 @@ from .datasets.sampling import sample_size
 from .distances.tiles import parts
 from .errors import UserError
 from .networks.learned import check_learned, is_learned, learned_layers
+from .networks.sources import network_sources
 from .readings import METRICS, POOLINGS, pooled_name
 
 # Starting takes TensorFlow 12 s, 12,000 images some 270 s on eight cores
@@ -108,16 +109,41 @@ class Plan:
             return f"networks/{self.learned_from(dataset, extractor)}/{extractor}"
         return f"networks/{extractor}"
 
-    def trained(self):
-        """Return (dataset, extractor) of every autoencoder that is trained."""
+    def trained(self, kind="autoencoder"):
+        """Return (dataset, extractor) of every autoencoder that is trained, or of every PCA."""
         return sorted(
             {
                 (self.learned_from(dataset, extractor), extractor)
                 for dataset in self.datasets
-                for extractor, kind in self.learned.items()
-                if kind == "autoencoder"
+                for extractor in self.learned
+                if self.learned[extractor] == kind
             }
         )
+
+    def downloads(self):
+        """Return what is fetched, by its place in the folder of downloads."""
+        needed = [datasets.sources(*named) for named in self.config["datasets"].items()]
+        needed += [network_sources(*named) for named in self.config["extractors"].items()]
+        return {source.path: source for sources in needed for source in sources}
+
+    def has(self, row, datasets=None):
+        """Return whether a row of a table is about what the run consists of.
+
+        Parameters
+        ----------
+        row : dict
+            A dataset, an extractor, its layer and its reading, in the columns that have these
+            names; what it does not name, or leaves empty, is not asked for.
+        datasets : sequence of str, optional
+            Those that it may be about, in place of all.
+        """
+        extractor = row.get("extractor")
+        known = {"dataset": self.datasets if datasets is None else datasets}
+        known |= {"extractor": self.layers}
+        if extractor in self.layers:
+            known |= {"layer": self.layers[extractor], "pooling": self.poolings[extractor]}
+            known |= {"metric": self.metrics}
+        return all(row[key] in names for key, names in known.items() if row.get(key))
 
     def tables(self):
         """Return the names of the tables about all datasets."""
