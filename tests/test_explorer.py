@@ -1,9 +1,11 @@
 """The explorer, in a real browser without a network; misplaced images; maps turned alike."""
 
+import base64
 import json
 import os
 import shutil
 import time
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
+from depthgauge.config import checked_config
 from depthgauge.errors import UserError
 from depthgauge.figures.misplaced import draw_advised
+from depthgauge.plan import Plan
 from depthgauge.report.explorer import write_explorer
 from depthgauge.report.misplaced import misplaced, write_misplaced
 from depthgauge.report.procrustes import align, standardise
@@ -250,9 +254,31 @@ def test_title_of_the_sheet_names_the_reading_where_there_are_several(
 # -- the page ------------------------------------------------------------------------------
 
 
+def plan_of(birds="all", loose="none", seed=1, layers=LAYERS):
+    config = {"seed": seed, "datasets": {"birds": {"kind": "digits"}, "loose": {"kind": "digits"}}}
+    net = {"kind": "keras_file", "path": "net.keras", "layers": layers}
+    config["extractors"] = {"net": net | {"poolings": ["flat", "mean"]}}
+    images = {"birds": 40, "loose": 40}
+    return Plan(checked_config(config), images, {"birds": birds, "loose": loose})
+
+
+PLAN = plan_of()
+
+
+def colour_of(dataset, place):
+    """The colour of an image: no two have the same, nor any of two datasets."""
+    return 30 + 60 * (place % 4), 200 * (dataset == "loose"), 25 * (place // 4)
+
+
 def write_results(results, n=40, layers=LAYERS):
     """Write the tables of two datasets; the first has names meant to break out of the page."""
     rng = np.random.default_rng(2)
+
+    def write(name, rows):
+        path = results / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_csv(path, index=False)
+
     for dataset in ("birds", "loose"):
         images = [f"{dataset}_{i:03}.jpg" for i in range(n)]
         labels = np.array(["heron", "stork"])[np.arange(n) % 2]
@@ -262,45 +288,33 @@ def write_results(results, n=40, layers=LAYERS):
         folder = results / "datasets" / dataset / "images"
         folder.mkdir(parents=True)
         for place, image in enumerate(images):
-            Image.new("RGB", (64, 48), (place * 6, 0, 255 - place * 6)).save(folder / image)
+            Image.new("RGB", (64, 48), colour_of(dataset, place)).save(folder / image, quality=95)
         manifest = pd.DataFrame({"image": images, "label": labels if dataset == "birds" else ""})
-        manifest.to_csv(folder.parent / "manifest.csv", index=False)
+        write(f"datasets/{dataset}/manifest", manifest)
+        cell = {"pooling": "flat", "metric": "euclidean"}
+        write(f"clusters/{dataset}/net", [{"layer": layer} | cell for layer in layers])
         for depth, layer in enumerate(layers):
-
-            def write(folder, table, name=f"{dataset}/net/{layer}.csv"):
-                path = results / folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                table.to_csv(path, index=False)
-
+            name = f"{dataset}/net/{layer}"
             points = rng.normal(size=(n, 2)) + 5 * (np.arange(n) % 2)[:, None]
             distances = squareform(pdist(points))
             near = distances.argsort(axis=1, kind="stable")[:, 1:5]
-            write("embeddings", manifest.assign(x=points[:, 0] * 9, y=points[:, 1] * 9))
-            write(
-                "neighbours",
-                pd.DataFrame(
-                    {
-                        "image": np.repeat(images, 4),
-                        "rank": np.tile(np.arange(1, 5), n),
-                        "neighbour": np.array(images)[near.ravel()],
-                        "distance": np.take_along_axis(distances, near, axis=1).ravel(),
-                    }
-                ),
-            )
+            write(f"embeddings/{name}", manifest.assign(x=points[:, 0] * 9, y=points[:, 1] * 9))
+            found = {
+                "image": np.repeat(images, 4),
+                "rank": np.tile(np.arange(1, 5), n),
+                "neighbour": np.array(images)[near.ravel()],
+                "distance": np.take_along_axis(distances, near, axis=1).ravel(),
+            }
+            write(f"neighbours/{name}", found)
+            clusters = np.array(["", "1", "2"])[np.arange(n) % 3]  # and noise
+            write(f"clusters/{name}", manifest[["image"]].assign(cluster=clusters)[::-1])
             if dataset == "birds":
                 goodness = rng.lognormal(size=n)
                 goodness[0] = np.nan
-                table = manifest.assign(goodness=goodness)
-                write("nulls", table, f"{dataset}/net/{layer}.images.csv")
-                row = {"layer": layer, "goodness": 1.25 + depth, "knn1": 0.5}
-                write("nulls", pd.DataFrame([row]))
-                clusters = np.array(["", "1", "2"])[np.arange(n) % 3]  # and noise
-                write("clusters", manifest[["image"]].assign(cluster=clusters)[::-1])
-    return [
-        results / "embeddings" / dataset / "net" / f"{layer}.csv"
-        for dataset in ("birds", "loose")
-        for layer in layers
-    ]
+                write(f"nulls/{name}.images", manifest.assign(goodness=goodness))
+                write(f"nulls/{name}", [{"layer": layer, "goodness": 1.25 + depth, "knn1": 0.5}])
+                misplaced = np.arange(n) % 7 == depth
+                write(f"misplaced/{name}", manifest.assign(misplaced=misplaced)[::-1])
 
 
 def data_of(page):
@@ -310,28 +324,51 @@ def data_of(page):
 
 @pytest.fixture(scope="module")
 def explorer(tmp_path_factory):
+    """The page of a run, and its folder of results."""
     folder = tmp_path_factory.mktemp("explorer") / "results"
-    embeddings = write_results(folder)
-    invoke("explorer", *embeddings, "--output", folder / "explorer.html")
-    return folder / "explorer.html", embeddings
+    write_results(folder)
+    (folder / "plan.json").write_text(PLAN.text())
+    invoke("explorer", folder / "plan.json", "--output", folder / "explorer.html")
+    return folder / "explorer.html", folder
+
+
+def shown(results, folder, plan=PLAN, **options):
+    """The data of the page that is written of results."""
+    write_explorer(results, plan, folder / "shown.html", progress=False, **options)
+    return data_of(folder / "shown.html")
 
 
 def test_the_page_is_one_file_and_the_same_twice(explorer, tmp_path):
-    page, embeddings = explorer
-    write_explorer(embeddings, tmp_path / "again.html", progress=False)
+    page, results = explorer
+    write_explorer(results, PLAN, tmp_path / "again.html", progress=False)
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
     text = page.read_text("utf-8")
     assert "default-src 'none'" in text
     assert NASTY not in text.split("<body>")[1].split('<script type="application/json"')[0]
-    names = [one["name"] for one in data_of(page)["datasets"][0]["extractors"][0]["colourings"]]
-    assert names == ["cluster", "goodness"]  # of what is there
+    birds, loose = (dataset["extractors"][0] for dataset in data_of(page)["datasets"])
+    assert [one["name"] for one in birds["colourings"]] == ["cluster", "goodness", "misplaced"]
+    assert [one["name"] for one in loose["colourings"]] == ["cluster"]
+    assert [layer["name"] for layer in birds["layers"]] == LAYERS
+
+
+def test_layers_are_in_the_order_of_the_plan(explorer, tmp_path):
+    _, results = explorer
+    order = ["deep", "shallow"]
+    data = shown(results, tmp_path, plan_of(layers=order))
+    for dataset in data["datasets"]:
+        (net,) = dataset["extractors"]
+        assert [layer["name"] for layer in net["layers"]] == order
+    assert [layer["facts"][:14] for layer in data["datasets"][0]["extractors"][0]["layers"]] == [
+        "goodness 3.250",
+        "goodness 1.250",
+    ]
 
 
 def test_maps_are_told_with_their_reading(explorer, tmp_path):
-    page, embeddings = explorer
+    page, _ = explorer
     plain = data_of(page)["datasets"][0]["extractors"][0]
     results = tmp_path / "results"
-    embeddings = write_results(results)
+    write_results(results)
     readings = [("flat", "euclidean"), ("mean", "angle")]
     for place, layer in enumerate(LAYERS):
         best = place > 0
@@ -346,12 +383,9 @@ def test_maps_are_told_with_their_reading(explorer, tmp_path):
             ]
             pd.concat(named).to_csv(path, index=False)
     summary = pd.DataFrame({"layer": LAYERS, "pooling": "mean", "metric": "angle"})
-    (results / "clusters" / "loose").mkdir(parents=True)
-    summary.to_csv(results / "clusters" / "loose" / "net.csv", index=False)
-    write_explorer(embeddings, tmp_path / "page.html", progress=False)
-    birds, loose = (
-        dataset["extractors"][0] for dataset in data_of(tmp_path / "page.html")["datasets"]
-    )
+    for dataset in ("birds", "loose"):
+        summary.to_csv(results / "clusters" / dataset / "net.csv", index=False)
+    birds, loose = (dataset["extractors"][0] for dataset in shown(results, tmp_path)["datasets"])
     assert [layer["reading"] for layer in birds["layers"]] == [
         *("flat, euclidean", "mean, angle", "mean, angle")
     ]
@@ -363,24 +397,131 @@ def test_maps_are_told_with_their_reading(explorer, tmp_path):
 
 
 def test_a_large_dataset_is_sampled_by_class(explorer, tmp_path):
-    _, embeddings = explorer
-    write_explorer(embeddings[:3], tmp_path / "s.html", images=10, seed=5, progress=False)
-    (dataset,) = data_of(tmp_path / "s.html")["datasets"]
+    _, results = explorer
+    dataset, _ = shown(results, tmp_path, plan_of(seed=5), images=10)["datasets"]
     assert dataset["note"] == "Shown: 10 of 40 images, drawn by class with seed 5."
-    shown = [dataset["classes"][label] for label in dataset["labels"][:10]]
-    assert sorted(shown) == sorted([NASTY] * 5 + ["heron"] * 5)
+    labels = [dataset["classes"][label] for label in dataset["labels"][:10]]
+    assert sorted(labels) == sorted([NASTY] * 5 + ["heron"] * 5)
     assert len(dataset["images"]) == 40  # as neighbours the others are named
 
 
-def test_tables_of_other_images_are_refused(explorer, tmp_path):
-    embeddings = write_results(tmp_path / "results")
-    pd.read_csv(embeddings[1])[1:].to_csv(embeddings[1], index=False)
-    with pytest.raises(UserError, match="middle.csv: is not of the images"):
-        write_explorer(embeddings[:3], tmp_path / "x.html", progress=False)
-    shutil.rmtree(tmp_path / "results" / "neighbours")
-    with pytest.raises(UserError, match="there is no such table"):
-        write_explorer(embeddings[:1], tmp_path / "x.html", progress=False)
+def values(text, kind):
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+@pytest.mark.parametrize("images", [10, 40])
+def test_all_that_is_shown_of_an_image_is_its_own(explorer, tmp_path, images):
+    _, results = explorer
+    for dataset in shown(results, tmp_path, images=images)["datasets"]:
+        name, (net,) = dataset["name"], dataset["extractors"]
+        names = dataset["images"]
+        first = names[:images]
+        before = None
+        if images == 10:  # not simply the first
+            assert first != sorted(names)[:10]
+        for place, layer in enumerate(net["layers"]):
+
+            def table(folder, name=f"{name}/net/{layer['name']}"):
+                found = pd.read_csv(results / folder / f"{name}.csv", keep_default_na=False)
+                return found.set_index("image")
+
+            near = table("neighbours")
+            found = values(layer["neighbours"], "<u4").reshape(images, layer["k"])
+            apart = values(layer["distances"], "<f4").reshape(images, layer["k"])
+            for image, of_image, distances in zip(first, found, apart, strict=True):
+                assert [names[at] for at in of_image] == near.loc[image].neighbour.tolist()
+                np.testing.assert_allclose(distances, near.loc[image].distance, rtol=1e-6)
+            maps = table("embeddings")
+            points = maps[["x", "y"]].to_numpy()
+            before = standardise(points) if before is None else align(points, before)
+            expected = pd.DataFrame(before, index=maps.index).loc[first]
+            seen = values(layer["xy"], "<f4").reshape(2, images).T
+            np.testing.assert_allclose(seen, expected, atol=1e-6)
+            columns = {"cluster": table("clusters").cluster}
+            if name == "birds":
+                of_images = table("nulls", f"birds/net/{layer['name']}.images")
+                goodness = pd.to_numeric(of_images.goodness)[first]
+                seen = values(layer["goodness"], "<f4")
+                np.testing.assert_allclose(seen, goodness, rtol=1e-6)
+                words = {True: "misplaced", False: "in place"}
+                columns["misplaced"] = table("misplaced").misplaced.map(words)
+            for colouring in net["colourings"]:
+                if (kind := colouring["name"]) != "goodness":
+                    keys = [key["name"] for key in colouring["keys"]]
+                    told = [keys[code] for code in values(colouring["codes"][place], "<u2")]
+                    assert told == [value or f"no {kind}" for value in columns[kind][first]]
+        # The thumbnails, of which no two have one colour.
+        (sheet,) = dataset["sheets"]
+        pixels = np.asarray(Image.open(BytesIO(base64.b64decode(sheet)))).astype(int)
+        order = pd.read_csv(results / f"datasets/{name}/manifest.csv").image.tolist()
+        for at, image in enumerate(first):
+            seen = pixels[TILE // 2, at * TILE + TILE // 2]
+            assert abs(seen - colour_of(name, order.index(image))).max() < 12
+
+
+def test_labels_proposed_are_shown_of_a_dataset_labelled_in_part_alone(explorer, tmp_path):
+    page, _ = explorer
+    write_results(tmp_path)
+    images = pd.read_csv(tmp_path / "datasets/loose/manifest.csv").image
+    proposed = pd.DataFrame({"image": images, "label": np.array(["", "ibis"])[np.arange(40) % 2]})
+    (tmp_path / "labels/loose").mkdir(parents=True)
+    proposed[::-1].to_csv(tmp_path / "labels/loose/labels.csv", index=False)
+    # What a time left when the folder was labelled in part is of no concern.
+    assert shown(tmp_path, tmp_path) == data_of(page)
+    _, loose = shown(tmp_path, tmp_path, plan_of(loose="some"))["datasets"]
+    told = {colouring["name"]: colouring for colouring in loose["colourings"]}
+    keys = [key["name"] for key in told["predicted label"]["keys"]]
+    codes = values(told["predicted label"]["codes"][0], "<u2")
+    assert [keys[code] for code in codes] == ["no label", "ibis"] * 20
+    assert list(told) == ["label", "predicted label"]
+
+
+def test_nothing_of_another_run_is_shown(explorer, tmp_path):
+    page, _ = explorer
+    results = tmp_path / "results"
+    write_results(results)
+    # A larger run: a dataset, a network and a layer more; labels where there were some, or all.
+    for folder in ("embeddings", "neighbours", "clusters", "nulls", "misplaced"):
+        own = results / folder
+        shutil.copytree(own / "birds", own / "gone")
+        shutil.copytree(own / "birds/net", own / "birds/former")
+        shutil.copy(own / "birds/net/deep.csv", own / "birds/net/layer_9.csv")
+        if folder in ("nulls", "misplaced"):
+            shutil.copytree(own / "birds", own / "loose")
+    for dataset in ("birds", "loose", "gone"):
+        (results / "labels" / dataset).mkdir(parents=True)
+        fewer = pd.DataFrame({"image": ["older.jpg"], "label": ["of old"]})
+        fewer.to_csv(results / "labels" / dataset / "labels.csv", index=False)
+    write_explorer(results, PLAN, tmp_path / "page.html", progress=False)
+    assert (tmp_path / "page.html").read_bytes() == page.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("embeddings/birds/net/middle.csv", "neighbours/loose/net/deep.csv"),
+        *("clusters/loose/net/shallow.csv", "clusters/loose/net.csv"),
+        *("nulls/birds/net/deep.csv", "nulls/birds/net/deep.images.csv"),
+        *("misplaced/birds/net/middle.csv", "labels/loose/labels.csv"),
+        *("datasets/birds/manifest.csv", "datasets/loose/images/loose_007.jpg"),
+    ],
+)
+def test_a_planned_file_that_is_missing_is_named(explorer, tmp_path, name):
+    _, results = explorer
+    shutil.copytree(results, tmp_path / "results")
+    (tmp_path / "results" / name).unlink(missing_ok=True)
+    plan = plan_of(loose="some") if name.startswith("labels") else PLAN
+    with pytest.raises(UserError, match=str(tmp_path / "results" / name)):
+        write_explorer(tmp_path / "results", plan, tmp_path / "x.html", progress=False)
     assert not (tmp_path / "x.html").exists()
+
+
+def test_tables_of_other_images_are_refused(tmp_path):
+    write_results(tmp_path)
+    path = tmp_path / "embeddings/birds/net/middle.csv"
+    pd.read_csv(path)[1:].to_csv(path, index=False)
+    with pytest.raises(UserError, match="middle.csv: is not of the images"):
+        shown(tmp_path, tmp_path)
 
 
 def test_thumbnails_stand_in_order(tmp_path):
@@ -625,7 +766,7 @@ def test_find_and_another_dataset(reader):
         key.get_property("textContent")
         for key in reader.driver.find_elements("css selector", "#legend .name")
     ] == ["no label"]
-    assert reader("[...document.querySelectorAll('#colouring option')].length") == 1
+    assert reader("[...document.querySelectorAll('#colouring option')].length") == 2
     assert "all 40 images" in reader.text("#sample")
     reader.choose("dataset", "birds")
 

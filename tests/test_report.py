@@ -14,8 +14,8 @@ from depthgauge.cli import main
 from depthgauge.config import checked_config
 from depthgauge.figures.maps import draw_maps
 from depthgauge.figures.violins import draw_violins
+from depthgauge.plan import Plan
 from depthgauge.report.report import write_report
-from depthgauge.summary import where_to_look
 from PIL import Image
 from test_figures import cells, embeddings
 
@@ -29,11 +29,13 @@ CONFIG = checked_config(
         "extractors": {
             "network": {
                 **{"kind": "keras_application", "application": "InceptionV3"},
-                **{"weights": None, "layers": "pooling", "poolings": ["flat"]},
+                **{"weights": None, "layers": ["layer_0", "layer_1"], "poolings": ["flat"]},
             }
         },
     }
 )
+IMAGES = {"planted": 800, "loose": 12}
+PLAN = Plan(CONFIG, IMAGES, {"planted": "all", "loose": "none"})
 FLAT = {"pooling": "flat", "metric": "euclidean"}
 SENTENCE = "planted, network: use layer_1 (leave-one-out 1-NN accuracy 0.987)."
 
@@ -46,7 +48,8 @@ def table(path, rows):
 def picture(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (60, 40), "#0072B2").save(path)
-    path.with_suffix(".txt").write_text(f"Caption of {path.parent.name} {path.stem}.")
+    if path.parent.name != "depths":
+        path.with_suffix(".txt").write_text(f"Caption of {path.parent.name} {path.stem}.")
 
 
 @pytest.fixture
@@ -57,7 +60,8 @@ def results(tmp_path):
     rows = rows.assign(p_max_t=0.005, goodness_low=1.01, goodness_high=1.4, auc=0.7, knn1=0.987)
     rows = rows.assign(**FLAT, best_reading=True)
     table(folder / "goodness.csv", rows)
-    table(folder / "comparisons.csv", {"dataset": ["planted"]})
+    for name in ("comparisons", "clusters"):
+        table(folder / f"{name}.csv", {"dataset": ["planted"]})
     verdict = {"scope": "depth", "dataset": "planted", "extractor": "network", "layer": "layer_1"}
     verdict |= FLAT | {"recipe": "Take all values of layer_1.", "sentence": SENTENCE}
     table(folder / "verdict.csv", [verdict])
@@ -68,25 +72,32 @@ def results(tmp_path):
             {"dataset": "loose", "link": "", "samples": 12, "classes": 0, "note": ""},
         ],
     )
-    for name in ("planted", "loose"):
+    note = {"dataset": "", "part": "iaps", "expected": 1429, "found": 1035}
+    for name, said in (("planted", "<script>alert(1)</script>"), ("loose", "As it is.")):
         table(folder / f"datasets/{name}/manifest.csv", {"image": ["a"], "label": [""]})
-        picture(folder / f"figures/samples/{name}.png")
-        picture(folder / f"figures/maps/{name}/network.png")
-    note = {"dataset": "planted", "part": "iaps", "expected": 1429, "found": 1035}
-    table(folder / "datasets/planted/notes.csv", [note | {"note": "<script>alert(1)</script>"}])
-    picture(folder / "figures/violins/planted/network.png")
-    picture(folder / "figures/depths/planted.png")
-    picture(folder / "figures/heatmaps/planted/network.png")
+        table(folder / f"datasets/{name}/notes.csv", [note | {"note": said}])
+        for files in PLAN.figures(name).values():
+            for file in files:
+                picture(folder / file)
+    picture(folder / "figures/networks/network.png")
     table(folder / "labelling/planted/network/curves.csv", {"labels_per_class": [1]})
-    jobs = folder / "benchmarks" / "distances" / "planted"
-    jobs.mkdir(parents=True)
+    (folder / "networks").mkdir()
+    (folder / "networks/network.json").write_text('{"layers": []}')
+    (folder / "explorer.html").touch()
+    (folder / "plan.json").write_text(PLAN.text())
     for layer, seconds in (("layer_0", 2.5), ("layer_1", 1.25)):
-        (jobs / f"{layer}.tsv").write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:02\t-\n")
+        benchmark(folder, f"distances/planted/network/{layer}", seconds)
     return folder
 
 
-def page_of(results, config=CONFIG):
-    write_report(results, config, results / "report.html", results / "run.csv")
+def benchmark(results, job, seconds):
+    file = results / "benchmarks" / f"{job}.tsv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:02\t-\n")
+
+
+def page_of(results, plan=PLAN):
+    write_report(results, plan, results / "report.html", results / "run.csv")
     return (results / "report.html").read_text(encoding="utf-8")
 
 
@@ -107,7 +118,7 @@ def test_page_says_what_the_tables_say(results):
     assert "distances 2 3.75 –" in text  # jobs, seconds, memory that was not measured
     assert "Alpaydin & Kaynak 1998" in text and "Szegedy et al. 2016" in text
     assert "missing" not in text
-    assert "explorer" not in text
+    assert 'href="explorer.html"' in page
 
 
 def test_how_to_compute_it(results):
@@ -130,14 +141,13 @@ def test_best_readings_are_shown_and_others_folded(results):
     table(results / "verdict.csv", verdict)
     means = results / "means/planted/network/layer_1.mean"
     means.mkdir(parents=True)
-    for shard in ("0-of-2", "1-of-2"):
+    for shard in ("0-of-2", "1-of-2", "0-of-1"):
         np.save(means / f"{shard}.npy", np.zeros(64))
     layers = [{"layer": "layer_1", "prefix_tokens": 5}]
-    (results / "networks").mkdir()
     (results / "networks/network.json").write_text(json.dumps({"layers": layers}))
     config = json.loads(json.dumps(CONFIG)) | {"metrics": ["euclidean", "angle"]}
     config["extractors"]["network"]["poolings"] = ["flat", "mean"]
-    page = page_of(results, config)
+    page = page_of(results, Plan(config, IMAGES | {"planted": 24_000}, PLAN.labelled))
     shown, folded = text_of(page).split("The same layers in other readings")
     assert "network layer_0 flat euclidean 341,056 1.021" in shown
     assert "network layer_1 mean angle 64 2.5" in shown
@@ -149,6 +159,7 @@ def test_best_readings_are_shown_and_others_folded(results):
     text = text_of(page)
     assert "values[:, 5:].mean(axis=1)" in text  # the patches alone
     assert "results/means/planted/network/layer_1.mean/1-of-2.npy , a shard" in text
+    assert "0-of-1.npy" not in text  # of a run of fewer images
     assert "Torgerson 1952" in text and "doi 10.1007/BF02288916" in text and "Gower 1966" in text
     # The rule, as the verdict follows it.
     assert "in a random half of the images" in " ".join(text.split())
@@ -158,11 +169,12 @@ def test_best_readings_are_shown_and_others_folded(results):
 
 def test_pictures_are_inside_with_their_captions(results):
     page = page_of(results)
-    assert page.count("data:image/png;base64,") == 6
-    for kind, name in (("depths", "planted"), ("maps", "network"), ("violins", "network")):
-        assert f"Caption of {'planted' if kind != 'depths' else kind} {name}." in text_of(page)
+    assert page.count("data:image/png;base64,") == 7
+    for where in ("planted network", "loose network", "samples planted", "networks network"):
+        assert f"Caption of {where}." in text_of(page)
     for link in re.findall(r'(?:src|href)="([^"#]*)"', page):
-        assert link.startswith(("data:", "figures/", "https://archive.ics")) or link.endswith("csv")
+        known = ("data:", "figures/", "https://archive.ics", "explorer.html")
+        assert link.startswith(known) or link.endswith("csv")
     assert 'href="figures/heatmaps/planted/network.png"' in page  # not shown, but not lost
 
 
@@ -177,37 +189,203 @@ def test_same_results_give_the_same_bytes(results):
 
 
 def test_missing_parts_are_named(results):
-    for name in ("verdict.csv", "figures/maps/planted/network.png"):
+    for name in ("verdict.csv", "explorer.html", "figures/samples/loose.txt"):
         (results / name).unlink()
+    (results / "figures/maps/planted/network.png").unlink()
     shutil.rmtree(results / "datasets" / "loose")
-    (results / "downloads").mkdir()
-    (results / "downloads" / "part.zip").touch()
-    text = text_of(page_of(results))
+    page = page_of(results)
+    text = text_of(page)
     assert "Parts of this run are missing" in text
-    for name in ("verdict.csv", "figures/maps/planted/network.png", "datasets/loose/manifest.csv"):
-        assert name in text
-    assert "figures/violins/planted/network.png" not in text
-    assert "went on without: part.zip" in text
+    names = ["verdict.csv", "figures/maps/planted/network.png", "datasets/loose/manifest.csv"]
+    names += ["datasets/loose/notes.csv", "explorer.html", "figures/samples/loose.txt"]
+    listed = re.findall(r"<li><code>(.*?)</code></li>", page)
+    assert sorted(listed) == sorted(names)
+    assert 'href="verdict.csv"' not in page and 'href="explorer.html"' not in page
+    assert page.count('href="figures/maps/') == 2  # of the other dataset, PDF and CSV
 
 
-def test_page_of_nothing_but_a_folder(tmp_path):
-    assert "goodness.csv" in text_of(page_of(tmp_path))
+@pytest.mark.parametrize("which", ["all", "some", "none"])
+def test_page_of_nothing_but_a_folder_names_all_that_was_planned(tmp_path, which):
+    plan = Plan(CONFIG, IMAGES, dict.fromkeys(IMAGES, which))
+    listed = re.findall(r"<li><code>(.*?)</code></li>", page_of(tmp_path, plan))
+    assert set(plan.targets()) - set(listed) == {"report.html"}
+    assert len(set(listed)) == len(listed)
+
+
+def test_downloads_that_failed_are_those_that_the_run_needs(results):
+    config = json.loads(json.dumps(CONFIG))
+    config["datasets"] = {"art": {"kind": "affective"}}
+    config["extractors"]["network"] |= {"weights": "imagenet"}
+    plan = Plan(checked_config(config), {"art": 800}, {"art": "all"})
+    for file in ("affective/testImages_abstract.zip", "kylberg/older.zip", "networks/old.tgz"):
+        (results / "downloads" / file).parent.mkdir(parents=True, exist_ok=True)
+        (results / "downloads" / file).touch()
+    (results / "downloads/affective/testImages_artphoto.zip").write_text("there")
+    text = text_of(page_of(results, plan))
+    assert "the run went on without: affective/testImages_abstract.zip." in text
+
+
+# -- what other runs left in the folder ----------------------------------------------------
+
+ELSEWHERE = ("gone", "former", "layer_9", "Of old", "unheard")
+
+
+def add_older_run(results):
+    """Add what a larger run left: another dataset, network, layer, reading; claims and labels."""
+
+    def with_rows(name, *changes):
+        rows = pd.read_csv(results / f"{name}.csv", keep_default_na=False)
+        added = [rows.iloc[[-1]].assign(**change) for change in changes]
+        table(results / f"{name}.csv", pd.concat([rows, *added]))
+
+    names = {"dataset": "gone"}, {"extractor": "former"}, {"layer": "layer_9"}
+    said = [change | {"sentence": f"Of old, {change}."} for change in names]
+    with_rows("goodness", *names, {"dataset": "loose", "dim": 99_991})
+    with_rows("verdict", *said, {"dataset": "loose", "sentence": "Of old, loose."})
+    with_rows("table_1", {"dataset": "gone", "samples": 99_991})
+    claim = {"id": "a", "claim": "Of old", "dataset": "gone", "extractor": "network"}
+    claim |= {"outcome": "reproduced", "certain": "", "numbers": "", "intervals": ""}
+    table(results / "claims.csv", [claim | {"reason": "Of old"}])
+    for dataset, network in (("gone", "network"), ("planted", "former"), ("loose", "former")):
+        for kind in ("maps", "violins", "heatmaps", "labelling", "contact_sheets", "unheard"):
+            picture(results / f"figures/{kind}/{dataset}/{network}.png")
+        table(results / f"labelling/{dataset}/{network}/curves.csv", {"labels_per_class": [2]})
+        benchmark(results, f"unheard/{dataset}/{network}", 99_991)
+        benchmark(results, f"distances/{dataset}/{network}/layer_0", 99_991)
+    for kind in ("depths", "samples"):
+        picture(results / f"figures/{kind}/gone.png")
+    for kind in ("violins", "heatmaps", "misplaced"):
+        picture(results / f"figures/{kind}/loose/network.png")  # when it had labels
+    picture(results / "figures/depths/loose.png")
+    picture(results / "figures/networks/former.png")
+    benchmark(results, "distances/planted/network/layer_9", 99_991)
+    (results / "downloads").mkdir()
+    (results / "downloads/unheard.zip").touch()
+    write_labels_of(results, "planted", "Of old")
+    write_labels_of(results, "gone", "Of old")
+
+
+def write_labels_of(results, dataset, label="heron"):
+    labels = [label, label, "stork", label, "stork", ""]
+    origins = ["given", "given", "given", "propagated", "propagated", "unlabelled"]
+    rows = {"image": list("abcdef"), "label": labels, "probability": 1, "origin": origins}
+    table(results / f"labels/{dataset}/labels.csv", rows)
+    cell = {"extractor": "network", "layer": "layer_1"} | FLAT
+    tried = cell | {"method": "label_spreading", "expected_accuracy": 0.8765, "low": 0.5}
+    tried |= {"high": 0.9512, "unlabelled": 3, "propagated": 2, "propagated_accuracy": 0.9123}
+    other = cell | {"layer": "layer_0", "method": "1-NN"}
+    table(results / f"labels/{dataset}/accuracy.csv", [tried, other])
+
+
+def test_nothing_of_another_run_is_shown(results):
+    before, recorded = page_of(results), (results / "run.csv").read_bytes()
+    said = CliRunner().invoke(main, ["summary", str(results)]).output
+    add_older_run(results)
+    assert page_of(results) == before
+    assert (results / "run.csv").read_bytes() == recorded
+    assert CliRunner().invoke(main, ["summary", str(results)]).output == said
+    for word in (*ELSEWHERE, "99,991", "99991"):
+        assert word not in text_of(before) and word not in said and word not in recorded.decode()
+    assert SENTENCE in said and "layer_1" in said
+
+
+def test_claims_of_other_datasets_are_shown_as_not_testable_alone(results):
+    plan = Plan(CONFIG | {"claims": "claims.yaml"}, IMAGES, PLAN.labelled)
+    add_older_run(results)
+    claims = pd.read_csv(results / "claims.csv", keep_default_na=False)
+    here = claims.assign(claim="It rises.", dataset="planted")
+    lacking = claims.assign(claim="It falls.", outcome="not testable here", extractor="")
+    former = claims.assign(dataset="planted", extractor="former")
+    table(results / "claims.csv", pd.concat([claims, here, lacking, former]))
+    text = text_of(page_of(results, plan))
+    assert "It rises. network reproduced" in text and "It falls. not testable here" in text
+    assert text.count("Of old") == 2  # the reasons of these
+
+
+PARTLY = Plan(CONFIG, IMAGES, {"planted": "all", "loose": "some"})
+
+
+@pytest.fixture
+def partly(results):
+    """The results of a run of which one dataset is labelled in part."""
+    add_older_run(results)
+    write_labels_of(results, "loose")
+    (results / "plan.json").write_text(PARTLY.text())
+    return results
+
+
+def test_partly_labelled_dataset_has_its_labels_and_lacks_nothing(partly):
+    results, page = partly, page_of(partly, PARTLY)
+    text = text_of(page)
+    assert "missing" not in text
+    assert "Only some of its images have a label" in text
+    assert "Of 6 images 3 had a label, 2 got the one proposed for them, and 1 got none" in text
+    assert "by label spreading at network, layer_1, all its values by Euclidean distance" in text
+    assert "87.6 % of them are expected to be right (95 % interval 50.0 % to 95.1 %)" in text
+    assert "of those that got it, 91.2 %." in text
+    assert "heron 2 1 stork 1 1" in text
+    links = re.findall(r'href="(labels/.*?)"', page)
+    assert links == ["labels/loose/labels.csv", "labels/loose/accuracy.csv"]
+    assert "It has no labels" not in text
+    (results / "labels/loose/labels.csv").unlink()
+    text = text_of(page_of(results, PARTLY))
+    assert "Parts of this run are missing" in text and "labels/loose/labels.csv" in text
+    said = CliRunner().invoke(main, ["summary", str(results)]).output
+    assert "labels/loose/labels.csv" in said and "labels/planted" not in said
+
+
+def test_folder_that_got_its_last_labels_shows_none_that_are_proposed(partly):
+    page = page_of(partly, Plan(CONFIG, IMAGES, dict.fromkeys(IMAGES, "all")))
+    assert "labels/loose" not in page and "heron" not in page
+    assert "It has no labels" not in page and "Only some" not in page
+    assert "Of old, loose." in page  # its verdict, now that it has one
+
+
+def test_run_without_labels_has_no_tables_of_them(results):
+    (results / "goodness.csv").write_text("not to be read")
+    page = page_of(results, Plan(CONFIG, IMAGES, dict.fromkeys(IMAGES, "none")))
+    assert "goodness.csv" not in page and "verdict.csv" not in page and SENTENCE not in page
+    assert "missing" not in text_of(page)
+    assert text_of(page).count("goodness and the verdict are left out, since") == 2
 
 
 def test_claims_are_shown(results):
     claim = {"id": "a", "claim": "It rises.", "dataset": "planted", "extractor": "network"}
     claim |= {"outcome": "not reproduced", "certain": "no", "numbers": "1 < 2", "intervals": ""}
     table(results / "claims.csv", [claim | {"reason": "Because."}])
-    assert "It rises. network not reproduced no 1 < 2 Because." in text_of(page_of(results))
+    plan = Plan(CONFIG | {"claims": "claims.yaml"}, IMAGES, PLAN.labelled)
+    assert "It rises. network not reproduced no 1 < 2 Because." in text_of(page_of(results, plan))
 
 
-def test_command_and_where_to_look(results):
-    options = ["--config", json.dumps(CONFIG), "--record", str(results / "run.csv")]
-    page = results / "report.html"
-    done = CliRunner().invoke(main, ["report", str(results), *options, "-o", str(page)])
+def test_commands(results):
+    page, record = results / "page.html", results / "record.csv"
+    options = ["--record", str(record), "--output", str(page)]
+    done = CliRunner().invoke(main, ["report", str(results / "plan.json"), *options])
     assert done.exit_code == 0, done.output
-    said = where_to_look(results)
-    assert str(page) in said and "figures" in said and "explorer" not in said
+    assert page.read_text(encoding="utf-8") == page_of(results)
+    done = CliRunner().invoke(main, ["summary", str(results)])
+    assert done.exit_code == 0, done.output
+    words = [" ".join(line.split()) for line in done.output.splitlines()]
+    assert words[1].startswith("planted network layer_0 341,056 800 1.0213")
+    assert words[2].startswith("layer_1 170,528 800 1.3178")
+    assert SENTENCE in words
+    places = [line.split()[0] for line in words[words.index("Where to look:") + 1 :]]
+    names = ("report.html", "explorer.html", "figures", "goodness.csv")
+    assert places == [str(results / name) for name in names]
+
+
+def test_summary_says_which_planned_file_is_missing(results, caplog):
+    for name in ("verdict.csv", "plan.json"):
+        (results / name).unlink()
+        done = CliRunner().invoke(main, ["summary", str(results)])
+        assert done.exit_code == 1 and f"{results / name}: there is no" in caplog.text
+
+
+def test_summary_of_a_run_without_labels_reads_no_table_of_them(results):
+    (results / "goodness.csv").write_text("not to be read")
+    (results / "plan.json").write_text(Plan(CONFIG, IMAGES, dict.fromkeys(IMAGES, "none")).text())
+    done = CliRunner().invoke(main, ["summary", str(results)])
+    assert done.exit_code == 0 and "goodness" not in done.output and "report.html" in done.output
 
 
 def test_help_is_a_tour_of_every_command():

@@ -6,6 +6,8 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 import pytest
+from depthgauge.config import checked_config
+from depthgauge.plan import Plan
 from depthgauge.readings import choose
 from depthgauge.statistics.halves import expected_in_half, half_accuracies, halve
 from depthgauge.statistics.measures import measures
@@ -257,7 +259,10 @@ def test_files_and_summary(tmp_path):
     found = pd.read_csv(tmp_path / "verdict.csv", dtype=str)
     assert list(found)[:7] == [*("scope", "dataset", "extractor"), *KEYS[1:], "depth"]
     assert found.loc[0, KEYS].tolist() == ["net", "2", "mean", "angle"]
-    said = summary(tmp_path / "goodness.csv", tmp_path / "verdict.csv")
+    net = {"kind": "keras_file", "path": "net.keras", "layers": ["1", "2"]}
+    config = {"datasets": {"birds": {"kind": "digits"}}, "extractors": {"net": net}}
+    plan = Plan(checked_config(config), {"birds": 10}, {"birds": "all"})
+    said = summary(tmp_path, plan)
     assert found.sentence[0] in said
     lines = said.splitlines()
     words = [" ".join(line.split()) for line in lines[1:3]]
@@ -265,9 +270,10 @@ def test_files_and_summary(tmp_path):
     assert words[1] == "2 mean, angle 7 10 0.9000 0.001 0.900"
     assert "Each layer in its best reading; goodness.csv has all 8 cells." in lines
 
-    table[table.index % 4 == 0].assign(best_reading=True).to_csv(tmp_path / "one.csv", index=False)
-    said = summary(tmp_path / "one.csv")
-    assert "reading" not in said and "euclidean" not in said
+    one = table[table.index % 4 == 0].assign(best_reading=True)
+    one.to_csv(tmp_path / "goodness.csv", index=False)
+    numbers = summary(tmp_path, plan).split(found.sentence[0])[0]
+    assert "reading" not in numbers and "euclidean" not in numbers
 
 
 @pytest.mark.parametrize("groups", [None, np.arange(80) // 2])

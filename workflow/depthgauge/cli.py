@@ -863,19 +863,18 @@ def misplaced_sheet(stem, images, tables, **options):
 
 
 @stage
-@click.argument("embeddings", nargs=-1, required=True, type=FILE)
+@click.argument("plan", type=FILE)
 @output
 @click.option("--images", type=click.IntRange(2), default=10_000, show_default=True)
-@seed
-def explorer(embeddings, output, **options):
-    """Write one page (.html) to explore EMBEDDINGS, RESULTS/embeddings/DATASET/EXTRACTOR/LAYER.csv.
+def explorer(plan, output, images):
+    """Write one page (.html) to explore the run of PLAN (plan.json), in its folder of results.
 
-    Those of an extractor come in order of depth. What RESULTS hold besides of the same cells is
-    shown. Of a dataset with more than so many --images, a sample is.
+    Of a dataset with more than so many --images, a sample is shown.
     """
+    from .plan import read_plan
     from .report.explorer import write_explorer
 
-    write_explorer(embeddings, output, **options)
+    write_explorer(plan.parent, read_plan(plan), output, images=images)
 
 
 @stage
@@ -914,25 +913,22 @@ def claims(claims, goodness, comparisons, table_1, output):
 
 
 @stage
-@click.argument("results", type=PATH)
+@click.argument("plan", type=FILE)
 @output
-@click.option("--config", type=Spec(), required=True, help="The run's config, YAML.")
 @click.option("--record", type=FILE, required=True, help="CSV to write: versions, machine, times.")
-def report(results, config, output, record):
-    """Write the page that sums up the folder RESULTS; what is missing there it names."""
-    from .config import checked_config
+def report(plan, output, record):
+    """Write the page that sums up the run of PLAN (plan.json); what is missing of it it names."""
+    from .plan import read_plan
     from .report.report import write_report
 
-    write_report(results, checked_config(config), output, record)
+    write_report(plan.parent, read_plan(plan), output, record)
 
 
-@main.command()
+@stage
 @click.argument("results", type=PATH)
 def summary(results):
     """Print the numbers and the verdicts of the folder RESULTS, and where to look for more."""
-    from .summary import summary, where_to_look
+    from .plan import read_plan
+    from .summary import summary
 
-    if (results / "goodness.csv").exists():
-        verdict = results / "verdict.csv"
-        click.echo(summary(results / "goodness.csv", verdict if verdict.exists() else None))
-    click.echo(where_to_look(results))
+    click.echo(summary(results, read_plan(results / "plan.json")))

@@ -1,26 +1,37 @@
 """The numbers of a run, in the terminal."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from .readings import KEYS
 from .tables import read_table
 
-_TO_LOOK_AT = (
-    ("report.html", "one page: the verdicts, the pictures, how it was done"),
-    ("explorer.html", "the images themselves, at every depth"),
-    ("figures", "every figure, for screen and print, and the values drawn"),
-    ("goodness.csv", "every number"),
-    ("labels", "labels proposed for the images that had none"),
-)
 
+def summary(results, plan):
+    """Return what a run found, as text.
 
-def summary(goodness, verdict=None):
-    """Return the table at ``goodness`` (goodness.csv) as text, a line a layer: its best reading.
+    A line for each layer of ``results``/goodness.csv, in its best reading; under it how many cells
+    there are, if layers have several readings; a line for each dataset of which goodness was
+    estimated from a sample; the sentences of verdict.csv; and where to look for more. Only what
+    the plan names is told.
 
-    Under it how many cells there are, if layers have several readings; a line for each dataset of
-    which goodness was estimated from a sample; and the sentences of ``verdict`` (verdict.csv).
+    Raises
+    ------
+    UserError
+        If one of the two tables is planned, and is missing.
     """
-    every = read_table(goodness)
+    results, parts = Path(results), []
+    if plan.with_labels():
+        goodness, verdict = (
+            table.loc[[plan.has(row, plan.with_labels()) for row in table.to_dict("records")]]
+            for table in (read_table(results / f"{name}.csv") for name in ("goodness", "verdict"))
+        )
+        parts = [_numbers(goodness), "", *verdict.sentence]
+    return "\n".join([*parts, "", _where_to_look(results, plan)])
+
+
+def _numbers(every):
     several = len(every[KEYS].drop_duplicates()) > 1
     table = every[every.best_reading.astype(str) == "True"]
     shown = pd.DataFrame(
@@ -57,16 +68,21 @@ def summary(goodness, verdict=None):
                 f"{row.sampled_images:,.0f} of its {row.images:,} images; `standard_error` in the "
                 "table says how well. The figures and p are of these images alone."
             )
-    if verdict is not None:
-        lines += ["", *read_table(verdict).sentence]
     return "\n".join(lines)
 
 
-def where_to_look(results):
-    """Return a line for each thing in the folder ``results`` that a reader would open."""
+def _where_to_look(results, plan):
+    """Return a line for each thing of the plan that a reader would open."""
     there = [
-        (f"  {results / name}", what) for name, what in _TO_LOOK_AT if (results / name).exists()
+        ("report.html", "one page: the verdicts, the pictures, how it was done"),
+        ("explorer.html", "the images themselves, at every depth"),
+        ("figures", "every figure, for screen and print, and the values drawn"),
     ]
-    width = max((len(name) for name, _ in there), default=0)
-    lines = [f"{name:<{width}}   {what}" for name, what in there]
-    return "\n".join(["\nWhere to look:", *lines]) if lines else ""
+    if plan.with_labels():
+        there.append(("goodness.csv", "every number"))
+    for dataset in plan.with_labels("some"):
+        there.append((plan.labels(dataset), "labels proposed for the images that had none"))
+    names = [f"  {results / name}" for name, _ in there]
+    width = max(map(len, names))
+    lines = [f"{name:<{width}}   {what}" for name, (_, what) in zip(names, there, strict=True)]
+    return "\n".join(["Where to look:", *lines])

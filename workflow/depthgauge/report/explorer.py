@@ -34,26 +34,26 @@ _PLOTLY = {  # what matplotlib's markers are called there
 _LARGEST = 60_000_000  # bytes of a page that still opens at once
 
 
-def write_explorer(embeddings, output, *, images=10_000, seed=0, progress=True):
-    """Write the explorer, a single HTML file.
+def write_explorer(results, plan, output, *, images=10_000, progress=True):
+    """Write the explorer of a run, a single HTML file.
 
-    Of each map's cell, what else there is in the same folder of results is shown:
-    neighbours/D/E/LAYER.csv and datasets/D/images, which there must be; nulls/D/E/LAYER.csv and
-    .images.csv, of the best reading, misplaced/D/E/LAYER.csv, clusters/D/E/LAYER.csv
-    (image,cluster) and labels/D/labels.csv (image,label), if they are there. Where layers are
-    read in several ways, the page names the one of each map; without labels clusters/D/E.csv
-    tells it.
+    Of each of the plan's cells it shows the map, embeddings/D/E/LAYER.csv, aligned to that of
+    the layer before, see ``procrustes.align``; the neighbours, neighbours/D/E/LAYER.csv; the
+    clusters, clusters/D/E/LAYER.csv (image,cluster); of a dataset with all labels goodness and
+    what is misplaced, by the best reading, nulls/D/E/LAYER.csv and .images.csv and
+    misplaced/D/E/LAYER.csv; of one with some the labels proposed, labels/D/labels.csv. Where
+    layers are read in several ways, the page names the one of each map; without labels
+    clusters/D/E.csv tells it.
 
     Parameters
     ----------
-    embeddings : sequence of path
-        RESULTS/embeddings/DATASET/EXTRACTOR/LAYER.csv, the layers of an extractor in order of
-        depth. Each map is aligned to the one before, see ``procrustes.align``.
+    results : path
+        The folder of results.
+    plan : Plan
+        The run's.
     output : path
     images : int
         Of a dataset with more, a sample by class takes the place of all.
-    seed : int
-        The run's.
     progress : bool
 
     Raises
@@ -61,13 +61,10 @@ def write_explorer(embeddings, output, *, images=10_000, seed=0, progress=True):
     UserError
         If a file is missing, or is of other images than the map.
     """
-    cells = {}
-    for path in map(Path, embeddings):
-        cells.setdefault(path.parts[-3], {}).setdefault(path.parts[-2], []).append(path)
     data = {
         "columns": COLUMNS,
         "datasets": [
-            _dataset(name, extractors, images, seed, progress) for name, extractors in cells.items()
+            _dataset(name, Path(results), plan, images, progress) for name in plan.datasets
         ],
     }
     page = explorer_page(data)
@@ -82,9 +79,9 @@ def write_explorer(embeddings, output, *, images=10_000, seed=0, progress=True):
         beside.write_bytes(page)
 
 
-def _dataset(name, extractors, images, seed, progress):
-    first = next(iter(extractors.values()))[0]
-    results = first.parents[3]
+def _dataset(name, results, plan, images, progress):
+    seed = plan.config["seed"]
+    first = results.joinpath("embeddings", *plan.cells([name])[0]).with_suffix(".csv")
     table = _read(first)
     n = len(table)
     chosen = np.arange(n)
@@ -93,10 +90,9 @@ def _dataset(name, extractors, images, seed, progress):
         chosen = stratified_sample(table.label, pairs(images), rng, source=first)
     # Those not shown come last: as neighbours they are named, at least.
     order = np.concatenate([chosen, np.setdiff1d(np.arange(n), chosen)])
-    predicted = results / "labels" / name / "labels.csv"
     columns = {"label": table.label}
-    if predicted.exists():
-        columns["predicted label"] = _read(predicted, table).label
+    if predicted := plan.labels(name):
+        columns["predicted label"] = _read(results / predicted, table).label
     classes = sorted({label for column in columns.values() for label in column if label})
     classes = sorted(classes, key=in_reading_order)
     numbers = {label: place for place, label in enumerate([*classes, ""])}
@@ -106,7 +102,7 @@ def _dataset(name, extractors, images, seed, progress):
         "name": name,
         "shown": len(chosen),
         "note": f"Shown: {count if len(chosen) < n else f'all {n:,} images'}.",
-        "grouped": _grouped(results / "datasets" / name / "manifest.csv"),
+        "grouped": "group" in read_manifest(results / "datasets" / name / "manifest.csv"),
         "images": table.image.iloc[order].tolist(),
         "classes": [*classes, ""],
         "labels": table.label.map(numbers).iloc[order].tolist(),
@@ -121,77 +117,62 @@ def _dataset(name, extractors, images, seed, progress):
             for kind, column in columns.items()
         ],
         "extractors": [
-            _extractor(extractor, paths, table, order, len(chosen))
-            for extractor, paths in extractors.items()
+            _extractor(name, extractor, results, plan, table, order, len(chosen))
+            for extractor in plan.layers
         ],
     }
 
 
-def _grouped(manifest):
-    return manifest.exists() and "group" in read_manifest(manifest)
+def _extractor(dataset, name, results, plan, table, order, shown):
+    def files(folder, suffix=".csv"):
+        folder = results / folder / dataset / name
+        return [folder / f"{layer}{suffix}" for layer in plan.layers[name]]
 
-
-def _extractor(name, paths, table, order, shown):
+    labelled = plan.labelled[dataset] == "all"
+    if labelled:
+        best = {row.layer: row for row in best_rows(read_rows(files("nulls"))).itertuples()}
+        read = {layer: row.reading for layer, row in best.items()}
+    else:
+        best, read = {}, _followed(results / "clusters" / dataset / f"{name}.csv")
+    rows = [best.get(layer) for layer in plan.layers[name]]
     layers, reach, before = [], 0.0, None
-    best = _best(paths)
-    read = {layer: row.reading for layer, row in best.items()} or _followed(paths[0])
-    for path in paths:
+    for layer, row, path, near in zip(
+        plan.layers[name], rows, files("embeddings"), files("neighbours"), strict=True
+    ):
         points = _read(path, table)[["x", "y"]].to_numpy(float)
         before = standardise(points) if before is None else align(points, before)
         seen = before[order[:shown]]
         reach = max(reach, float(np.abs(seen).max()))
         layers.append(
             {
-                "name": _layer(path),
+                "name": layer,
                 "xy": _array(seen.T, "<f4"),
-                "reading": read.get(_layer(path), ""),
-                "facts": _facts(best.get(_layer(path))),
-                **_neighbours(_beside(path, "neighbours"), table, order, shown),
+                "reading": read.get(layer, ""),
+                "facts": _facts(row),
+                **_neighbours(near, table, order, shown),
             }
         )
 
     def columns(folder, column, suffix=".csv"):
-        files = [_beside(path, folder, suffix) for path in paths]
-        if all(file.exists() for file in files):
-            rows = [best.get(_layer(path)) for path in paths]
-            found = [_read(file, table, row) for file, row in zip(files, rows, strict=True)]
-            return [one[column].iloc[order[:shown]] for one in found]
-        return None
+        found = zip(files(folder, suffix), rows, strict=True)
+        return [_read(file, table, row)[column].iloc[order[:shown]] for file, row in found]
 
-    colourings = []
-    if clusters := columns("clusters", "cluster"):
-        colourings.append(_categories("cluster", clusters))
-    if goodness := columns("nulls", "goodness", ".images.csv"):
+    colourings = [_categories("cluster", columns("clusters", "cluster"))]
+    if labelled:
+        goodness = columns("nulls", "goodness", ".images.csv")
         for layer, column in zip(layers, goodness, strict=True):
             layer["goodness"] = _array(column, "<f4")
         colourings.append(_bins("goodness", goodness))
-    if misplaced := columns("misplaced", "misplaced"):
         words = {True: "misplaced", False: "in place"}
-        colourings.append(_categories("misplaced", [column.map(words) for column in misplaced]))
+        misplaced = [column.map(words) for column in columns("misplaced", "misplaced")]
+        colourings.append(_categories("misplaced", misplaced))
     # One window for all depths, so that only the images move.
     return {"name": name, "layers": layers, "colourings": colourings, "reach": 1.05 * reach}
 
 
-def _beside(path, folder, suffix=".csv"):
-    """Return the file of the same cell in another folder of the results."""
-    return path.parents[3].joinpath(folder, *path.parts[-3:-1], _layer(path) + suffix)
-
-
-def _layer(path):
-    return path.name.removesuffix(".csv")
-
-
-def _best(paths):
-    """Return by layer the row of its best reading, of the layers of which there is one."""
-    files = [file for path in paths if (file := _beside(path, "nulls")).exists()]
-    best = best_rows(read_rows(files)) if files else pd.DataFrame(columns=["layer"])
-    return {row.layer: row for row in best.itertuples()}
-
-
-def _followed(path):
+def _followed(summary):
     """Return by layer what the reading that the clusters follow is called, if it needs a name."""
-    summary = path.parents[3].joinpath("clusters", path.parts[-3], f"{path.parts[-2]}.csv")
-    rows = read_rows([summary]) if summary.exists() else pd.DataFrame()
+    rows = read_rows([summary])
     if "pooling" not in rows or set(rows[KEYS].itertuples(False, None)) == {Reading()}:
         return {}
     return {row.layer: str(Reading(row.pooling, row.metric)) for row in rows.itertuples()}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections import Counter
 from pathlib import Path
 
 import jinja2
@@ -9,12 +10,12 @@ import pandas as pd
 import yaml
 
 from ..datasets import about
-from ..errors import UserError
-from ..figures.style import DPI
+from ..figures.style import DPI, in_reading_order
 from ..files import whole
 from ..readings import KEYS, pooled_name
-from ..statistics.recipe import recipe_code
+from ..statistics.recipe import reading_words, recipe_code
 from ..tables import read_table, write_table
+from .claims import NOT_TESTABLE
 from .run_record import run_record
 
 _PAGE = Path(__file__).parent / "page"
@@ -24,21 +25,21 @@ _EMBEDDED = {  # kinds of figures shown in the page, and what they are called
     "violins": "Goodness against depth, and under permuted labels",
     "samples": "The images",
 }
-_TABLES = ("goodness", "verdict", "comparisons", "claims", "clusters", "table_1")
+_WITHOUT_CAPTION = ("depths",)
 
 
-def write_report(results, config, output, record):
-    """Write the report of a folder of results.
+def write_report(results, plan, output, record):
+    """Write the report of a run.
 
-    Parts that are missing are named in the page. The same results give the same bytes on the
-    same machine.
+    What the plan names is shown, and nothing else; what of it is missing is named in the page.
+    The same results give the same bytes on the same machine.
 
     Parameters
     ----------
     results : path
         The folder of results.
-    config : dict
-        The run's, checked.
+    plan : Plan
+        The run's.
     output : path
         The page to write (.html), in the folder of results, to which its links are relative.
     record : path
@@ -47,13 +48,19 @@ def write_report(results, config, output, record):
     Raises
     ------
     UserError
-        If there is no such folder, or if a table in it is none.
+        If a table is none.
     """
-    results = Path(results)
-    if not results.is_dir():
-        raise UserError(f"{results}: there is no such folder of results.")
-    tables = {name: _table(results / f"{name}.csv") for name in _TABLES}
-    made_with = run_record(results, config)
+    found = _Found(results, plan)
+    planned = [name for name in plan.tables() if found.have(f"{name}.csv")]
+    labelled = plan.with_labels()
+    about_these = {"goodness": labelled, "verdict": labelled, "table_1": plan.datasets}
+    tables = {
+        name: [row for row in found.rows(f"{name}.csv") if plan.has(row, names)]
+        for name, names in about_these.items()
+        if name in planned
+    }
+    claims = found.rows("claims.csv") if "claims" in planned else []
+    made_with = run_record(results, plan)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PAGE),
         autoescape=True,
@@ -66,144 +73,181 @@ def write_report(results, config, output, record):
         "listed": _listed,
         "bare": lambda text: text.rstrip("."),
     }
-    page = environment.get_template("report.html").render(
-        config=config,
-        config_text=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
-        tables=[name for name in _TABLES if tables[name] is not None],
-        claims=_rows(tables["claims"]),
-        datasets=[
-            _dataset(name, spec, results, config, tables)
-            for name, spec in config["datasets"].items()
-        ],
-        networks=[
-            _network(name, spec, results, tables) for name, spec in config["extractors"].items()
-        ],
-        missing=_missing(results, config, tables),
-        not_fetched=_not_fetched(results / "downloads"),
-        explorer=(results / "explorer.html").exists(),
-        made_with={part: _rows(rows) for part, rows in made_with.groupby("part", sort=False)},
-        versions=dict(made_with[made_with.part == "version"][["name", "value"]].to_numpy()),
-    )
+    parts = {
+        "config": plan.config,
+        "config_text": yaml.safe_dump(plan.config, sort_keys=False, allow_unicode=True),
+        "tables": planned,
+        "claims": [claim for claim in claims if _is_of_the_run(claim, plan)],
+        "datasets": [_dataset(name, found, tables) for name in plan.datasets],
+        "networks": [_network(name, found, tables) for name in plan.layers],
+        "not_fetched": _not_fetched(found),
+        "explorer": found.have("explorer.html"),
+        "made_with": {part: _rows(rows) for part, rows in made_with.groupby("part", sort=False)},
+        "versions": dict(made_with[made_with.part == "version"][["name", "value"]].to_numpy()),
+    }
+    page = environment.get_template("report.html").render(**parts, missing=found.missing)
     write_table(made_with, record)
     with whole(output) as beside:
         beside.write_text(page, encoding="utf-8")
 
 
-def _table(path):
-    return read_table(path) if path.exists() else None
+class _Found:
+    """The planned files of a run, of which those that are not there are kept in mind."""
+
+    def __init__(self, folder, plan):
+        self.folder, self.plan, self.missing = Path(folder), plan, []
+
+    def have(self, file):
+        """Return whether a planned file is there."""
+        there = (self.folder / file).exists()
+        if not there and file not in self.missing:
+            self.missing.append(file)
+        return there
+
+    def rows(self, file):
+        """Return the rows of a planned table, or none where it is not there."""
+        return _rows(read_table(self.folder / file)) if self.have(file) else []
 
 
 def _rows(table):
     """Return the rows as dicts, without the values that are not there."""
-    if table is None:
-        return []
     return [
         {name: value for name, value in row.items() if pd.notna(value) and value != ""}
         for row in table.to_dict("records")
     ]
 
 
-def _of(table, dataset):
-    return _rows(None if table is None else table[table.dataset == dataset])
+def _is_of_the_run(claim, plan):
+    """Return whether a row of claims.csv is; a claim may be of a dataset that the run lacks."""
+    return plan.has(claim | {"dataset": ""} if claim["outcome"] == NOT_TESTABLE else claim)
 
 
-def _dataset(name, spec, results, config, tables):
+def _dataset(name, found, tables):
     """Return what the page says of a dataset."""
-    counted = _of(tables["table_1"], name)
-    figures = _figures(results / "figures", name)
-    cells = _of(tables["goodness"], name)
+    plan = found.plan
+    cells, verdicts, counted = (
+        [row for row in tables.get(table, []) if row["dataset"] == name]
+        for table in ("goodness", "verdict", "table_1")
+    )
     best = [str(cell["best_reading"]) == "True" for cell in cells]
+    found.have(f"datasets/{name}/manifest.csv")
+    figures = {kind: list(filter(found.have, files)) for kind, files in plan.figures(name).items()}
     return {
         "name": name,
-        **about(name, spec),
+        **about(name, plan.config["datasets"][name]),
         "counted": counted[0] if counted else None,
-        "left_out": _left_out(name, results, config, counted),
-        "verdict": [
-            verdict | _computed(verdict, results) for verdict in _of(tables["verdict"], name)
-        ],
+        "left_out": _left_out(name, found),
+        "labels": _labels(name, found),
+        "verdict": [verdict | _computed(verdict, found) for verdict in verdicts],
         "cells": cells,
         "several_readings": len({tuple(cell[key] for key in KEYS) for cell in cells}) > 1,
         "best": [cell for cell, is_best in zip(cells, best, strict=True) if is_best],
         "others": [cell for cell, is_best in zip(cells, best, strict=True) if not is_best],
         "embedded": [
-            (title, [_shown(path, results) for path in figures.pop(kind, [])])
+            (title, [_shown(file, found, kind) for file in figures.get(kind, [])])
             for kind, title in _EMBEDDED.items()
         ],
-        "more": {
-            kind: [path.relative_to(results).as_posix() for path in paths]
-            for kind, paths in figures.items()
-        },
+        "more": {kind: files for kind, files in figures.items() if files and kind not in _EMBEDDED},
     }
 
 
-def _computed(verdict, results):
+def _computed(verdict, found):
     """Return how to compute the cell that is advised: lines of Python, and files of means."""
     if verdict["scope"] != "depth" or "layer" not in verdict:
         return {}
+    dataset, extractor = verdict["dataset"], verdict["extractor"]
     layer, pooling, metric = (verdict[name] for name in ("layer", *KEYS))
-    described, before = results / "networks" / f"{verdict['extractor']}.json", 0
-    if described.exists():  # learned networks, which lie elsewhere, have no tokens
-        layers = json.loads(described.read_text(encoding="utf-8"))["layers"]
-        before = next((d.get("prefix_tokens", 0) for d in layers if d["layer"] == layer), 0)
-    folder = Path("means", verdict["dataset"], verdict["extractor"], pooled_name(layer, pooling))
-    means = sorted(results.glob(f"{folder.as_posix()}/*.npy")) if metric == "angle" else []
+    described = found.plan.network(dataset, extractor) + ".json"
+    if not found.have(described):  # which tells the tokens that are none of patches
+        return {}
+    layers = json.loads((found.folder / described).read_text(encoding="utf-8"))["layers"]
+    before = next((d.get("prefix_tokens", 0) for d in layers if d["layer"] == layer), 0)
+    folder = f"means/{dataset}/{extractor}/{pooled_name(layer, pooling)}"
+    means = [f"{folder}/{shard}.npy" for shard in found.plan.shards(dataset)]
     return {
         "code": recipe_code(layer, pooling, metric, before),
-        "means": [path.relative_to(results.parent).as_posix() for path in means],
+        "means": [
+            Path(found.folder.name, file).as_posix()
+            for file in (means if metric == "angle" else [])
+            if found.have(file)
+        ],
     }
 
 
-def _figures(folder, dataset):
-    """Return the PNGs of a dataset, by kind: KIND/DATASET.png, or KIND/DATASET/EXTRACTOR.png."""
-    found = {}
-    for path in sorted(folder.glob(f"*/{dataset}.png")) + sorted(
-        folder.glob(f"*/{dataset}/**/*.png")
-    ):
-        found.setdefault(path.relative_to(folder).parts[0], []).append(path)
-    found.pop("networks", None)
-    return found
-
-
-def _shown(path, results):
-    caption, picture = path.with_suffix(".txt"), path.read_bytes()
+def _shown(file, found, kind=""):
+    """Return a figure that is there, with its caption and the files beside it."""
+    stem = file.removesuffix(".png")
+    picture, caption = (found.folder / file).read_bytes(), ""
+    if kind not in _WITHOUT_CAPTION and found.have(f"{stem}.txt"):
+        caption = (found.folder / f"{stem}.txt").read_text(encoding="utf-8").strip()
     return {
-        "name": path.stem,
+        "name": stem.rsplit("/", 1)[-1],
         "data": base64.b64encode(picture).decode("ascii"),
         # A PNG's bytes 16 to 19: shown somewhat larger than in print.
         "width": int.from_bytes(picture[16:20], "big") * 120 // DPI,
-        "pdf": path.with_suffix(".pdf").relative_to(results).as_posix(),
-        "csv": path.with_suffix(".csv").relative_to(results).as_posix(),
-        "caption": caption.read_text(encoding="utf-8").strip() if caption.exists() else "",
+        "pdf": f"{stem}.pdf",
+        "csv": f"{stem}.csv",
+        "caption": caption,
     }
 
 
-def _left_out(name, results, config, counted):
+def _left_out(name, found):
     """Return sentences: what of a dataset was left out, and why."""
-    said = []
-    notes = _table(results / "datasets" / name / "notes.csv")
-    for note in _rows(notes):
-        expected, found = note.get("expected", ""), note.get("found", "")
-        count = f"{found} of {expected} images" if expected and expected != found else ""
+    said, plan = [], found.plan
+    for note in found.rows(f"datasets/{name}/notes.csv"):
+        expected, counted = note.get("expected", ""), note.get("found", "")
+        count = f"{counted} of {expected} images" if expected and expected != counted else ""
+        phrases = filter(None, [count, note.get("note")])
+        said.append(": ".join(filter(None, [note.get("part"), ", ".join(phrases)])))
+    if plan.labelled[name] == "none":
         said.append(
-            ": ".join(
-                filter(None, [note.get("part"), ", ".join(filter(None, [count, note.get("note")]))])
-            )
+            "It has no labels: goodness and the verdict are left out, since they compare labels"
         )
-    if counted and not counted[0].get("classes"):
-        said.append("It has no labels: goodness and the verdict are left out.")
-    for curves in sorted((results / "labelling" / name).glob("*/curves.csv")):
-        drawn = set(read_table(curves).labels_per_class)
-        missed = [count for count in config.get("labels_per_class", []) if count not in drawn]
+    if plan.labelled[name] == "some":
+        said.append(
+            "Only some of its images have a label: goodness and the verdict are left out, since "
+            "they ask for all, and labels are proposed for the others"
+        )
+    asked = plan.config["labels_per_class"] if plan.labelled[name] == "all" else []
+    for extractor in plan.layers if asked else []:
+        curves = found.rows(f"labelling/{name}/{extractor}/curves.csv")
+        drawn = {row["labels_per_class"] for row in curves}
+        missed = [count for count in asked if curves and count not in drawn]
         if missed:
             said.append(
-                f"Labelling curves of {curves.parent.name}: no points at "
-                f"{', '.join(map(str, missed))} labels a class, since a class has too few images."
+                f"Labelling curves of {extractor}: no points at "
+                f"{', '.join(map(str, missed))} labels a class, since a class has too few images"
             )
     return [text for text in said if text]
 
 
-def _network(name, spec, results, tables):
+def _labels(name, found):
+    """Return what the page says of the labels proposed for a dataset, where they are there."""
+    file = found.plan.labels(name)
+    if file is None:
+        return None
+    tried, rows = found.rows(f"labels/{name}/accuracy.csv"), found.rows(file)
+    # That of the labels given is the one of which anything is expected.
+    chosen = next((row for row in tried if "expected_accuracy" in row and found.plan.has(row)), {})
+    if chosen:
+        chosen["reading"] = reading_words(*(chosen[key] for key in KEYS))
+    origins = Counter((row.get("label", ""), row["origin"]) for row in rows)
+    classes = sorted({label for label, _ in origins} - {""}, key=in_reading_order)
+    return {
+        "file": file if rows else None,
+        "accuracy": f"labels/{name}/accuracy.csv" if tried else None,
+        "chosen": chosen,
+        "images": len(rows),
+        "counts": Counter(row["origin"] for row in rows),
+        "classes": [
+            (label, origins[label, "given"], origins[label, "propagated"]) for label in classes
+        ],
+    }
+
+
+def _network(name, found, tables):
     """Return what the page says of an extractor: what it is, and its layers' dimensions."""
+    spec, schematic = found.plan.config["extractors"][name], found.plan.schematic(name)
     described = {
         "keras_application": "{application} of keras.applications ({weights})",
         "frozen_graph": "the TensorFlow graph of {file}",
@@ -219,46 +263,28 @@ def _network(name, spec, results, tables):
         "file": (source if isinstance(source, str) else source[0]).rsplit("/", 1)[-1],
         "trained": "trained" if spec.get("train", True) else "not trained",
     }
-    cells = tables["goodness"]
-    layers = []
-    if cells is not None:
-        layers = _rows(cells[cells.extractor == name].drop_duplicates("layer")[["layer", "dim"]])
-    figure = results / "figures" / "networks" / f"{name}.png"
+    dims = {}
+    for cell in tables.get("goodness", []):
+        if cell["extractor"] == name:
+            dims.setdefault(cell["layer"], cell["dim"])
     return {
         "name": name,
         "what": described.format(**facts),
         "application": spec.get("application"),
         "poolings": spec["poolings"],
-        "layers": layers,
-        "figure": _shown(figure, results) if figure.exists() else None,
+        "layers": [
+            {"layer": layer, "dim": dims[layer]}
+            for layer in found.plan.layers[name]
+            if layer in dims
+        ],
+        "figure": _shown(schematic, found) if found.have(schematic) else None,
     }
 
 
-def _missing(results, config, tables):
-    """Return the files that the page should have been made from, and that are not there."""
-    counted = {row["dataset"]: row for row in _rows(tables["table_1"])}
-    labelled = [name for name in config["datasets"] if counted.get(name, {}).get("classes", 1)]
-    expected = ["table_1.csv"]
-    if labelled:
-        expected += ["goodness.csv", "comparisons.csv", "verdict.csv"]
-        expected += ["claims.csv"] if config.get("claims") else []
-    for dataset in config["datasets"]:
-        expected += [f"datasets/{dataset}/manifest.csv", f"figures/samples/{dataset}.png"]
-        expected += [f"figures/depths/{dataset}.png"] if dataset in labelled else []
-        for kind in ["maps", "violins"] if dataset in labelled else ["maps"]:
-            expected += [
-                f"figures/{kind}/{dataset}/{network}.png" for network in config["extractors"]
-            ]
-    return [file for file in expected if not (results / file).exists()]
-
-
-def _not_fetched(downloads):
+def _not_fetched(found):
     """Return the downloads that could not be had, and without which the run went on."""
-    return [
-        file.relative_to(downloads).as_posix()
-        for file in sorted(downloads.rglob("*"))
-        if file.is_file() and not file.stat().st_size
-    ]
+    files = {place: found.folder / "downloads" / place for place in found.plan.downloads()}
+    return [place for place, file in files.items() if file.exists() and not file.stat().st_size]
 
 
 def _number(value, digits=4):

@@ -15,18 +15,18 @@ PACKAGES += ("openTSNE", "pandas", "matplotlib", "pillow", "snakemake")
 SETTINGS = ("seed", "permutations", "perplexity", "jpeg_quality", "precision", "features_dtype")
 
 
-def run_record(results, config):
+def run_record(results, plan):
     """Return what the results were made with.
 
     The machine is the one that this is called on; of a run on a cluster, jobs may have been
-    elsewhere. Stages are summed over the benchmarks of their last runs.
+    elsewhere. Stages are summed over the benchmarks of the last runs of the planned jobs.
 
     Parameters
     ----------
     results : path
         The folder of results, with Snakemake's benchmarks in it.
-    config : dict
-        The run's, checked.
+    plan : Plan
+        The run's.
 
     Returns
     -------
@@ -39,10 +39,10 @@ def run_record(results, config):
         ("version", "Python", platform.python_version()),
     ]
     rows += [("version", name, found) for name in PACKAGES if (found := _version(name))]
-    rows += [("setting", name, config[name]) for name in SETTINGS if name in config]
+    rows += [("setting", name, plan.config[name]) for name in SETTINGS]
     rows += [("machine", name, value) for name, value in _machine().items() if value]
     told = pd.DataFrame(rows, columns=["part", "name", "value"], dtype=object)
-    return pd.concat([told, _stages(Path(results) / "benchmarks")], ignore_index=True)
+    return pd.concat([told, _stages(Path(results), plan)], ignore_index=True)
 
 
 def _version(name):
@@ -70,14 +70,79 @@ def _line(file, name):
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")
 
 
-def _stages(benchmarks):
-    jobs = []
-    for file in sorted(benchmarks.rglob("*.tsv")):
-        stage = file.relative_to(benchmarks).parts[0].removesuffix(".tsv")
-        if stage != "report":  # its own is not known yet
-            job = read_benchmark(file).iloc[-1]
-            jobs.append(("stage", stage, job["s"], job["max_rss"]))
+def _stages(results, plan):
+    jobs = []  # of those that ran: one that failed, or was not asked for, left no benchmark
+    for stage, files in sorted(benchmarks(plan).items()):
+        for file in files:
+            if (results / file).exists():
+                job = read_benchmark(results / file).iloc[-1]
+                jobs.append(("stage", stage, job["s"], job["max_rss"]))
     table = pd.DataFrame(jobs, columns=["part", "name", "seconds", "megabytes"])
     return table.groupby(["part", "name"], as_index=False).agg(
         jobs=("seconds", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")
     )
+
+
+def benchmarks(plan):
+    """Return by stage what a plan's jobs leave as benchmarks, relative to the folder of results.
+
+    That of the report is not among them, for it is written after it.
+    """
+    return {
+        stage: [f"benchmarks/{stage}{'/' if job else ''}{job}.tsv" for job in sorted(jobs)]
+        for stages, jobs in _jobs(plan).items()
+        for stage in stages.split()
+    }
+
+
+def _jobs(plan):
+    """Return what stages have a job for, by their names; one for the whole run has no name."""
+    labelled, partly = plan.with_labels(), plan.with_labels("some")
+    curves = labelled if plan.config["labels_per_class"] else []
+    whole = [dataset for dataset in plan.datasets if plan.blocks(dataset) == 1]
+    blocks = {name: plan.blocks(name) for name in plan.datasets if name not in whole}
+
+    def pairs(datasets):
+        return [f"{dataset}/{extractor}" for dataset in datasets for extractor in plan.layers]
+
+    def cells(datasets):
+        return ["/".join(cell) for cell in plan.cells(datasets)]
+
+    return {
+        "table_1 cluster_table explorer": [""],
+        "goodness_table comparisons verdict": [""] if labelled else [],
+        "claims": [""] if "claims" in plan.tables() else [],
+        "download": plan.downloads(),
+        "dataset samples": plan.datasets,
+        "autoencoder learning_curve reconstructions": ["/".join(one) for one in plan.trained()],
+        "pca": ["/".join(one) for one in plan.trained("pca")],
+        "network": {
+            plan.network(dataset, extractor).removeprefix("networks/")
+            for dataset, extractor, _ in plan.cells()
+        },
+        "schematic": plan.layers,
+        "features": [
+            f"{pair}/{shard}"
+            for dataset in plan.datasets
+            for pair in pairs([dataset])
+            for shard in plan.shards(dataset)
+        ],
+        "distances": cells(whole),
+        "distance_block": [
+            f"{cell}/{a}-{b}-of-{count}"
+            for dataset, count in blocks.items()
+            for cell in cells([dataset])
+            for a in range(count)
+            for b in range(a, count)
+        ],
+        "join_blocks": cells(blocks),
+        "goodness": cells(labelled),
+        "sampled_goodness": cells(name for name in plan.sampled if name in labelled),
+        "depths": labelled,
+        "violins heatmaps misplaced misplaced_sheet": pairs(labelled),
+        "label_accuracy label_curves": pairs(curves),
+        "linear_probe": pairs(curves if plan.config["linear_probe"] else []),
+        "labels": partly,
+        "embedding": cells(plan.datasets),
+        "maps neighbours clusters contact_sheet": pairs(plan.datasets),
+    }
