@@ -54,13 +54,6 @@ def plan(folder, monkeypatch):
     return make_plan(EVERYTHING)
 
 
-def test_every_rule_has_an_entry(plan):
-    text = "".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
-    paths = re.findall(r'benchmark:\s+f?"results/benchmarks/(\w+)', text)
-    assert len(paths) == text.count("benchmark:") > 30
-    assert set(paths) - {"report"} == set(benchmarks(plan))
-
-
 def test_jobs_are_those_that_snakemake_plans(folder, plan):
     done = subprocess.run(
         [

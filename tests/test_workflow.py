@@ -283,7 +283,9 @@ def test_changed_module_runs_again_what_it_makes(finished, tmp_path):
     snakemake(folder, "--cores", "1", "--touch", repository=repository)
     assert "Nothing to be done" in snakemake(folder, "-n", repository=repository)
     module = repository / "workflow/depthgauge/maps/perplexity.py"  # embeddings and maps import it
-    module.write_text(module.read_text() + "\n# changed\n")
+    module.write_text(module.read_text() + "\n# said\n")
+    assert "Nothing to be done" in snakemake(folder, "-n", repository=repository)
+    module.write_text(module.read_text() + "\nCHANGED = True\n")
     planned = snakemake(folder, "-n", "--quiet", "rules", repository=repository)
     assert "embedding" in planned and "maps" in planned
     for untouched in ("features", "distances", "goodness", "violins"):

@@ -120,11 +120,21 @@ class Plan:
             }
         )
 
+    def needed(self):
+        """Return the files that each part of the config needs fetched.
+
+        Lists of ``Source`` by ``datasets.NAME`` and ``extractors.NAME``; the path of a source is
+        relative to the folder of downloads.
+        """
+        parts = {}
+        for section, sources in (("datasets", datasets.sources), ("extractors", network_sources)):
+            for name, spec in self.config[section].items():
+                parts[f"{section}.{name}"] = sources(name, spec)
+        return parts
+
     def downloads(self):
         """Return what is fetched, by its place in the folder of downloads."""
-        needed = [datasets.sources(*named) for named in self.config["datasets"].items()]
-        needed += [network_sources(*named) for named in self.config["extractors"].items()]
-        return {source.path: source for sources in needed for source in sources}
+        return {source.path: source for needed in self.needed().values() for source in needed}
 
     def has(self, row, datasets=None):
         """Return whether a row of a table is about what the run consists of.

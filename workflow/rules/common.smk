@@ -14,9 +14,9 @@ from depthgauge import datasets, readings
 from depthgauge.code import code_digest
 from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign, sha256
-from depthgauge.needed import needed, not_fetched
 from depthgauge.networks.dims import check_dims
 from depthgauge.networks.sources import own_files
+from depthgauge.not_fetched import not_fetched
 from depthgauge.plan import SHARD_IMAGES, make_plan
 from snakemake.exceptions import WorkflowError
 
@@ -52,7 +52,7 @@ FOUND = (
 try:
     PLAN = make_plan(config, FOUND)
     CONFIG, IMAGES = PLAN.config, PLAN.images
-    NEEDED = needed(PLAN)
+    NEEDED = PLAN.needed()
     for name, spec in CONFIG["datasets"].items():
         FOUND.setdefault(f"files {name}", datasets.fingerprint(name, spec))
     for name, spec in CONFIG["extractors"].items():
@@ -72,7 +72,7 @@ if CONFIG["mirror"]:
     os.environ.update(DEPTHGAUGE_MIRROR=os.path.expanduser(CONFIG["mirror"]))
 
 LABELLED = PLAN.with_labels("all")
-DOWNLOADS = {source.path: source for sources in NEEDED.values() for source in sources}
+DOWNLOADS = PLAN.downloads()
 
 # What rules are called that each extractor has for itself. Names of rules have no `-`; two that
 # differ in nothing else are told apart by their places.
