@@ -319,7 +319,8 @@ def test_partly_labelled_dataset_has_its_labels_and_lacks_nothing(partly):
     text = text_of(page)
     assert "missing" not in text
     assert "Only some of its images have a label" in text
-    assert "Of 6 images 3 had a label, 2 got the one proposed for them, and 1 got none" in text
+    assert "Of 6 images 3 had a label, and 2 got the one that is proposed for them" in text
+    assert "1 got none, since it is less than 50 % probable" in text
     assert "by label spreading at network, layer_1, all its values by Euclidean distance" in text
     assert "87.6 % of them are expected to be right (95 % interval 50.0 % to 95.1 %)" in text
     assert "of those that got it, 91.2 %." in text
@@ -339,6 +340,15 @@ def test_folder_that_got_its_last_labels_shows_none_that_are_proposed(partly):
     assert "labels/loose" not in page and "heron" not in page
     assert "It has no labels" not in page and "Only some" not in page
     assert "Of old, loose." in page  # its verdict, now that it has one
+
+
+def test_curves_without_a_point_are_told(results):
+    curves = results / "labelling/planted/network/curves.csv"
+    table(curves, {"labels_per_class": []})
+    assert "Labelling curves of network: no points at 1, 50 labels" in text_of(page_of(results))
+    curves.unlink()
+    text = text_of(page_of(results))
+    assert "no points" not in text and "labelling/planted/network/curves.csv" in text
 
 
 def test_run_without_labels_has_no_tables_of_them(results):

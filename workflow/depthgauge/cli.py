@@ -917,7 +917,10 @@ def claims(claims, goodness, comparisons, table_1, output):
 @output
 @click.option("--record", type=FILE, required=True, help="CSV to write: versions, machine, times.")
 def report(plan, output, record):
-    """Write the page that sums up the run of PLAN (plan.json); what is missing of it it names."""
+    """Write the page that sums up the run of PLAN (plan.json), in its folder of results.
+
+    It names what of the run is missing.
+    """
     from .plan import read_plan
     from .report.report import write_report
 

@@ -210,10 +210,10 @@ def _left_out(name, found):
         )
     asked = plan.config["labels_per_class"] if plan.labelled[name] == "all" else []
     for extractor in plan.layers if asked else []:
-        curves = found.rows(f"labelling/{name}/{extractor}/curves.csv")
-        drawn = {row["labels_per_class"] for row in curves}
-        missed = [count for count in asked if curves and count not in drawn]
-        if missed:
+        curves = f"labelling/{name}/{extractor}/curves.csv"
+        drawn = {row["labels_per_class"] for row in found.rows(curves)}
+        missed = [count for count in asked if count not in drawn]
+        if missed and found.have(curves):
             said.append(
                 f"Labelling curves of {extractor}: no points at "
                 f"{', '.join(map(str, missed))} labels a class, since a class has too few images"
@@ -223,19 +223,19 @@ def _left_out(name, found):
 
 def _labels(name, found):
     """Return what the page says of the labels proposed for a dataset, where they are there."""
-    file = found.plan.labels(name)
+    file, accuracy = found.plan.labels(name), f"labels/{name}/accuracy.csv"
     if file is None:
         return None
-    tried, rows = found.rows(f"labels/{name}/accuracy.csv"), found.rows(file)
-    # That of the labels given is the one of which anything is expected.
-    chosen = next((row for row in tried if "expected_accuracy" in row and found.plan.has(row)), {})
+    rows, tried = found.rows(file), filter(found.plan.has, found.rows(accuracy))
+    # Of all that was tried, it is told of the one that was taken what to expect.
+    chosen = next((row for row in tried if "expected_accuracy" in row), {})
     if chosen:
         chosen["reading"] = reading_words(*(chosen[key] for key in KEYS))
     origins = Counter((row.get("label", ""), row["origin"]) for row in rows)
     classes = sorted({label for label, _ in origins} - {""}, key=in_reading_order)
     return {
         "file": file if rows else None,
-        "accuracy": f"labels/{name}/accuracy.csv" if tried else None,
+        "accuracy": accuracy,
         "chosen": chosen,
         "images": len(rows),
         "counts": Counter(row["origin"] for row in rows),
