@@ -167,6 +167,23 @@ def test_best_readings_are_shown_and_others_folded(results):
     assert "the mean over the positions of its map" in text
 
 
+def test_how_to_compute_what_a_network_learned_is_told_by_its_own_description(results):
+    config = json.loads(json.dumps(CONFIG))
+    config["extractors"]["network"] = {"kind": "pca", "poolings": ["mean"], "layers": ["pixels"]}
+    plan = Plan(checked_config(config), IMAGES, PLAN.labelled)
+    change = {"layer": "pixels", "pooling": "mean"}
+    for name in ("verdict", "goodness"):
+        rows = pd.read_csv(results / f"{name}.csv").tail(1).assign(**change)
+        table(results / f"{name}.csv", rows)
+    page = page_of(results, plan)
+    assert "<li><code>networks/planted/network.json</code></li>" in page
+    assert "How to compute it" not in page
+    (results / "networks/planted").mkdir()
+    layers = [{"layer": "pixels", "prefix_tokens": 3}]
+    (results / "networks/planted/network.json").write_text(json.dumps({"layers": layers}))
+    assert "values[:, 3:].mean(axis=1)" in page_of(results, plan)
+
+
 def test_pictures_are_inside_with_their_captions(results):
     page = page_of(results)
     assert page.count("data:image/png;base64,") == 7

@@ -81,7 +81,7 @@ def write_explorer(results, plan, output, *, images=10_000, progress=True):
 
 def _dataset(name, results, plan, images, progress):
     seed = plan.config["seed"]
-    first = results.joinpath("embeddings", *plan.cells([name])[0]).with_suffix(".csv")
+    first = results / f"embeddings/{'/'.join(plan.cells([name])[0])}.csv"
     table = _read(first)
     n = len(table)
     chosen = np.arange(n)
