@@ -254,12 +254,6 @@ def make_plan(config, found=None):
     for name, spec in config["extractors"].items():
         if spec["kind"] in ("autoencoder", "pca"):
             check_learned(name, spec, images)
-        for layer in spec.get("dims", {}):
-            if layer not in _layer_names(spec):
-                raise UserError(
-                    f"extractors.{name}.dims: names {layer!r}, which is not among its layers "
-                    f"({', '.join(_layer_names(spec))})."
-                )
     for name in config["permute"]:
         if labelled.get(name) != "all":
             there = [dataset for dataset, which in labelled.items() if which == "all"]

@@ -59,10 +59,9 @@ try:
         FOUND.setdefault(f"network {name}", sha256(*own_files(name, spec))[:16])
         # A network that is there is not made again for `dims`: it is held to them here.
         frozen = Path(f"results/{PLAN.network(PLAN.datasets[0], name)}.json")
-        if frozen.exists():
-            check_dims(
-                name, spec.get("dims", {}), json.loads(frozen.read_text())["layers"]
-            )
+        layers = json.loads(frozen.read_text())["layers"] if frozen.exists() else []
+        if [layer["layer"] for layer in layers] == PLAN.layers[name]:
+            check_dims(name, spec.get("dims", {}), layers)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 os.environ.update(DEPTHGAUGE_FOUND=json.dumps(FOUND))

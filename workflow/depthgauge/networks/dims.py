@@ -18,11 +18,16 @@ def check_dims(name, dims, described):
     Raises
     ------
     UserError
-        For a layer that has another number of values.
+        For a layer that is not there, or that has another number of values.
     """
     found = {layer["layer"]: layer for layer in described}
     for layer, expected in dims.items():
-        if layer in found and found[layer]["dim"] != expected:
+        if layer not in found:
+            raise UserError(
+                f"extractor {name}: `dims` names {layer!r}, which is not among its layers "
+                f"({', '.join(found)})."
+            )
+        if found[layer]["dim"] != expected:
             raise UserError(
                 f"extractor {name}: layer {layer} has {found[layer]['dim']:,} values "
                 f"({' x '.join(map(str, found[layer]['shape']))}), the config states {expected:,} "
