@@ -151,6 +151,33 @@ def test_groups_are_not_passed_over_in_silence(mine, caplog):
     assert "p is too small" not in caplog.text and row["permuted"] == "groups"
 
 
+def test_few_groups_have_no_intervals_and_the_terminal_says_why(mine):
+    table = pd.read_csv(mine / "manifest.csv").assign(group=np.arange(36) % 6)
+    table.to_csv(mine / "grouped.csv", index=False)
+    (few,) = write_goodness(
+        mine / "d.npy", mine / "grouped.csv", row=mine / "row.csv", permutations=9, progress=False
+    )
+    empty = ["goodness_low", "goodness_high", "log_goodness_se", "auc_se"]
+    assert np.isnan([few[name] for name in empty]).all() and few["groups"] == 6
+    with open(mine / "row.csv", newline="") as file:
+        (written,) = csv.DictReader(file)
+    assert all(written[name] == "" for name in empty) and written["groups"] == "6"
+    said = as_text(few)
+    assert "no interval: the images come in 6 groups, and by fewer than 10" in said
+    assert "95 %" not in said and "nan" not in said
+
+
+def test_an_image_without_a_group_stands_alone(mine):
+    table = pd.read_csv(mine / "manifest.csv", dtype=str)
+    rows = []
+    for alone in (table.image, ""):
+        group = np.where(np.arange(36) < 20, (np.arange(36) // 2).astype(str), alone)
+        table.assign(group=group).to_csv(mine / "grouped.csv", index=False)
+        rows += write_goodness(mine / "d.npy", mine / "grouped.csv", permutations=9, progress=False)
+    pd.testing.assert_frame_equal(*[pd.DataFrame([row]) for row in rows])
+    assert rows[0]["groups"] == 26
+
+
 def test_classes_of_one_image_are_named_once(mine, caplog):
     (mine / "labels.csv").write_text("\n".join([*"xy" * 17, "lone", "only"]))
     with caplog.at_level(logging.WARNING):

@@ -107,6 +107,18 @@ def test_intervals_decide_certainty_and_not_the_outcome(margin, certain):
         assert (row.outcome, row.certain) == (outcome, certain)
 
 
+def test_without_an_interval_nothing_is_said_of_certainty():
+    for goodness, outcome in (([1.2, 1.15], "reproduced"), ([1.15, 1.2], "not reproduced")):
+        cells, pairs, datasets = results(changed("mnist", [*goodness, 1.3, 1.6]))
+        cells.loc[cells.dataset == "mnist", "log_goodness_se"] = np.nan
+        pairs.loc[pairs.dataset == "mnist", ["low", "high"]] = np.nan
+        found = outcomes(cells, pairs, datasets)
+        row = found.loc["mnist-first-beats-second"]
+        assert (row.outcome, row.certain) == (outcome, "")
+        assert row.reason.endswith("there is no interval of pool / mixed_3_pool to be certain by.")
+        assert found.certain["affective-lowest"] == "" and found.certain["kylberg-rises"] == "yes"
+
+
 def test_direction_is_that_of_the_comparisons():
     rng = np.random.default_rng(0)
     values = np.log([1.2, 1.1])

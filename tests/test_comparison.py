@@ -56,6 +56,13 @@ def test_copies_and_cells_that_are_not_finite():
     assert found.loc[[(0, 2), (1, 2)], ["se", "low", "p_adjusted"]].isna().all(axis=None)
 
 
+def test_few_groups_give_differences_and_no_intervals():
+    without, values = RNG.standard_normal((36, 3)), np.array([1.0, 3.0, 2.0])
+    found = compare(values, without, groups=np.arange(36) % 9)
+    assert found.difference.tolist() == [-2, -1, 1]
+    assert found[["se", "low", "high", "p_adjusted"]].isna().all(axis=None)
+
+
 def test_coverage_of_intervals_of_log_goodness(monkeypatch):
     """Three layers of one set of images; the truth is that of very many images.
 

@@ -185,6 +185,20 @@ def several_readings():
     return cells, advised
 
 
+def test_depths_without_intervals(tmp_path, monkeypatch):
+    cells, advised = several_readings()
+    cells = cells.assign(groups=5, auc_se=np.nan, goodness_low=np.nan, goodness_high=np.nan)
+    draw_depths(cells, advised, tmp_path / "depths")
+    drawn = pd.read_csv(tmp_path / "depths.csv")
+    assert drawn[["low", "high"]].isna().all(axis=None) and drawn.value.notna().all()
+    figure = drawn_figure(cells, advised, monkeypatch)
+    said = " ".join(figure._supxlabel.get_text().split())
+    assert "come in 5 groups, and by fewer than 10 no interval can be trusted" in said
+    assert "95" not in said
+    bars = [bar[2][0].get_segments() for axes in figure.axes for bar in axes.containers]
+    assert not np.isfinite(np.concatenate([np.ravel(b) for bar in bars for b in bar])[1::2]).any()
+
+
 def test_depths_of_several_readings(tmp_path, monkeypatch):
     cells, advised = several_readings()
     files = [tmp_path / "goodness.csv", tmp_path / "verdict.csv"]

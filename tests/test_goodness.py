@@ -242,10 +242,11 @@ def assert_null_is(found, ratios):
     assert found.null.mean() == pytest.approx(ratios.mean(), rel=0.02)
 
 
-def test_permuting_within_groups():
-    """Against all orders that leave each image in its group."""
+@pytest.mark.parametrize("kind", ["groups", "collections"])
+def test_permuting_within_groups_and_collections(kind):
+    """Against all orders that leave each image in its group or collection."""
     condensed = random_distances(7, np.float64)
-    labels, groups = list("aabbabc"), list("xxxyyyy")
+    labels, parts = list("aabbabc"), list("xxxyyyy")
     orders = [
         [*first, *second]
         for first in itertools.permutations(range(3))
@@ -253,14 +254,24 @@ def test_permuting_within_groups():
     ]
     found = goodness(
         *(condensed, labels),
-        groups=groups,
-        permute="within_groups",
+        **{kind: parts},
+        permute=f"within_{kind}",
         permutations=6000,
         progress=False,
     )
     assert_null_is(found, every_goodness(condensed, labels, orders))
     assert found.distinct == 3 * 12
     assert np.isnan(found.p_pearson)
+
+
+def test_within_one_collection_images_are_permuted():
+    condensed, labels = random_distances(8), list("aabbabca")
+    options = {"permutations": 99, "seed": 3, "progress": False}
+    plain = goodness(condensed, labels, **options)
+    options |= {"collections": ["x"] * 8, "permute": "within_collections"}
+    one = goodness(condensed, labels, **options)
+    np.testing.assert_array_equal(one.null, plain.null)
+    assert (one.p_value, one.p_pearson, one.z) == (plain.p_value, plain.p_pearson, plain.z)
 
 
 @pytest.mark.parametrize("sizes", [(2, 2, 2, 2), (1, 2, 2, 1, 2)])
@@ -331,7 +342,8 @@ def test_few_distinct_permutations_are_said(caplog):
         ("aabb", "xyyz", "groups", "'y' has images of the classes 'a' and 'b'"),
         ("aabb", "xxyy", "groups", "distinct permutations is 1"),
         ("aabb", "xxyy", "within_groups", "distinct permutations is 1"),
-        ("aabb", "xxyy", "photographs", "not one of images, within_groups, groups"),
+        ("aabb", "xxyy", "photographs", "not one of images, within_groups, groups, within_coll"),
+        ("aabb", "xyxy", "within_collections", "needs collections; give the manifest a column `c"),
     ],
 )
 def test_groups_that_cannot_be_permuted(labels, groups, permute, says):

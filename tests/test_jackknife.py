@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from depthgauge.condensed import subset
 from depthgauge.statistics.class_sums import class_sums
+from depthgauge.statistics.few_groups import few_groups
 from depthgauge.statistics.jackknife import log_goodness_without, standard_error
 from depthgauge.statistics.rank_auc import rank_auc
 from scipy.spatial.distance import pdist, squareform
@@ -46,11 +47,18 @@ def test_standard_error_of_a_mean_is_the_textbooks():
     expected = values.std(ddof=1) / np.sqrt(50)
     assert standard_error(theta) == pytest.approx(expected, rel=1e-12)
     assert standard_error(theta, RNG.permutation(50)) == pytest.approx(expected, rel=1e-12)
-    # Ten copies of each of five: the standard error of the mean of five.
-    theta = (values[:5].repeat(10).sum() - values[:5].repeat(10)) / 49
-    five = standard_error(theta, np.arange(5).repeat(10))
-    assert five == pytest.approx(values[:5].std(ddof=1) / np.sqrt(5), rel=1e-12)
-    assert np.isnan(standard_error(theta, np.zeros(50)))
+    # Five copies of each of ten: the standard error of the mean of ten.
+    theta = (values[:10].repeat(5).sum() - values[:10].repeat(5)) / 49
+    ten = standard_error(theta, np.arange(10).repeat(5))
+    assert ten == pytest.approx(values[:10].std(ddof=1) / np.sqrt(10), rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 11])
+def test_fewer_than_ten_groups_give_no_error(count):
+    theta = RNG.normal(size=66)
+    few = np.isnan(standard_error(theta, np.arange(66) % count))
+    assert few == (count < 10) == bool(few_groups(count))
+    assert few_groups(None) == few_groups(np.nan) == ""
 
 
 def test_intervals_cover_the_truth():

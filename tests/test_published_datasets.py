@@ -10,9 +10,11 @@ import pytest
 from depthgauge.datasets import affective, fingerprint, image_count, kylberg, sources
 from depthgauge.datasets.affective import emotion, most_voted
 from depthgauge.errors import UserError
+from depthgauge.statistics.layer_goodness import write_goodness
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.spatial.distance import pdist, squareform
 from test_datasets import everything, make
 
 RNG = np.random.default_rng(0)
@@ -287,7 +289,7 @@ def test_affective_of_three_parts(zips, iaps, tmp_path, caplog):
     spec = SPEC | iaps
     assert [Path(s.path).name for s in sources("a", spec)] == [z.name for z in zips]
     manifest, notes = make(tmp_path / "out", spec, "a", sources=zips)
-    assert list(zip(manifest.label, manifest.source, manifest.group, strict=True)) == [
+    assert list(zip(manifest.label, manifest.source, manifest.collection, strict=True)) == [
         ("amusement", "artphoto/amusement_0001.jpg", "artphoto"),
         ("awe", "artphoto/awe_0003.jpg", "artphoto"),
         ("contentment", "abstract/abstract_0001.jpg", "abstract"),
@@ -298,6 +300,7 @@ def test_affective_of_three_parts(zips, iaps, tmp_path, caplog):
         ("sadness", "artphoto/sad_0002.jpg", "artphoto"),
         ("sadness", "iaps/2055.1.jpg", "iaps"),
     ]
+    assert "group" not in manifest
     assert manifest.image[2] == "contentment__abstract_abstract_0001.jpg"
     assert [(n["part"], n["expected"], n["found"]) for n in notes] == [
         *(("abstract", "228", "2"), ("artphoto", "807", "5"), ("iaps", "394", "2"))
@@ -309,7 +312,7 @@ def test_affective_of_three_parts(zips, iaps, tmp_path, caplog):
 
 def test_affective_missing_parts_are_left_out_and_said(zips, tmp_path, caplog):
     manifest, notes = make(tmp_path / "out", SPEC, sources=zips)
-    assert set(manifest.group) == {"abstract", "artphoto"}
+    assert set(manifest.collection) == {"abstract", "artphoto"}
     assert "the part iaps is missing and LEFT OUT" in caplog.text
     assert notes[2] == {
         "dataset": "data",
@@ -320,7 +323,7 @@ def test_affective_missing_parts_are_left_out_and_said(zips, tmp_path, caplog):
     }
     zips[0].unlink()
     manifest, notes = make(tmp_path / "out", SPEC, sources=zips)
-    assert set(manifest.group) == {"artphoto"}
+    assert set(manifest.collection) == {"artphoto"}
     assert [n["found"] for n in notes] == ["0", "5", "0"]
     zips[1].unlink()
     with pytest.raises(UserError, match="none of the parts abstract, artphoto, iaps"):
@@ -333,7 +336,7 @@ def test_affective_parts_alone_from_a_zip_or_a_folder(zips, tmp_path, part):
     (fetched,) = sources("a", spec)
     archive = next(z for z in zips if z.name == Path(fetched.path).name)
     manifest, _ = make(tmp_path / "one", spec, sources=[archive])
-    assert set(manifest.group) == {part}
+    assert set(manifest.collection) == {part}
     here = spec | {part: str(archive)}
     assert sources("a", here) == []
     make(tmp_path / "two", here)
@@ -342,6 +345,61 @@ def test_affective_parts_alone_from_a_zip_or_a_folder(zips, tmp_path, part):
     make(tmp_path / "three", spec | {part: str(tmp_path / "unpacked")})
     assert everything(tmp_path / "one") == everything(tmp_path / "two")
     assert everything(tmp_path / "one") == everything(tmp_path / "three")
+
+
+def planted_parts(folder):
+    """Keys of the config for the three parts, each of 15 images of each of four emotions."""
+    words = ("Amusement", "Awe", "Fear", "Sad")
+    votes = [word.lower() for word in HEAD.replace("'", "").split(",")[1:]]
+    names = [(word, f"{word}_{i:04d}.jpg") for word in words for i in range(15)]
+    rows = [
+        f"'{name}',{','.join(str(int(vote == word.lower())) for vote in votes)}"
+        for word, name in names
+    ]
+    for part in ("abstract", "artphoto", "iaps"):
+        (folder / part).mkdir(parents=True)
+        for _, name in names:
+            (folder / part / name).write_bytes(encoded("jpg", "RGB"))
+    (folder / "abstract/ABSTRACT_groundTruth.csv").write_text("\n".join([HEAD, *rows]))
+    labels = "".join(f"{name},{word}\n" for word, name in names)
+    (folder / "labels.csv").write_text("image_id,label\n" + labels)
+    given = {part: str(folder / part) for part in ("abstract", "artphoto", "iaps")}
+    return given | {"iaps_labels": str(folder / "labels.csv")}
+
+
+@pytest.mark.parametrize("permute", ["images", "within_collections"])
+@pytest.mark.parametrize("parts", [["artphoto"], ["abstract", "artphoto"], list(affective.PARTS)])
+def test_affective_parts_are_no_groups(tmp_path, parts, permute):
+    """Each part has its own way of showing an emotion: the neighbours that help are of the part."""
+    given = planted_parts(tmp_path / "in")
+    spec = SPEC | {"parts": parts} | {key: given[key] for key in parts}
+    if "iaps" in parts:
+        spec["iaps_labels"] = given["iaps_labels"]
+    manifest, _ = make(tmp_path / "out", spec)
+    assert len(manifest) == 60 * len(parts) and set(manifest.collection) == set(parts)
+    rng = np.random.default_rng(5)
+    way = manifest.groupby(["label", "collection"]).ngroup()
+    places = 3 * rng.normal(size=(way.max() + 1, 8))[way]
+    condensed = pdist(places + rng.normal(size=(len(manifest), 8)))
+    np.save(tmp_path / "distances.npy", condensed)
+    (row,) = write_goodness(
+        tmp_path / "distances.npy",
+        tmp_path / "out/manifest.csv",
+        permute=permute,
+        permutations=99,
+        progress=False,
+    )
+    square = squareform(condensed)
+    np.fill_diagonal(square, np.inf)
+    labels = manifest.label.to_numpy()
+    expected = np.mean(labels[square.argmin(axis=1)] == labels)
+    assert row["knn1"] == expected > 0.98
+    assert row["goodness_low"] < row["goodness"] < row["goodness_high"]
+    assert row["permuted"] == permute and row["p_value"] == 0.01 and "groups" not in row
+    if len(parts) > 1:  # what it was when parts were groups
+        collections = manifest.collection.to_numpy()
+        square[collections[:, None] == collections] = np.inf
+        assert np.mean(labels[square.argmin(axis=1)] == labels) < 0.6
 
 
 def test_artphoto_says_where_it_is_one_short(tmp_path, caplog):

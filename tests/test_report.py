@@ -105,6 +105,18 @@ def text_of(page):
     return " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.S)).split())
 
 
+def test_page_says_why_there_are_no_intervals(results):
+    rows = pd.read_csv(results / "goodness.csv")
+    rows = rows.assign(groups=4, goodness_low=np.nan, goodness_high=np.nan)
+    table(results / "goodness.csv", rows.assign(permuted="within_collections"))
+    text = text_of(page_of(results))
+    assert "network layer_1 170,528 1.318 – 0.005 0.005 0.7 0.987" in text
+    why = "the images come in 4 groups, and by fewer than 10 no interval can be trusted"
+    assert f"There are no intervals: {why}." in text
+    assert f", for {why}); depths were compared" in text
+    assert "labels were permuted within collections" in text
+
+
 def test_page_says_what_the_tables_say(results):
     page = page_of(results)
     text = text_of(page)

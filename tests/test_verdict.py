@@ -241,6 +241,17 @@ def test_one_layer_and_a_warning_of_spread():
     assert found["spread_warning"] == "a" and "Beware at a:" in found["sentence"]
 
 
+def test_few_groups_tell_nothing_apart():
+    cells = [*read("a", 0.9, 0.2, 0.2, 0.2, groups=4), *read("b", 0.1, 0.1, 0.1, 0.1, groups=4)]
+    differ = told_apart(cells).assign(se=np.nan, low=np.nan, high=np.nan, p_adjusted=np.nan)
+    halves = in_halves(cells, [one["knn1"] for one in cells])
+    (found,) = verdicts(pd.DataFrame(cells), differ, halves).to_dict("records")
+    assert found["layer"] == "a" and found["not_distinguishable"].count(";") == 6
+    said = "Whether the others differ from it cannot be told: the images come in 4 groups, and by "
+    assert said + "fewer than 10 no interval can be trusted." in found["sentence"]
+    assert "at 5 %" not in found["sentence"]
+
+
 def test_files_and_summary(tmp_path):
     cells = [*read("1", 0.7, 0.1, 0.1, 0.1), *read("2", 0.1, 0.1, 0.1, 0.9)]
     table = pd.DataFrame(cells).assign(dim=7, images=10)

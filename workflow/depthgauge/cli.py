@@ -379,7 +379,7 @@ metrics = click.option(
 @metrics
 @click.option(
     "--permute",
-    type=click.Choice(["images", "within_groups", "groups"]),
+    type=click.Choice(["images", "within_groups", "groups", "within_collections"]),
     default="images",
     show_default=True,
     help="What changes labels.",
@@ -390,8 +390,8 @@ metrics = click.option(
 def goodness(distances, labels, layer, layers, poolings, metrics, **options):
     """Measure how LABELS cluster in Euclidean DISTANCES (.npy, condensed or square), and test it.
 
-    LABELS is a manifest (image,label and maybe group) or a CSV of one column. Without a file to
-    write, what was found is printed.
+    LABELS is a manifest (image,label, maybe group and collection) or a CSV of one column. Without a
+    file to write, what was found is printed.
     """
     from .readings import Reading, layer_poolings, pooled
     from .statistics.cell import as_text

@@ -33,6 +33,17 @@ def read_manifest(path):
     return manifest
 
 
+def groups_of(table):
+    """Return the group of each row of a manifest: images of one group depend on one another.
+
+    They show one photograph, one person, one film. An image without a group stands alone. None
+    where the manifest has no groups.
+    """
+    if "group" not in table:
+        return None
+    return table.group.where(table.group != "", table.image).to_numpy(str)
+
+
 def class_codes(labels, source="labels"):
     """Return (codes, classes): an int64 code an image, and the sorted class names.
 

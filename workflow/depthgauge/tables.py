@@ -12,8 +12,8 @@ from .files import whole
 _CELL = ("extractor", "layer", "pooling", "metric")
 # The columns that hold text, of every table that a stage writes.
 TEXT = {"dataset", *_CELL, *(f"{name}_{end}" for name in _CELL for end in "ab")}
-TEXT |= {"image", "label", "group", "class", "other", "cluster", "origin", "source", "sha256"}
-TEXT |= {"source_sha256", "neighbour", "neighbours_label", "nearest", "nearest_label"}
+TEXT |= {"image", "label", "group", "collection", "class", "other", "cluster", "origin", "source"}
+TEXT |= {"sha256", "source_sha256", "neighbour", "neighbours_label", "nearest", "nearest_label"}
 TEXT |= {"permuted", "measure", "method", "other_layer", "other_method", "reading", "series"}
 TEXT |= {"scope", "not_distinguishable", "by_auc", "by_goodness", "by_goodness_pca50"}
 TEXT |= {"recipe", "sentence", "verdict", "part", "expected", "found", "note", "link", "name"}

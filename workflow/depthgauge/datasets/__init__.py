@@ -68,9 +68,10 @@ def make_dataset(
     images : path
         Folder to write, flat, ``*.jpg``.
     manifest : path
-        CSV to write: columns ``image,label``, ``group`` where there is one, ``source``,
-        ``source_sha256``, ``sha256``; a row an image, by class and then by source. A sample
-        has ``population``, too: how many images of the label the whole dataset has.
+        CSV to write: columns ``image,label``, ``group`` and ``collection`` where there are any
+        (see ``Picture``), ``source``, ``source_sha256``, ``sha256``; one row per image, by class
+        and then by source. A sample has ``population``, too: how many images of the label the
+        whole dataset has.
     seed : int
         The run's seed.
     quality : int
@@ -193,8 +194,8 @@ def _kind(name, spec):
 
 
 def _write_manifest(kept, path, population):
-    grouped = any(picture.group for picture, _ in kept)
-    columns = ["image", "label", *(["group"] if grouped else [])]
+    given = [name for name in ("group", "collection") if any(getattr(p, name) for p, _ in kept)]
+    columns = ["image", "label", *given]
     columns += [*(["population"] if population else []), "source"]
     _write_csv(
         path,
@@ -203,7 +204,7 @@ def _write_manifest(kept, path, population):
             (
                 f"{picture.name}.jpg",
                 picture.label,
-                *([picture.group] if grouped else []),
+                *(getattr(picture, name) for name in given),
                 *([population[picture.label]] if population else []),
                 picture.source,
                 *digests,

@@ -78,7 +78,7 @@ def sources(name, spec):
 
 
 def pictures(name, spec, sources, seed, scratch):
-    """Return the pictures and the notes; ``group`` is the sub-collection.
+    """Return the pictures and the notes; ``collection`` is the part.
 
     Keys of ``spec``: ``parts``, some of abstract, artphoto, iaps; ``abstract``, ``artphoto``:
     a zip or a folder on disk, null to fetch the published zip; ``iaps``, a folder, with
@@ -124,7 +124,7 @@ def pictures(name, spec, sources, seed, scratch):
     made.sort(key=lambda m: (m[0], list(PARTS).index(m[1]), natural_key(m[2].name)))
     stems = file_stems([f"{label}__{part}_{readable(f.stem)}" for label, part, f in made])
     return [
-        Picture(stem, label, f"{part}/{readable(file.name)}", file, part)
+        Picture(stem, label, f"{part}/{readable(file.name)}", file, collection=part)
         for stem, (label, part, file) in zip(stems, made, strict=True)
     ], notes
 

@@ -21,7 +21,10 @@ class Picture(NamedTuple):
     label: str
     source: str  # the original file's name, or a description
     content: Path | Callable  # a picture file, or a function that returns a PIL image
-    group: str = ""  # the photograph or sub-collection that it belongs to, where there is one
+    # What the pictures of one group share makes them depend on one another: one photograph, one
+    # person, one film. A collection is where a picture was taken from, and makes none depend.
+    group: str = ""
+    collection: str = ""
 
 
 class Note(NamedTuple):

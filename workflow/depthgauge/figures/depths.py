@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 from ..readings import KEYS, METRICS, POOLINGS
+from ..statistics.few_groups import few_groups
 from .style import COLUMN, GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 
 _NORMAL = 1.959964  # the 97.5th percentile: of a 95 % interval
@@ -27,7 +28,8 @@ def draw_depths(cells, advised, stem):
     """Draw accuracy of the nearest neighbour, AUC and goodness at every depth of every network.
 
     Points are the best reading of each layer. Bars are 95 % intervals of each layer by itself,
-    from the jackknife, for the accuracy Wilson's. A red ring is around the depth of the verdict;
+    from the jackknife, for the accuracy Wilson's; there are none by too few groups (see
+    ``few_groups``). A red ring is around the depth of the verdict;
     filled are the points of the depths that are not distinguishable from it. Of several readings
     each has a pale line. A layer of one pooling (a vector) is the same in any, so the lines of
     others lead to its point.
@@ -49,6 +51,8 @@ def draw_depths(cells, advised, stem):
 def _table(cells, advised):
     """Return the values drawn: a row a cell and measure."""
     low, high = _wilson(cells.knn1, cells.images)
+    if few_groups(cells.iloc[0].get("groups")):
+        low = high = np.nan
     margin = _NORMAL * cells.auc_se
     ends = {
         "knn1": (low, high),
@@ -128,6 +132,7 @@ def _figure(table, cell):
             fontsize=min(6.5, 72 * inches * 0.8),
         )
         axes.set_xlim(0.4, len(names) + 0.6)
+    few = few_groups(cell.get("groups"))
     note = f"Layers in order of depth; n = {cell.images:,} images, {cell.classes} classes; "
     if key_lines:
         figure.legend(
@@ -138,13 +143,17 @@ def _figure(table, cell):
             ncols=-(-len(looks) // key_lines),
             handlelength=2.6,
         )
-        note += "lines: readings, a pooling and a metric; points: the best reading of each layer, "
-        note += "with 95\u00a0% intervals."
+        note += "lines: readings, a pooling and a metric; points: the best reading of each layer"
+        note += "." if few else ", with 95\u00a0% intervals."
     else:
         figure.suptitle(cell.dataset, color=INK)
-        note += "bars: 95\u00a0% intervals."
-    note += " Red ring: the depth to use; filled: not distinguishable from it at 5\u00a0% by "
-    note += "the 1-NN accuracy expected in half of the images."
+        note += "no bars." if few else "bars: 95\u00a0% intervals."
+    note += " Red ring: the depth to use"
+    if few:
+        note += f". There are no intervals, and whether other depths differ is not told: {few}."
+    else:
+        note += "; filled: not distinguishable from it at 5\u00a0% by the 1-NN accuracy "
+        note += "expected in half of the images."
     figure.supxlabel(textwrap.fill(note, int(width / 0.055)), fontsize=6.5, color=GREY)
     return figure
 

@@ -25,7 +25,8 @@ def evaluate(claims, cells, comparisons, datasets):
     Whether another sample of images might have said otherwise is a second question: ``certain``
     says whether 95 % intervals exclude the contrary. For layers of one dataset they are the
     paired, simultaneous ones of ``comparison.compare``; datasets are independent of one another,
-    and their intervals Bonferroni's.
+    and their intervals Bonferroni's. Where an interval is lacking that it hangs on, for want of
+    groups (``few_groups``) or of a finite goodness, ``certain`` is empty.
 
     A claim is of layers that are read flat and compared by Euclidean distance; other readings do
     not count.
@@ -169,18 +170,25 @@ def _judged(pairs, numbers, kind):
         + (f" ({exp(low):.4g} to {exp(high):.4g})" if isfinite(low) and isfinite(high) else "")
         for name, _, ratio, low, high in pairs
     )
-    against = [name for name, holds, *_ in pairs if not holds]
+    against = [pair for pair in pairs if not pair[1]]
+    # One pair that is certainly the other way round decides; for the claim all have to be certain.
+    lacking = [name for name, _, _, low, high in against or pairs if not isfinite(high - low)]
+    unknown = f"there is no interval of {', '.join(lacking)} to be certain by."
     if against:
-        certain = any(high < 0 for _, holds, _, _, high in pairs if not holds)
-        reason = f"The order is the other way round, or equal, in {', '.join(against)}; "
+        certain = any(high < 0 for *_, high in against)
+        reason = "The order is the other way round, or equal, in "
+        reason += f"{', '.join(name for name, *_ in against)}; "
+        if lacking and not certain:
+            return False, None, numbers, intervals, reason + unknown
         reason += f"the {kind} {'exclude' if certain else 'do not exclude'} the claim."
         return False, certain, numbers, intervals, reason
-    unsure = [name for name, _, _, low, _ in pairs if not low > 0]
-    reason = f"The order holds; the {kind} "
-    reason += (
-        f"do not exclude the contrary in {', '.join(unsure)}." if unsure else "exclude any other."
-    )
-    return True, not unsure, numbers, intervals, reason
+    unsure = [name for name, _, _, low, _ in pairs if low <= 0]
+    if unsure:
+        reason = f"The order holds; the {kind} do not exclude the contrary in {', '.join(unsure)}."
+        return True, False, numbers, intervals, reason
+    if lacking:
+        return True, None, numbers, intervals, f"The order holds; {unknown}"
+    return True, True, numbers, intervals, f"The order holds; the {kind} exclude any other."
 
 
 def _significance(claim, cells, *_):

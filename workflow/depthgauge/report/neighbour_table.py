@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..manifest import read_manifest
+from ..manifest import groups_of, read_manifest
 from ..neighbours import nearest_neighbours
 from ..readings import open_reading
 from ..tables import write_table
@@ -33,7 +33,9 @@ def write_neighbours(distances, manifest, output, *, reading=None, k=8, threads=
         If a file is not what it should be, or one group has all images.
     """
     table = read_manifest(manifest)
-    groups = np.unique(table.group, return_inverse=True)[1] if "group" in table else None
+    groups = groups_of(table)
+    if groups is not None:
+        groups = np.unique(groups, return_inverse=True)[1]
     others = len(table) - (1 if groups is None else np.bincount(groups).max())
     k = max(1, min(k, others))
     with open_reading(distances, reading, expected=len(table), threads=threads) as condensed:

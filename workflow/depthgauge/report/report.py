@@ -13,6 +13,7 @@ from ..datasets import about
 from ..figures.style import DPI, in_reading_order
 from ..files import whole
 from ..readings import KEYS, pooled_name
+from ..statistics.few_groups import few_groups
 from ..statistics.recipe import reading_words, recipe_code
 from ..tables import read_table, write_table
 from .claims import NOT_TESTABLE
@@ -140,6 +141,7 @@ def _dataset(name, found, tables):
         "labels": _labels(name, found),
         "verdict": [verdict | _computed(verdict, found) for verdict in verdicts],
         "cells": cells,
+        "few_groups": few_groups(cells[0].get("groups")) if cells else "",
         "several_readings": len({tuple(cell[key] for key in KEYS) for cell in cells}) > 1,
         "best": [cell for cell, is_best in zip(cells, best, strict=True) if is_best],
         "others": [cell for cell, is_best in zip(cells, best, strict=True) if not is_best],

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..manifest import class_codes
+from ..manifest import class_codes, groups_of
 from ..seeds import derive_seed
+from .few_groups import few_groups
 from .goodness import goodness
 from .halves import half_accuracies, half_means
 from .measures import measures
@@ -28,7 +29,7 @@ class Cell:
     Attributes
     ----------
     row : dict
-        The row of goodness.csv.
+        The row of goodness.csv; with ``groups``, their number, where there are groups.
     null : (m,) float64 array
         Goodness under each permutation.
     classes : DataFrame
@@ -93,7 +94,7 @@ def measured_cell(
         As ``goodness`` and ``measures``.
     """
     labels = manifest.label
-    groups = manifest.group.to_numpy(str) if "group" in manifest else None
+    groups = groups_of(manifest)
     codes, classes = class_codes(labels, source=source)
     work = {"threads": threads, "progress": progress}
     dataset = names["dataset"]
@@ -101,6 +102,7 @@ def measured_cell(
         condensed,
         labels,
         groups=groups,
+        collections=manifest.collection if "collection" in manifest else None,
         permute=permute,
         permutations=permutations,
         seed=derive_seed(seed, dataset, "permutations"),
@@ -119,6 +121,8 @@ def measured_cell(
         )
     )
     row |= {name: getattr(measured, name) for name in MEASURED}
+    if groups is not None:
+        row["groups"] = len(np.unique(groups))
     accuracies, members = half_accuracies(
         measured.neighbours, codes, seed=derive_seed(seed, dataset, "halves")
     )
@@ -176,19 +180,23 @@ def _by_image(measured, manifest):
 def as_text(row):
     """Return the row of one cell as a table that a person can read."""
     number = "{:.4g}".format
-    interval = f"{number(row['goodness_low'])} to {number(row['goodness_high'])}"
+    interval = f"95 % interval {number(row['goodness_low'])} to {number(row['goodness_high'])}"
+    error = f"(se {number(row['auc_se'])})"
+    few = few_groups(row.get("groups"))
+    if few:
+        interval, error = f"no interval: {few}", ""
     tests = f"{number(row['p_value'])} of {row['permutations']:,} permutations of {row['permuted']}"
     pearson = "below 1e-300" if row["p_pearson"] < 1e-300 else number(row["p_pearson"])
     lines = [
         ("images", f"{row['images']:,} of {row['classes']} classes"),
         ("mean distance within classes", number(row["within"])),
         ("mean distance between classes", number(row["between"])),
-        ("goodness, between / within", f"{number(row['goodness'])}, 95 % interval {interval}"),
+        ("goodness, between / within", f"{number(row['goodness'])}, {interval}"),
         ("  each class counting alike", number(row["goodness_macro"])),
         ("  of 50 principal components", number(row["goodness_pca50"])),
-        ("p", tests.replace("within_groups", "images within groups")),
+        ("p", tests.replace("within_", "images within ")),
         ("  Pearson III, exact moments", f"{pearson}, z = {number(row['z'])}"),
-        ("AUC, P(between > within)", f"{number(row['auc'])} (se {number(row['auc_se'])})"),
+        ("AUC, P(between > within)", f"{number(row['auc'])} {error}".rstrip()),
         ("ANOSIM R", number(row["anosim_r"])),
         ("MRPP A", number(row["mrpp_a"])),
         ("silhouette", number(row["silhouette"])),

@@ -7,9 +7,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..errors import UserError
+from ..manifest import groups_of
 from ..readings import KEYS
 from ..seeds import derive_seed
 from ..tables import read_table, write_table
+from .few_groups import LEAST_GROUPS
 
 # Draws of the largest difference under no difference; p is at least 1 / (1 + DRAWS).
 DRAWS = 100_000
@@ -38,7 +40,7 @@ def compare(values, without, *, groups=None, seed=0):
     without : array of float64, shape (n, cells)
         The same without each image in turn.
     groups : array, shape (n,), optional
-        What images belong to.
+        What images belong to; fewer than ``few_groups.LEAST_GROUPS`` give no interval.
     seed : int
         The simulation follows from it.
 
@@ -47,7 +49,7 @@ def compare(values, without, *, groups=None, seed=0):
     DataFrame
         A row a pair: a and b, the cells' places; difference, the value of a less that of b; se;
         low and high, the ends of the simultaneous 95 % interval; p_adjusted. Pairs with a cell
-        that is not finite have NaN.
+        that is not finite, and all pairs where groups are too few, have NaN in the latter four.
     """
     pairs = np.array(list(combinations(range(len(values)), 2)), np.int64).reshape(-1, 2)
     first, second = pairs.T
@@ -81,14 +83,14 @@ def compare(values, without, *, groups=None, seed=0):
 
 
 def _covariance(without, groups):
-    """Return the jackknife's covariance of the cells, with NaN for those that are not finite."""
+    """Return the jackknife's covariance of the cells, NaN where it is not to be had."""
     n = len(without)
     deviations = without - without.mean(axis=0)
     if groups is not None:
         names, of_image = np.unique(groups, return_inverse=True)
         summed = np.zeros((len(names), deviations.shape[1]))
         np.add.at(summed, of_image, deviations)
-        deviations = summed
+        deviations = summed if len(names) >= LEAST_GROUPS else np.full_like(summed, np.nan)
     parts = len(deviations)
     return ((n - 1) / n) ** 2 * parts / (parts - 1) * (deviations.T @ deviations)
 
@@ -150,7 +152,7 @@ def write_comparisons(rows, output, *, seed=0):
                     f"{row}: its images are not those of {members.row.iloc[0]}, of the same "
                     "dataset. Make both anew from one manifest."
                 )
-        groups = images[0].group.to_numpy(str) if "group" in images[0] else None
+        groups = groups_of(images[0])
         for measure, (values, without) in _measures(members, images).items():
             pairs = compare(
                 values,

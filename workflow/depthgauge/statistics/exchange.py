@@ -1,4 +1,4 @@
-"""What changes places when labels are permuted: images, images of one group, or whole groups."""
+"""What changes places when labels are permuted: images, those of one kind alone, or groups."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,7 +10,13 @@ from ..condensed import images
 from ..errors import UserError
 from ..kernels import kernel
 
-PERMUTED = ("images", "within_groups", "groups")
+# And what must be known of the images.
+PERMUTED = {
+    "images": None,
+    "within_groups": "group",
+    "groups": "group",
+    "within_collections": "collection",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Exchange:
     distinct: int
 
 
-def exchange(codes, classes, groups=None, permute="images"):
+def exchange(codes, classes, groups=None, permute="images", collections=None):
     """Return what may change places under the hypothesis that labels say nothing.
 
     Parameters
@@ -38,29 +44,35 @@ def exchange(codes, classes, groups=None, permute="images"):
     classes : sequence of str
         Their names.
     groups : sequence of str, length n, optional
-        What images have in common: the photograph that patches were cut from, a camera, a day.
-    permute : {"images", "within_groups", "groups"}
-        Each image by itself; each, but with images of its group alone (for a group that has
-        nothing to do with the class, such as a camera); or whole groups, with groups of as many
-        images (for images that share a photograph, and with it the label).
+        What makes images depend on one another: one photograph, one person, one film.
+    permute : {"images", "within_groups", "groups", "within_collections"}
+        Each image by itself; each, but with images of its group alone (where groups have images
+        of several classes, such as persons with many expressions); whole groups, with groups of
+        as many images (where they share the label, such as patches of one photograph); or each
+        image with those of its collection alone. All images of one collection are permuted as
+        by ``images``.
+    collections : sequence of str, length n, optional
+        Where images were taken from, if that is not to count as what labels tell.
 
     Raises
     ------
     UserError
-        If ``permute`` needs groups and there are none, if a group that is to be permuted as a
-        whole has images of two classes, or if all permutations part the images alike.
+        If ``permute`` needs groups or collections and there are none, if a group that is to be
+        permuted as a whole has images of two classes, or if all permutations part the images
+        alike.
     """
     if permute not in PERMUTED:
         raise UserError(f"permute: {permute!r} is not one of {', '.join(PERMUTED)}.")
-    if permute != "images" and groups is None:
+    kind = PERMUTED[permute]
+    known = {None: (), "group": groups, "collection": collections}[kind]
+    if known is None:
         raise UserError(
-            f"permute: {permute} needs groups; give the manifest a column `group`, or permute "
+            f"permute: {permute} needs {kind}s; give the manifest a column `{kind}`, or permute "
             "images."
         )
     strata = units = None
-    if permute != "images":
-        names, of_image = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    if permute == "within_groups":
+    names, of_image = np.unique(np.asarray(known, dtype=str), return_inverse=True)
+    if permute.startswith("within_"):
         strata = of_image
     if permute == "groups":
         units = of_image
@@ -87,7 +99,7 @@ def exchange(codes, classes, groups=None, permute="images"):
             + (
                 "Permute images; or bring more groups a class, of as many images."
                 if permute == "groups"
-                else "Permute images; or bring groups with images of several classes."
+                else f"Permute images; or bring {kind}s with images of several classes."
             )
         )
     return Exchange(codes, strata, units, distinct)

@@ -50,6 +50,7 @@ def goodness(
     labels,
     *,
     groups=None,
+    collections=None,
     permute="images",
     permutations=9999,
     seed=0,
@@ -70,8 +71,8 @@ def goodness(
     Goodness falls strictly with the mean distance within classes, so all of this is the test of
     MRPP with weights n_c (n_c - 1), and Mantel's of distances and labels. Its z and Pearson III
     p-value come from exact moments, not from the permutations; with strata (permuting within
-    groups, or groups of unequal size) there is no p-value of this kind, and z is that of the
-    permutations.
+    groups or collections, or groups of unequal size) there is no p-value of this kind, and z is
+    that of the permutations.
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ def goodness(
     labels : sequence of str, length n
         At least two different ones, at least one of them on two images. The only image of a
         class is in pairs with different labels alone.
-    groups : sequence of str, length n, optional
-    permute : {"images", "within_groups", "groups"}
+    groups, collections : sequence of str, length n, optional
+    permute : {"images", "within_groups", "groups", "within_collections"}
         What changes labels, see ``exchange.exchange``.
     permutations : int
         m, at least 1.
@@ -108,7 +109,7 @@ def goodness(
             "classes of one image, which have no within-class distances: %s",
             ", ".join(classes[sizes == 1]),
         )
-    units = exchange(codes, classes, groups, permute)
+    units = exchange(codes, classes, groups, permute, collections)
     if units.distinct < FEW:
         log.warning(
             "Permuting %s parts the images in %d distinct ways only; p is at least about 1/%d.",

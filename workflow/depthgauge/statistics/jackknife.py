@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .few_groups import LEAST_GROUPS
+
 
 def log_goodness_without(sums, codes):
     """Return the log goodness of the labels with each image left out in turn.
@@ -74,15 +76,18 @@ def standard_error(theta, groups=None):
     Returns
     -------
     float
-        NaN where a value is not finite, or with fewer than two images or groups.
+        NaN where a value is not finite, with fewer than two images, or with fewer groups than
+        ``few_groups.LEAST_GROUPS``, by which intervals cover too little.
     """
     n = len(theta)
     if not np.isfinite(theta).all():
         return float("nan")
     deviations = theta - theta.mean()
+    least = 2
     if groups is not None:
         deviations = np.bincount(np.unique(groups, return_inverse=True)[1], deviations)
+        least = LEAST_GROUPS
     parts = len(deviations)
-    if parts < 2:
+    if parts < least:
         return float("nan")
     return float((n - 1) / n * np.sqrt(parts / (parts - 1) * np.sum(deviations**2)))

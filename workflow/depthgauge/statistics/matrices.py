@@ -122,14 +122,14 @@ def condense(square, source="distances"):
 
 
 def read_labels(path):
-    """Return the labels at ``path`` as a manifest: columns image, label and maybe group.
+    """Return the labels at ``path`` as a manifest: columns image, label, maybe group, collection.
 
     Parameters
     ----------
     path : path
-        A manifest (``image,label`` and maybe ``group``), or a CSV of one column: a label a
-        line, with or without the heading ``label``. Images without names are called by their
-        number, from 1.
+        A manifest (``image,label``, maybe ``group`` and ``collection``), or a CSV of one column:
+        a label a line, with or without the heading ``label``. Images without names are called by
+        their number, from 1.
 
     Raises
     ------

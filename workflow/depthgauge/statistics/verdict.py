@@ -5,6 +5,7 @@ import pandas as pd
 
 from ..readings import KEYS, choose
 from ..tables import read_table, write_table
+from .few_groups import few_groups
 from .recipe import reading_advice, reading_words, recipe
 from .spread import SPREAD
 
@@ -28,7 +29,8 @@ def verdicts(cells, comparisons, halves):
     neighbour is expected to have in half of the images (``halves.expected_in_half``: nearly the
     leave-one-out accuracy, and steadier); of cells of the same, that of the highest AUC. Not
     distinguishable from it
-    are those whose simultaneous 95 % interval of the difference in that accuracy holds zero. Its
+    are those whose simultaneous 95 % interval of the difference in that accuracy holds zero, and
+    all where there is no interval, for want of groups (``few_groups``). Its
     stability is the share of halves of the images in which the rule chooses it again. No cell is
     advised where labels cluster in none (every ``p_max_t`` above 5 %). Extractors of a dataset
     are compared by the cells advised, in the same way.
@@ -85,7 +87,7 @@ def _verdict(scope, cells, every, differ, halves):
     accuracy = cells.knn1_half.to_numpy(float)
     at = choose(accuracy, cells.auc.to_numpy(float))
     best = cells.loc[at]
-    alike = np.abs(accuracy - accuracy[at]) <= _width(cells, at, differ)
+    alike = ~(np.abs(accuracy - accuracy[at]) > _width(cells, at, differ))  # NaN is no interval
     alike[at] = False
     choices = {name: _choice(cells[name].astype(float), at) for name in OPINIONS}
     again = _again(cells, halves)
@@ -124,7 +126,10 @@ def _names(scope, cells):
 
 
 def _width(cells, at, differ):
-    """Return half the width of the interval of each cell's difference from that at ``at``."""
+    """Return half the width of the interval of each cell's difference from that at ``at``.
+
+    NaN where there is no interval.
+    """
     places = {key: place for place, key in enumerate(cells[_CELL].itertuples(False, None))}
     width = np.zeros(len(cells))
     ends = [differ[[f"{name}_{end}" for name in _CELL]].itertuples(False, None) for end in "ab"]
@@ -176,6 +181,9 @@ def _stability(row, halves):
 
 def _alike(cells, layers, at, alike, every):
     """Say what is not distinguishable from the cell at ``at``, layer by layer."""
+    few = few_groups(cells.loc[at].get("groups"))
+    if few:
+        return f" Whether the others differ from it cannot be told: {few}."
     if not alike.any():
         return " All others differ from it at 5 %."
     same = (layers == layers[at]).to_numpy()
