@@ -61,7 +61,9 @@ onstart:
 onsuccess:
     for line in not_fetched(PLAN, "results"):
         print(line, file=sys.stderr)
-    if all(map(os.path.exists, in_results(PLAN.targets()))):  # not of a part of the run
+    if all(
+        map(os.path.exists, in_results(PLAN.targets()))
+    ):  # not of a part of the run
         shell("depthgauge summary results")
 
 

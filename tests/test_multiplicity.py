@@ -77,17 +77,3 @@ def test_table_of_all_cells(tmp_path):
         expected = max_t(-1 / found.goodness[cells], -1 / np.concatenate(nulls))
         np.testing.assert_allclose(found.p_max_t[cells], expected)
     assert (found.p_max_t >= found.p_value).all()
-
-
-def test_estimates_of_a_sampled_dataset_keep_the_p_of_the_sample(tmp_path):
-    rows = layers(tmp_path, [("d", "x"), ("d", "y")])
-    write_goodness_table(rows, tmp_path / "goodness.csv", nulls=tmp_path / "nulls")
-    of_sample = pd.read_csv(tmp_path / "goodness.csv")
-    estimates = tmp_path / "sampled.csv"  # in another order
-    of_sample[::-1].assign(goodness=1, pairs=9).drop(columns=["p_holm", "p_max_t"]).to_csv(
-        estimates, index=False
-    )
-    write_goodness_table([estimates], tmp_path / "goodness.csv", nulls=tmp_path / "nulls")
-    found = pd.read_csv(tmp_path / "goodness.csv")[::-1].reset_index(drop=True)
-    assert (found.goodness == 1).all()
-    np.testing.assert_array_equal(found.p_max_t, of_sample.p_max_t)

@@ -105,6 +105,17 @@ def text_of(page):
     return " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.S)).split())
 
 
+def test_page_shows_an_estimate_with_its_own_interval(results):
+    rows = pd.read_csv(results / "goodness.csv")
+    rows = rows.assign(population_images=60_000, population_goodness=1.111)
+    rows = rows.assign(population_low=1.101, population_high=1.122)
+    table(results / "goodness.csv", rows)
+    text = text_of(page_of(results))
+    assert "goodness 95 % interval of all 60,000 images 95 % interval p p, all depths" in text
+    assert "1.318 1.01 to 1.4 1.111 1.101 to 1.122 0.005" in text
+    assert "images, drawn at random, and all numbers are of these" in text
+
+
 def test_page_says_why_there_are_no_intervals(results):
     rows = pd.read_csv(results / "goodness.csv")
     rows = rows.assign(groups=4, goodness_low=np.nan, goodness_high=np.nan)

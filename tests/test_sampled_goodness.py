@@ -4,14 +4,24 @@ import csv
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from depthgauge.condensed import pairs, subset
 from depthgauge.datasets import make_dataset
 from depthgauge.datasets.sampling import LEAST, sample_size, stratified_sample
 from depthgauge.distances.angle import write_angles
 from depthgauge.errors import UserError
+from depthgauge.figures import depths
+from depthgauge.figures.depths import draw_depths
 from depthgauge.manifest import read_manifest
+from depthgauge.readings import Reading
+from depthgauge.statistics.comparison import write_comparisons
+from depthgauge.statistics.layer_goodness import write_goodness
+from depthgauge.statistics.multiplicity import max_t, write_goodness_table
 from depthgauge.statistics.sampled_goodness import sampled_goodness, write_sampled_goodness
+from depthgauge.statistics.verdict import write_verdict
+from depthgauge.summary import summary
+from depthgauge.tables import read_table
 from scipy.spatial.distance import pdist, squareform
 
 # Classes of unequal size and spread, one rare, one of a single image.
@@ -130,8 +140,10 @@ def test_intervals_cover_the_full_matrix_as_often_as_they_say(whole):
     condensed, within, between = whole
     found = [estimate(condensed, seed, pairs(100)) for seed in range(1000, 1600)]
     goodness, error = np.array([(f.goodness, f.standard_error) for f in found]).T
-    covered = np.abs(goodness - between / within) < 1.96 * error
+    low, high = np.array([(f.low, f.high) for f in found]).T
+    covered = (low < between / within) & (between / within < high)
     assert 0.92 < covered.mean() < 0.975
+    np.testing.assert_allclose(np.log(high / low), 2 * 1.96 * error / goodness, rtol=1e-4)
     assert np.sqrt((error**2).mean()) == pytest.approx(goodness.std(), rel=0.1)
 
 
@@ -143,7 +155,8 @@ def test_error_shrinks_with_more_pairs(whole):
 def test_copies_within_classes_are_infinitely_good():
     condensed = pdist(np.repeat([[0.0], [1.0]], 6, axis=0)).astype(np.float32)
     found = sampled_goodness(condensed, ["a"] * 6 + ["b"] * 6, [9] * 12, progress=False)
-    assert found.within == 0 and found.goodness == np.inf and np.isnan(found.standard_error)
+    assert found.within == 0 and found.goodness == np.inf
+    assert np.isnan([found.standard_error, found.low, found.high]).all()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +173,7 @@ def test_sizes_that_contradict_the_sample_are_refused(labels, population, messag
         sampled_goodness(np.ones(6, np.float32), list(labels), population, progress=False)
 
 
-def test_rows_of_the_sample_become_those_of_the_dataset(whole, tmp_path):
+def test_estimates_for_the_dataset_stand_beside_the_rows_of_the_sample(whole, tmp_path):
     condensed = {"flat": whole[0], "mean": pdist(np.random.default_rng(0).normal(size=(400, 2)))}
     chosen = stratified_sample(LABELS, 1200, np.random.default_rng(7))
     population = [SIZES[label] for label in LABELS[chosen]]
@@ -191,16 +204,126 @@ def test_rows_of_the_sample_become_those_of_the_dataset(whole, tmp_path):
         write_sampled_goodness(*paths, progress=False)
         with open(tmp_path / "out.csv", newline="") as file:
             written = list(csv.DictReader(file))
-        assert list(written[0]) == [*rows[0], "sampled_images", "pairs", "standard_error"]
+        estimates = ("within", "between", "goodness", "standard_error", "low", "high")
+        names = ["population_images", *(f"population_{name}" for name in estimates)]
+        assert list(written[0]) == [*rows[0], *names]
         assert len(written) == 4
         for row, given in zip(written, rows, strict=True):
             found = expected[row["pooling"], row["metric"]]
-            assert (row["images"], row["sampled_images"]) == ("400", "50")
-            assert (row["pairs"], row["p_value"]) == ("1225", "0.01")
-            assert row["best_reading"] == str(given["best_reading"])
-            for name in ("within", "between", "goodness", "standard_error"):
-                assert float(row[name]) == getattr(found, name)
+            assert {name: row[name] for name in given} == {k: str(v) for k, v in given.items()}
+            assert row["population_images"] == "400"
+            for name in estimates:
+                assert float(row[f"population_{name}"]) == getattr(found, name)
     assert len(read_manifest(tmp_path / "manifest.csv")) == 50
+
+
+@pytest.fixture(scope="module")
+def measured(whole, tmp_path_factory):
+    """The tables of a run on 50 of 400 images, one layer, and those of an unsampled dataset."""
+    folder = tmp_path_factory.mktemp("measured")
+    chosen = np.sort(stratified_sample(LABELS, 1200, np.random.default_rng(7)))
+    manifest = pd.DataFrame({"image": [f"{i}.jpg" for i in chosen], "label": LABELS[chosen]})
+    tables = {
+        "sampled": manifest.assign(population=[SIZES[label] for label in manifest.label]),
+        "all": manifest,
+    }
+    rows, halves = [], []
+    for dataset, table in tables.items():
+        stem = folder / "nulls" / dataset / "net" / "layer"
+        stem.parent.mkdir(parents=True)
+        table.to_csv(folder / f"{dataset}.csv", index=False)
+        distances = folder / f"{dataset}.npy"
+        np.save(distances, subset(whole[0], chosen))
+        files = {name: stem.with_suffix(f".{name}.csv") for name in ("classes", "images", "halves")}
+        write_goodness(
+            *(distances, folder / f"{dataset}.csv"),
+            **{"null": stem.with_suffix(".npy"), "row": stem.with_suffix(".csv")},
+            **files,
+            **{"dataset": dataset, "extractor": "net", "layer": "layer", "depth": 1},
+            dims={"flat": 6},
+            readings=[Reading("flat", "euclidean")],
+            permutations=199,
+            progress=False,
+        )
+        rows.append(stem.with_suffix(".csv"))
+        halves.append(files["halves"])
+    write_comparisons(rows, folder / "comparisons.csv")
+    estimates = folder / "estimates.csv"
+    write_sampled_goodness(
+        rows[0], folder / "sampled.npy", folder / "sampled.csv", estimates, progress=False
+    )
+    table = folder / "goodness.csv"
+    write_goodness_table([estimates, rows[1]], table, nulls=folder / "nulls")
+    write_verdict(table, folder / "comparisons.csv", halves, folder / "verdict.csv")
+    return folder
+
+
+def test_every_number_of_a_sample_is_the_samples(measured):
+    """But for the columns of the population, which a dataset of all images leaves empty."""
+    sampled, every = read_table(measured / "goodness.csv").to_dict("records")
+    named = {name for name in sampled if name.startswith("population_")}
+    assert len(named) == 7 and np.isnan([every[name] for name in named]).all()
+    # Other permutations and halves: their seed follows from the dataset's name.
+    seeded = {"dataset", "null_mean", "null_sd", "p_value", "p_holm", "p_max_t", "permdisp_p"}
+    for name in sampled.keys() - named - seeded:
+        assert sampled[name] == every[name], name
+    assert sampled["population_goodness"] != sampled["goodness"]
+    assert sampled["population_low"] < sampled["population_goodness"] < sampled["population_high"]
+
+
+def test_corrected_p_is_of_the_samples_statistic(measured):
+    sampled = read_table(measured / "goodness.csv").iloc[0]
+    null = np.load(measured / "nulls/sampled/net/layer.npy")
+    assert sampled.p_max_t == max_t([-1 / sampled.goodness], -1 / null)[0]
+    # Far from what the test is of, the estimate changes nothing.
+    estimates = pd.read_csv(measured / "estimates.csv", dtype=str)
+    for estimate in ("0.5", "9"):
+        changed = measured / f"{estimate}.csv"
+        estimates.assign(population_goodness=estimate).to_csv(changed, index=False)
+        write_goodness_table([changed], measured / "changed.csv", nulls=measured / "nulls")
+        assert read_table(measured / "changed.csv").p_max_t[0] == sampled.p_max_t
+    assert max_t([-1 / 0.5], -1 / null)[0] != sampled.p_max_t
+
+
+def test_figure_draws_the_interval_of_the_number_that_it_draws(measured, monkeypatch):
+    cells, advised = (read_table(measured / f"{name}.csv") for name in ("goodness", "verdict"))
+    cells, advised = (table[table.dataset == "sampled"] for table in (cells, advised))
+    draw_depths(cells, advised, measured / "depths")
+    drawn = pd.read_csv(measured / "depths.csv").set_index("measure")
+    # The oracle: goodness of the sample, each image left out in turn.
+    square = squareform(np.load(measured / "sampled.npy").astype(float))
+    labels = read_manifest(measured / "sampled.csv").label.to_numpy()
+
+    def log_goodness(kept):
+        same = squareform(labels[kept][:, None] == labels[kept], checks=False)
+        distances = squareform(square[np.ix_(kept, kept)], checks=False)
+        return np.log(distances[~same].mean() / distances[same].mean())
+
+    n = len(labels)
+    theta = np.array([log_goodness(np.delete(np.arange(n), i)) for i in range(n)])
+    error = np.sqrt((n - 1) / n * ((theta - theta.mean()) ** 2).sum())
+    value = log_goodness(np.arange(n))
+    expected = np.exp(value + error * np.array([0, -1.959964, 1.959964]))
+    found = drawn.loc["goodness", ["value", "low", "high"]].astype(float)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # Wilson's of the sample's n solve |p - share| = z sqrt(p (1 - p) / n).
+    share, *ends = drawn.loc["knn1", ["value", "low", "high"]].astype(float)
+    for p in ends:
+        assert abs(p - share) == pytest.approx(1.959964 * np.sqrt(p * (1 - p) / n))
+    monkeypatch.setattr(depths, "save", lambda figure, *_: saved.append(figure))
+    saved = []
+    draw_depths(cells, advised, measured / "depths")
+    assert "n = 50 of 400 images" in saved[0]._supxlabel.get_text()
+
+
+def test_terminal_names_the_estimate_and_its_error(measured):
+    said = summary(measured / "goodness.csv", measured / "verdict.csv")
+    row = read_table(measured / "goodness.csv").iloc[0]
+    words = " ".join(said.split())
+    whole = f"{row.population_goodness:.4f} ± {row.population_standard_error:.2g}"
+    assert f"sampled net layer 6 50 {row.goodness:.4f} {whole} " in words
+    assert "all net layer 6 50 " in words and words.count("±") == 1
+    assert "sampled: 50 of its 400 images were measured (`pairs`)" in words
 
 
 def test_dataset_made_with_pairs_is_a_sample_that_knows_the_whole(tmp_path):

@@ -1,6 +1,7 @@
 """The workflow as a user runs it: small pictures, a small network, real commands."""
 
 import html
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,11 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY
+from depthgauge.manifest import read_manifest
 from depthgauge.readings import pooled_name
+from depthgauge.seeds import derive_seed
+from depthgauge.statistics.goodness import goodness
+from depthgauge.statistics.sampled_goodness import sampled_goodness
 from depthgauge.tables import TEXT, read_table
 from pandas.api.types import is_string_dtype
 from PIL import Image
@@ -391,6 +396,74 @@ def test_names_that_look_like_numbers_or_nothing_stay_what_they_are(experiment, 
         table = read_table(path)
         texts = table.columns[[is_string_dtype(table[name].dropna()) for name in table]]
         assert set(texts) <= TEXT | {"spread_warning", "value"}, path
+
+
+@pytest.fixture(scope="module")
+def from_distances(tmp_path_factory):
+    """A run of the statistics alone, on planted distances: a sample, and two collections."""
+    folder = tmp_path_factory.mktemp("from_distances")
+    (folder / "model.keras").touch()
+    extractor = {"kind": "keras_file", "path": "model.keras", "layers": ["layer"]}
+    config = {
+        **{"permutations": 199, "pairs": 1000, "metrics": ["euclidean"]},
+        "datasets": {
+            "sampled": {"kind": "synthetic", "per_class": 100},
+            "parted": {"kind": "synthetic", "per_class": 10},
+        },
+        "permute": {"parted": "within_collections"},
+        "extractors": {"net": extractor | {"poolings": ["flat"]}},
+    }
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(config))
+    rng = np.random.default_rng(3)
+    results = folder / "results"
+    for dataset, images in (("sampled", 48), ("parted", 40)):
+        labels = np.arange(images) % 4
+        points = rng.normal(size=(images, 5)) + np.eye(5)[labels]
+        parts = np.arange(images) // 20
+        columns = {"population": 100} if dataset == "sampled" else {"collection": parts}
+        for file in (f"datasets/{dataset}/manifest.csv", f"distances/{dataset}/net/layer.npy"):
+            (results / file).parent.mkdir(parents=True)
+        table = pd.DataFrame({"image": [f"{i}.jpg" for i in range(images)], "label": labels})
+        table.assign(**columns).to_csv(results / f"datasets/{dataset}/manifest.csv", index=False)
+        np.save(results / f"distances/{dataset}/net/layer.npy", pdist(points).astype(np.float32))
+    flat = {"flat": {"tensor": "layer:0", "dim": 5}}
+    layer = {"layer": "layer", "tensor": "layer:0", "shape": [5], "dim": 5, "poolings": flat}
+    (results / "networks").mkdir()
+    (results / "networks/net.json").write_text(json.dumps({"layers": [layer]}))
+    rules = ("goodness", "sampled_goodness", "goodness_table")
+    snakemake(folder, "results/goodness.csv", "--cores", "2", "--allowed-rules", *rules)
+    return folder
+
+
+def test_sample_is_measured_and_the_whole_estimated(from_distances):
+    results = from_distances / "results"
+    row = read_table(results / "goodness.csv").set_index("dataset").loc["sampled"]
+    assert (row.images, row.population_images) == (48, 400)
+    estimate = sampled_goodness(
+        np.load(results / "distances/sampled/net/layer.npy"), np.arange(48) % 4, [100] * 48
+    )
+    for name, value in estimate._asdict().items():
+        assert row[f"population_{name}"] == value
+    of_sample = read_table(results / "nulls/sampled/net/layer.csv").iloc[0]
+    own = of_sample.index.drop("dataset")
+    pd.testing.assert_series_equal(row[own], of_sample[own], check_names=False)
+
+
+def test_labels_are_permuted_as_the_config_says(from_distances):
+    """Each permutation leaves every collection its labels."""
+    results = from_distances / "results"
+    rows = read_table(results / "goodness.csv").set_index("dataset")
+    assert rows.permuted.to_dict() == {"sampled": "images", "parted": "within_collections"}
+    expected = goodness(
+        np.load(results / "distances/parted/net/layer.npy"),
+        read_manifest(results / "datasets/parted/manifest.csv").label,
+        collections=np.arange(40) // 20,
+        permute="within_collections",
+        permutations=199,
+        seed=derive_seed(1, "parted", "permutations"),
+        progress=False,
+    )
+    np.testing.assert_array_equal(np.load(results / "nulls/parted/net/layer.npy")[0], expected.null)
 
 
 def test_unknown_layer_stops_before_the_first_image_and_keeps_the_rest(experiment, tmp_path):

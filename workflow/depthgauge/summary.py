@@ -7,14 +7,16 @@ import pandas as pd
 from .readings import KEYS
 from .tables import read_table
 
+_WHOLE = "of all images"
+
 
 def summary(results, plan):
     """Return what a run found, as text.
 
     A line for each layer of ``results``/goodness.csv, in its best reading; under it how many cells
-    there are, if layers have several readings; a line for each dataset of which goodness was
-    estimated from a sample; the sentences of verdict.csv; and where to look for more. Only what
-    the plan names is told.
+    there are, if layers have several readings; a line for each dataset of which a sample was
+    measured, whose goodness estimated for all images stands in a column of its own; the sentences
+    of verdict.csv; and where to look for more. Only what the plan names is told.
 
     Raises
     ------
@@ -33,6 +35,7 @@ def summary(results, plan):
 
 def _numbers(every):
     several = len(every[KEYS].drop_duplicates()) > 1
+    sampled = "population_goodness" in every
     table = every[every.best_reading.astype(str) == "True"]
     shown = pd.DataFrame(
         {
@@ -43,11 +46,7 @@ def _numbers(every):
             "dim": table.dim.map("{:,}".format),
             "images": table.images.map("{:,}".format),
             "goodness": table.goodness.map("{:.4f}".format),
-            **(
-                {"±": table.standard_error.map("{:.2g}".format, na_action="ignore").fillna("")}
-                if "pairs" in table
-                else {}
-            ),
+            **({_WHOLE: table.apply(_whole, axis=1)} if sampled else {}),
             "p": table.p_value.map("{:.2g}".format),
             "1-NN accuracy": table.knn1.map("{:.3f}".format),
         }
@@ -61,14 +60,22 @@ def _numbers(every):
         lines.append(
             f"\nEach layer in its best reading; goodness.csv has all {len(every):,} cells."
         )
-    if "pairs" in table:
-        for row in table.dropna(subset="pairs").drop_duplicates("dataset").itertuples():
+    if sampled:
+        for row in table.dropna(subset="population_images").drop_duplicates("dataset").itertuples():
             lines.append(
-                f"\n{row.dataset}: estimated from {row.pairs:,.0f} pairs (`pairs`), those of "
-                f"{row.sampled_images:,.0f} of its {row.images:,} images; `standard_error` in the "
-                "table says how well. The figures and p are of these images alone."
+                f"\n{row.dataset}: {row.images:,} of its {row.population_images:,.0f} images were "
+                f"measured (`pairs`), and all numbers and figures are of these alone; but "
+                f"{_WHOLE!r} is the goodness of the whole dataset, estimated from them, with the "
+                "standard error of that estimate."
             )
     return "\n".join(lines)
+
+
+def _whole(cell):
+    """Return the goodness estimated for all images of a cell's dataset, with its standard error."""
+    if pd.isna(cell.population_goodness):
+        return ""
+    return f"{cell.population_goodness:.4f} ± {cell.population_standard_error:.2g}"
 
 
 def _where_to_look(results, plan):

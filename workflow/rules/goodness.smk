@@ -56,7 +56,7 @@ rule goodness:
         " --images {output.images} --halves {output.halves} --threads {threads} --log {log}"
 
 
-# With `pairs`: the goodness of a whole dataset, estimated from the sample that was taken of it.
+# With `pairs`: beside what was measured of the sample, the goodness of the whole dataset, estimated.
 rule sampled_goodness:
     input:
         row="results/nulls/{dataset}/{extractor}/{layer}.csv",

@@ -133,7 +133,9 @@ def _figure(table, cell):
         )
         axes.set_xlim(0.4, len(names) + 0.6)
     few = few_groups(cell.get("groups"))
-    note = f"Layers in order of depth; n = {cell.images:,} images, {cell.classes} classes; "
+    whole = cell.get("population_images", np.nan)  # of which these are a sample
+    of = "" if np.isnan(whole) else f" of {whole:,.0f}"
+    note = f"Layers in order of depth; n = {cell.images:,}{of} images, {cell.classes} classes; "
     if key_lines:
         figure.legend(
             handles=[_key(reading, *look) for reading, look in looks.items()],

@@ -6,10 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..gather import gathered
-from ..readings import KEYS
 from ..tables import write_table
-
-_CELL = ["dataset", "extractor", "layer", *KEYS]
 
 
 def holm(p):
@@ -67,39 +64,33 @@ def write_goodness_table(rows, output, *, nulls):
     """Write goodness.csv: the rows of all cells, and their p-values corrected for their number.
 
     Three columns are added: ``p_holm`` and ``p_pearson_holm``, Holm over all rows, and
-    ``p_max_t``, over all cells of a dataset, which meet the same permutations.
+    ``p_max_t``, over all cells of a dataset, which meet the same permutations. Of a sampled
+    dataset all three are the sample's, as is its ``goodness``.
 
     Parameters
     ----------
     rows : list of path
-        LAYER.csv of each layer, a row a reading.
+        LAYER.csv of each layer, one row per reading.
     output : path
     nulls : path
-        Folder that holds, as DATASET/EXTRACTOR/LAYER.npy and .csv, the nulls of each layer's
-        readings [readings, permutations] and the rows that they came with.
+        Folder that holds, as DATASET/EXTRACTOR/LAYER.npy, the nulls of each layer's readings, in
+        the order of its rows [readings, permutations].
     """
     table = gathered(rows)
     table["p_holm"] = _text(holm(pd.to_numeric(table.p_value)))
     table["p_pearson_holm"] = _text(holm(pd.to_numeric(table.p_pearson)))
-    layers = table[_CELL[:3]].drop_duplicates().itertuples(index=False)
-    stems = [Path(nulls, *layer) for layer in layers]
-    tested = gathered([stem.with_name(f"{stem.name}.csv") for stem in stems])
+    layers = table[["dataset", "extractor", "layer"]].drop_duplicates()
     drawn = [
         null
-        for stem in stems
-        for null in np.load(stem.with_name(f"{stem.name}.npy"), allow_pickle=False)
+        for *folder, layer in layers.itertuples(index=False)
+        for null in np.load(Path(nulls, *folder, f"{layer}.npy"), allow_pickle=False)
     ]
-    # The rows of a sampled dataset are estimates for all of its images; the test is the sample's.
-    places = {key: place for place, key in enumerate(tested[_CELL].itertuples(False, None))}
-    at = np.array([places[key] for key in table[_CELL].itertuples(False, None)])
-    truths = pd.to_numeric(tested.goodness).to_numpy(float)
+    truths = pd.to_numeric(table.goodness).to_numpy(float)
     adjusted = np.empty(len(table))
     # Within over between, the lower the better: finite where copies make goodness infinite.
     with np.errstate(divide="ignore"):
         for cells in table.groupby("dataset").indices.values():
-            adjusted[cells] = max_t(
-                -1 / truths[at[cells]], [-1 / drawn[cell] for cell in at[cells]]
-            )
+            adjusted[cells] = max_t(-1 / truths[cells], [-1 / drawn[cell] for cell in cells])
     table["p_max_t"] = _text(adjusted)
     write_table(table, output)
 

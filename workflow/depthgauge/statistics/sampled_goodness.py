@@ -15,14 +15,18 @@ from .class_sums import class_sums
 
 log = logging.getLogger(__name__)
 
+NORMAL = 1.959964  # the 97.5th percentile: of a 95 % interval
+
 
 class SampledGoodness(NamedTuple):
-    """Estimates for all images: mean distances, their ratio, and its standard error."""
+    """Estimates for all images: mean distances, and their ratio with its error and interval."""
 
     within: float
     between: float
     goodness: float
     standard_error: float
+    low: float
+    high: float
 
 
 def sampled_goodness(condensed, labels, population, *, threads=1, progress=True):
@@ -47,7 +51,8 @@ def sampled_goodness(condensed, labels, population, *, threads=1, progress=True)
     Returns
     -------
     SampledGoodness
-        Infinite goodness and a standard error that is not a number where ``within`` is 0.
+        ``low`` and ``high`` are the ends of the 95 % interval, which is symmetric in log
+        goodness. Where ``within`` is 0 goodness is infinite, and the latter three are NaN.
 
     Raises
     ------
@@ -110,17 +115,19 @@ def sampled_goodness(condensed, labels, population, *, threads=1, progress=True)
         z = between_share / between - within_share / within
         mean = np.bincount(codes, z) / m
         variance = np.bincount(codes, (z - mean[codes]) ** 2) / np.maximum(m - 1, 1)
-        error = goodness * np.sqrt(((1 - m / n) * variance / m).sum())
-    return SampledGoodness(within, between, float(goodness), float(error))
+        error = np.sqrt(((1 - m / n) * variance / m).sum())  # of log goodness
+        low, high = goodness * np.exp(NORMAL * error * np.array([-1, 1]))
+    found = (within, between, goodness, goodness * error, low, high)
+    return SampledGoodness(*map(float, found))
 
 
 def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progress=True):
-    """Write the rows of a layer of which the images are a sample of the dataset's.
+    """Write the rows of a layer's sample, with the estimates for the whole dataset beside them.
 
     Parameters
     ----------
     row : path
-        What ``goodness`` says of the sample alone: a CSV with a row a reading.
+        What ``goodness`` says of the sample: a CSV, one row per reading.
     distances : path
         Condensed Euclidean distances of the sample, ``.npy``, in any pooling of the layer; those
         of the others lie beside it.
@@ -128,9 +135,11 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
         The sample's manifest, with the column ``population``: how many images of that label
         the dataset has.
     output : path
-        Takes the rows with ``images``, ``within``, ``between`` and ``goodness`` of the whole
-        dataset, as estimated, and the columns ``sampled_images``, ``pairs`` and
-        ``standard_error``. Null, p-value and the rest stay those of the sample.
+        Takes the rows, all of the sample as they are, and further columns of the whole dataset:
+        ``population_images``, how many it has, and what ``sampled_goodness`` estimates of it:
+        ``population_within``, ``population_between``, ``population_goodness``, the
+        ``population_standard_error`` of the latter, and the ends of its interval,
+        ``population_low`` and ``population_high``.
     threads, progress
         As for ``sampled_goodness``.
 
@@ -147,7 +156,7 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
         )
     m = len(table)
     population = table.population.astype(np.int64)
-    sizes = population[~table.label.duplicated()]
+    whole = int(population[~table.label.duplicated()].sum())
     cells = read_text_table(row).to_dict("records")
     for cell in cells:
         reading = Reading(cell["pooling"], cell["metric"])
@@ -155,10 +164,10 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
             found = sampled_goodness(
                 condensed, table.label, population, threads=threads, progress=progress
             )
-        cell |= {"images": int(sizes.sum()), "sampled_images": m, "pairs": pairs(m)}
-        cell |= found._asdict()
+        cell["population_images"] = whole
+        cell |= {f"population_{name}": value for name, value in found._asdict().items()}
         log.info(
-            "%s: goodness %.4f with a standard error of %.2g, from %d pairs of %d of %d images",
-            *(reading, found.goodness, found.standard_error, cell["pairs"], m, cell["images"]),
+            "%s: goodness of all %d images %.4f with a standard error of %.2g, from %d of them",
+            *(reading, whole, found.goodness, found.standard_error, m),
         )
     write_table(pd.DataFrame(cells), output)
