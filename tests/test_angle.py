@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from depthgauge.condensed import pair_index
-from depthgauge.distances.angle import angles, write_angles
+from depthgauge.distances.angle import angles
+from depthgauge.distances.angle_file import write_angles
 from depthgauge.errors import UserError
 from depthgauge.readings import Reading, open_reading, parse_reading
 from scipy.spatial.distance import pdist
@@ -83,7 +84,7 @@ def test_readings_open_what_lies_beside_and_leave_nothing(tmp_path):
     ):
         with open_reading(tmp_path / "pool.npy", reading, expected=20) as condensed:
             np.testing.assert_allclose(condensed, expected, rtol=1e-5)
-    write_angles(np.load(tmp_path / "pool.npy"), tmp_path / "angles.npy")
+    write_angles(tmp_path / "pool.npy", tmp_path / "angles.npy")
     np.testing.assert_allclose(np.load(tmp_path / "angles.npy"), by_hand(flat), rtol=1e-5)
     assert {file.name for file in tmp_path.iterdir()} == {
         *("pool.npy", "pool.mean.npy", "angles.npy")

@@ -9,7 +9,7 @@ import pytest
 from depthgauge.condensed import pairs, subset
 from depthgauge.datasets import make_dataset
 from depthgauge.datasets.sampling import LEAST, sample_size, stratified_sample
-from depthgauge.distances.angle import write_angles
+from depthgauge.distances.angle_file import write_angles
 from depthgauge.errors import UserError
 from depthgauge.figures import depths
 from depthgauge.figures.depths import draw_depths
@@ -180,7 +180,7 @@ def test_estimates_for_the_dataset_stand_beside_the_rows_of_the_sample(whole, tm
     expected = {}
     for pooling, name in (("flat", "d"), ("mean", "d.mean")):
         np.save(tmp_path / f"{name}.npy", subset(condensed[pooling], chosen))
-        write_angles(np.load(tmp_path / f"{name}.npy"), tmp_path / f"angle {name}.npy")
+        write_angles(tmp_path / f"{name}.npy", tmp_path / f"angle {name}.npy")
         for metric, file in (("euclidean", name), ("angle", f"angle {name}")):
             distances = np.load(tmp_path / f"{file}.npy")
             found = sampled_goodness(distances, LABELS[chosen], population, progress=False)

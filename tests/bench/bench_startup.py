@@ -7,8 +7,6 @@ imports before its stage begins. `tensorflow` says whether that is among it.
 """
 
 import argparse
-import ast
-import inspect
 import statistics
 import subprocess
 import sys
@@ -50,18 +48,12 @@ def main():
 
 
 def stages():
-    """Return {command: the modules that its function imports}."""
-    tree = ast.parse(inspect.getsource(cli))
-    functions = {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)}
-    found = {}
-    for name in cli.main.commands:
-        imported = ast.walk(functions[name.replace("-", "_")])
-        found[name] = [
-            f"depthgauge.{node.module}" if node.level else node.module
-            for node in imported
-            if isinstance(node, ast.ImportFrom)
-        ]
-    return found
+    """Return {command: the modules that it imports}."""
+    return {
+        name: [f"depthgauge.{command.target.partition(':')[0]}"]
+        for name, command in cli.main.commands.items()
+        if getattr(command, "target", None)
+    }
 
 
 def python(*arguments):

@@ -35,6 +35,34 @@ class _Interrupted(Exception):
     """A source that may give the file, or the rest of it, when asked again."""
 
 
+def fetch(urls, output, *, checks=None, mirror=None, optional=False):
+    """Fetch a file with ``download``; or, where it is optional and no source has it, leave none.
+
+    Parameters
+    ----------
+    urls : list of str
+    output : path
+    checks : dict, optional
+        sha256, md5, content_md5 and size, as ``download`` takes them.
+    mirror : path, optional
+    optional : bool
+        If no source has the file, a warning says so, and an empty one is left in its place.
+
+    Raises
+    ------
+    UserError
+        As ``download``, unless the file is optional.
+    """
+    try:
+        download(urls, output, mirror=mirror, **(checks or {}))
+    except UserError as error:
+        if not optional:
+            raise
+        log.warning("%s\nGoing on WITHOUT IT.", error)
+        with whole(output) as beside:
+            beside.touch()
+
+
 def download(
     urls,
     path,

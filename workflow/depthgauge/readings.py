@@ -13,9 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from .condensed import open_condensed
 from .errors import UserError
 
 POOLINGS = ("flat", "mean", "cls")
@@ -89,6 +86,8 @@ def choose(accuracy, auc):
     ``statistics.halves.expected_in_half``, which was held against other rules
     (docs/statistics.md).
     """
+    import numpy as np  # the names of readings are had without it
+
     return int(np.lexsort((auc, np.round(accuracy, 4)))[-1])
 
 
@@ -159,6 +158,8 @@ def open_reading(path, reading=None, *, expected=None, threads=1):
     UserError
         As ``condensed.open_condensed``, and if the disk is full.
     """
+    from .condensed import open_condensed  # and numpy, without which the names are had
+
     path = Path(path)
     if reading is not None:
         layer, _ = split_name(path.stem)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..condensed import images, subset
 from ..errors import UserError
 from ..maps.embedding import embed
-from ..readings import Reading, open_reading, split_name
+from ..readings import Reading, chosen, open_reading, split_name
 from ..seeds import derive_seed
 from ..tables import read_table, write_table
 from .cluster_agreement import cluster_agreement
@@ -121,7 +121,8 @@ def write_clusters(
     *,
     dataset="",
     extractor="",
-    readings=None,
+    rows=None,
+    reading=None,
     perplexity=30,
     seed=0,
     threads=1,
@@ -150,8 +151,8 @@ def write_clusters(
         Both are empty where neither has clusters.
     dataset, extractor : str
         Names for the rows, from which, with ``seed``, the draws derive.
-    readings : sequence of Reading or None, optional
-        How each layer is read, see ``readings.open_reading``.
+    rows, reading
+        How each layer is read, see ``readings.chosen``.
     perplexity : float
         That of the maps.
     seed, threads, progress
@@ -168,31 +169,31 @@ def write_clusters(
             f"maps are given of the layers {', '.join(layers)}; distances of the same layers, "
             "LAYER.npy, were expected in the same order."
         )
-    rows, found = [], {}
-    readings = readings or [None] * len(layers)
-    for depth, (layer, reading, *files) in enumerate(
-        zip(layers, readings, embeddings, distances, strict=True), 1
+    written, found = [], {}
+    followed = [chosen(layer, rows, reading) for layer in layers]
+    for depth, (layer, its_reading, *files) in enumerate(
+        zip(layers, followed, embeddings, distances, strict=True), 1
     ):
         cell = {"dataset": dataset, "extractor": extractor, "layer": layer}
         table, row = _of_layer(
             *files,
-            reading,
+            its_reading,
             perplexity=perplexity,
             seed=derive_seed(seed, *cell.values(), "clusters"),
             threads=threads,
             progress=progress,
         )
-        row = {**cell, **(reading or Reading())._asdict(), "depth": depth, **row}
+        row = {**cell, **(its_reading or Reading())._asdict(), "depth": depth, **row}
         log.info(
             "%s: %d clusters, stability %.3f. %s",
             *(layer, row["clusters"], row["stability"], row["note"]),
         )
-        rows.append(row)
+        written.append(row)
         found[layer] = table
     for layer, table in found.items():
         write_table(table, Path(folder) / f"{layer}.csv")
     write_table(cluster_agreement(found), agreement)
-    write_table(pd.DataFrame(rows), summary)
+    write_table(pd.DataFrame(written), summary)
 
 
 def _of_layer(embedding, distances, reading, *, perplexity, seed, threads, progress):

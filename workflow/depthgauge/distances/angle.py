@@ -19,7 +19,7 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from ..condensed import images
-from ..files import no_space, whole
+from ..files import no_space
 from ..kernels import kernel
 from ..statistics.class_sums import class_sums
 
@@ -142,12 +142,3 @@ def scratch_angles(condensed, path, *, threads=1):
             file.write(made)
         file.flush()
         yield np.memmap(file, condensed.dtype, "r", shape=condensed.shape)
-
-
-def write_angles(condensed, output, *, threads=1):
-    """Write the distances by angle to ``output`` (.npy), condensed, of the distances' type."""
-    header = {"descr": condensed.dtype.str, "fortran_order": False, "shape": condensed.shape}
-    with whole(output) as beside, open(beside, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for made in angles(condensed, threads=threads, source=output):
-            file.write(made)

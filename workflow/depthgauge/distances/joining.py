@@ -14,6 +14,30 @@ from .tiles import part
 BAND = 64
 
 
+def join_all_blocks(blocks, outputs):
+    """Call ``join_blocks`` for each pooling of a layer.
+
+    Parameters
+    ----------
+    blocks : sequence of path
+        All blocks of the first pooling, then as many of the next.
+    outputs : sequence of path
+        A file for each pooling.
+
+    Raises
+    ------
+    UserError
+        As ``join_blocks``; if there are not as many blocks for each file.
+    """
+    count, left = divmod(len(blocks), len(outputs))
+    if left:
+        raise UserError(
+            f"{len(blocks)} BLOCKS were given for {len(outputs)} files; give as many for each."
+        )
+    for place, output in enumerate(outputs):
+        join_blocks(blocks[place * count : (place + 1) * count], output)
+
+
 def join_blocks(blocks, output):
     """Write the condensed distances that ``blocks`` hold together to ``output``.
 

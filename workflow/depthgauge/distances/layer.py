@@ -15,7 +15,17 @@ from .distances import distance_block, distances
 log = logging.getLogger(__name__)
 
 
-def layer_distances(shards, outputs, *, source=None, layer=None, block=None, threads=1):
+def layer_distances(
+    shards,
+    outputs,
+    *,
+    manifest=None,
+    graph=None,
+    layers=None,
+    layer=None,
+    block=None,
+    threads=1,
+):
     """Write the Euclidean distances of a layer, one pooling after the other.
 
     A matrix that is there already, made from the same features by the same code, is kept: where
@@ -28,10 +38,10 @@ def layer_distances(shards, outputs, *, source=None, layer=None, block=None, thr
         Features: all shards of the first pooling, then all of the second, and so on.
     outputs : list of path
         A file for each pooling, LAYER.npy or LAYER.POOLING.npy, or a block of each.
-    source : (path, path, path), optional
-        Manifest, graph and its description, of which the shards must say they were made.
+    manifest, graph, layers : path, optional
+        Of which the shards must say they were made: ``layers`` is the graph's description.
     layer : str, optional
-        Its name in the description; it goes with ``source``.
+        Its name there. These four go together.
     block : (int, int, int), optional
         (a, b, k), as of :func:`depthgauge.distances.distances.distance_block`.
     threads : int
@@ -40,8 +50,12 @@ def layer_distances(shards, outputs, *, source=None, layer=None, block=None, thr
     ------
     UserError
         As :func:`depthgauge.distances.distances.distances`; if there are not as many shards of
-        each pooling; if the description has no such layer.
+        each pooling; if the description has no such layer, or some of the four are missing.
     """
+    source = (manifest, graph, layers)
+    named = layer is not None
+    if [path is not None for path in source] != [named] * 3:
+        raise UserError("--manifest, --graph, --layers and --layer go together: give all, or none.")
     count, left = divmod(len(shards), len(outputs))
     if left or not count:
         raise UserError(
@@ -52,9 +66,9 @@ def layer_distances(shards, outputs, *, source=None, layer=None, block=None, thr
     for place, output in enumerate(map(Path, outputs)):
         part = shards[place * count : (place + 1) * count]
         said = None
-        if source is not None:
+        if named:
             said = fingerprint(*source) | {"layer": layer}
-            said["pooling"] = _pooling(source[2], layer, Path(part[0]).parent.name)
+            said["pooling"] = _pooling(layers, layer, Path(part[0]).parent.name)
             if said["pooling"] in made:
                 second_name(made[said["pooling"]], output)
                 continue

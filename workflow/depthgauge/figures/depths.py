@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from ..readings import KEYS, METRICS, POOLINGS
 from ..statistics.few_groups import few_groups
+from ..tables import read_table
 from .style import COLUMN, GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 
 _NORMAL = 1.959964  # the 97.5th percentile: of a 95 % interval
@@ -22,6 +23,20 @@ _COLOURS = {"flat": "#DB8E00", "mean": _BLUE, "cls": INK}  # light, middle and d
 _DASHES = {"euclidean": (0, (3, 1.5)), "angle": "-"}
 # Without colours: a shape a pooling, which is turned for angles.
 _SHAPES = {"flat": "sD", "mean": "v^", "cls": "<>"}
+
+
+def depths_figure(stem, goodness, verdict, *, dataset):
+    """Call ``draw_depths`` for one dataset of goodness.csv and verdict.csv.
+
+    Parameters
+    ----------
+    stem, goodness, verdict : path
+    dataset : str
+    """
+    cells, advised = (
+        table[table.dataset == dataset] for table in map(read_table, (goodness, verdict))
+    )
+    draw_depths(cells, advised, stem)
 
 
 def draw_depths(cells, advised, stem):

@@ -1,16 +1,40 @@
 """Heat maps: how far apart classes are, within and between, at every depth."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.colors import CenteredNorm
 
-from ..best_reading import best_rows, of_reading
+from ..best_reading import best_rows, of_reading, read_rows
 from ..errors import UserError
 from ..readings import KEYS
+from ..tables import read_table
 from .style import COLUMN, GREY, INK, PAGE, in_reading_order, new_figure, save, shorten, styled
 
 _LETTERS = 14
 _WRITTEN = 10  # up to so many classes the values stand in the cells
+
+
+def heatmap_figure(stem, classes, *, title=""):
+    """Call ``draw_heatmap`` for tables in files.
+
+    Parameters
+    ----------
+    stem : path
+    classes : sequence of path
+        LAYER.classes.csv of the layers, in order of depth. If LAYER.csv lies beside each, these
+        tell the best reading.
+    title : str
+    """
+    layers = {Path(file).name.removesuffix(".classes.csv"): file for file in classes}
+    rows = [Path(file).with_name(f"{layer}.csv") for layer, file in layers.items()]
+    draw_heatmap(
+        {layer: read_table(file) for layer, file in layers.items()},
+        stem,
+        rows=read_rows(rows) if all(row.exists() for row in rows) else None,
+        title=title,
+    )
 
 
 def draw_heatmap(tables, stem, *, rows=None, title=""):

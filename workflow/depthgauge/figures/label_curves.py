@@ -1,8 +1,11 @@
 """Curves: accuracy against the number of labels, a panel a layer, a line a method."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import NullLocator
 
+from ..labelling.label_summary import label_summary
+from ..tables import read_table, write_table
 from .style import COLUMN, GREY, PAGE, new_figure, save, shorten, styled, symbols
 
 _IN_A_ROW = 4
@@ -12,6 +15,26 @@ _NAMES = {
     "linear_probe": "linear probe (features, supervised)",
 }
 _METHODS = ["1-NN", "5-NN", "label_spreading", "poisson_learning", "linear_probe"]
+
+
+def label_curves_figure(stem, trials, curves, differences, *, title="", seed=0):
+    """Sum up trials with few labels, and draw them.
+
+    Parameters
+    ----------
+    stem : path
+        As of ``draw_label_curves``.
+    trials : sequence of path
+        CSVs as :func:`depthgauge.labelling.label_accuracy.write_label_accuracy` writes them.
+    curves, differences : path
+        CSVs to write, the tables of :func:`depthgauge.labelling.label_summary.label_summary`.
+    title, seed
+        As of ``draw_label_curves``.
+    """
+    found = label_summary(pd.concat(map(read_table, trials), ignore_index=True))
+    for table, path in zip(found, (curves, differences), strict=True):
+        write_table(table, path)
+    draw_label_curves(found[0], stem, title=title, seed=seed)
 
 
 def draw_label_curves(curves, stem, *, title, seed):

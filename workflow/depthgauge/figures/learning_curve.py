@@ -2,7 +2,13 @@
 
 import math
 
+from ..tables import read_table
 from .style import COLUMN, GREY, INK, PALE, RED, new_figure, save, styled
+
+
+def learning_curve_figure(stem, history, *, title="", seed=0):
+    """Call ``draw_learning_curve`` for the table in the file ``history``."""
+    draw_learning_curve(read_table(history), stem, title=title, seed=seed)
 
 
 def draw_learning_curve(history, stem, *, title="", seed):

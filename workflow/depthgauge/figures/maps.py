@@ -1,13 +1,17 @@
 """Maps: the t-SNE embeddings of all layers, side by side, coloured by label."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from ..best_reading import best_rows
+from ..best_reading import best_rows, read_rows
 from ..maps.perplexity import usable_perplexity
 from ..readings import Reading, pooled
 from ..seeds import derive_seed
+from ..tables import read_table
 from .style import (
     COLUMN,
     GREY,
@@ -25,6 +29,33 @@ from .style import (
 _IN_A_ROW = 5
 _BY_COLOUR = 10  # classes up to which colour alone tells them apart
 _LETTERS = 24  # of a class name in the legend
+
+
+def maps_figure(
+    stem, embeddings, *, layers=None, rows=(), reading=None, title="", perplexity=30, seed=0
+):
+    """Call ``draw_maps`` for maps in files.
+
+    Parameters
+    ----------
+    stem : path
+    embeddings : sequence of path
+        LAYER.csv of the layers, in order of depth.
+    layers : path, optional
+        The network's description, which knows the dimension of each layer.
+    rows : sequence of path
+        Rows of goodness.csv of each layer, whose best reading the map is of.
+    reading, title, perplexity, seed
+        As of ``layer_facts`` and ``draw_maps``.
+    """
+    facts = layer_facts(
+        [Path(file).stem for file in embeddings],
+        described=() if layers is None else json.loads(Path(layers).read_text())["layers"],
+        rows=read_rows(rows) if rows else None,
+        reading=reading,
+    )
+    tables = {Path(file).stem: read_table(file) for file in embeddings}
+    draw_maps(tables, stem, title=title, perplexity=perplexity, seed=seed, **facts)
 
 
 def draw_maps(

@@ -1,13 +1,16 @@
 """The network: a schematic of its graph, with the selected layers marked."""
 
+import json
 import logging
 import math
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.patches import Ellipse, FancyBboxPatch, Patch
 
+from ..tables import read_table
 from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,22 @@ class Box(NamedTuple):
     inputs: tuple  # names of boxes
     shape: str
     merged: tuple  # names of the nodes
+
+
+def schematic_figure(stem, nodes, layers, *, title=""):
+    """Call ``draw_network`` for the files of a network.
+
+    Parameters
+    ----------
+    stem : path
+    nodes, layers : path
+        The table of its nodes and the description of its layers, as
+        :func:`depthgauge.networks.network.build_network` writes them.
+    title : str
+    """
+    described = json.loads(Path(layers).read_text())["layers"]
+    marked = {layer["layer"]: layer["tensor"] for layer in described}
+    draw_network(read_table(nodes), marked, stem, title=title)
 
 
 def draw_network(nodes, layers, stem, *, title=""):

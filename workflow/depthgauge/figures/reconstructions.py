@@ -8,6 +8,11 @@ from .style import GREY, PAGE, new_figure, save, styled
 _ROWS = ("original", "reconstruction")
 
 
+def reconstructions_figure(stem, examples, *, title="", latent):
+    """Call ``draw_reconstructions`` for the images in the file ``examples`` (.npz)."""
+    draw_reconstructions(np.load(examples, allow_pickle=False), stem, title=title, latent=latent)
+
+
 def draw_reconstructions(examples, stem, *, title="", latent):
     """Draw originals above their reconstructions.
 

@@ -10,6 +10,27 @@ from ..manifest import read_manifest
 from ..tables import read_table, write_table
 
 
+def table_one(stem, manifests, *, links=()):
+    """Call ``write_table_one`` for DATASET/manifest.csv, with the notes.csv beside each.
+
+    Parameters
+    ----------
+    stem : path
+    manifests : sequence of path
+    links : sequence of str
+        DATASET=ADDRESS where it is described.
+    """
+    addresses = dict(link.split("=", 1) for link in links)
+    folders = [Path(manifest).absolute().parent for manifest in manifests]
+    write_table_one(
+        [
+            (folder.name, addresses.get(folder.name), manifest, folder / "notes.csv")
+            for folder, manifest in zip(folders, manifests, strict=True)
+        ],
+        stem,
+    )
+
+
 def write_table_one(datasets, stem):
     """Write the table of the datasets really used, as ``stem``.csv and ``stem``.md.
 

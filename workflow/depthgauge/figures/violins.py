@@ -2,13 +2,14 @@
 
 import re
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..best_reading import best_rows
+from ..best_reading import best_rows, read_rows
 from .style import COLUMN, GREY, INK, PAGE, PALE, RED, new_figure, save, shorten, styled
 
 _QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
@@ -16,6 +17,24 @@ _GRID = 200  # points at which a density is drawn
 _FEW = 50  # up to so many permutations each is drawn as a tick
 _NEAR = 0.75  # a truth is drawn among the nulls up to so many of their ranges away
 _HALF = 0.36  # half the width of a violin, in layers
+
+
+def violins_figure(stem, rows, *, seed=0):
+    """Call ``draw_violins`` for tables in files.
+
+    Parameters
+    ----------
+    stem : path
+    rows : sequence of path
+        LAYER.csv, rows of goodness.csv, one file a layer; beside each lies its null, LAYER.npy.
+    seed : int
+    """
+    table = read_rows(rows)
+    nulls = {
+        layer: np.load(Path(row).with_suffix(".npy"))
+        for layer, row in zip(table.layer.unique(), rows, strict=True)
+    }
+    draw_violins(table, nulls, stem, seed=seed)
 
 
 def draw_violins(rows, nulls, stem, *, seed):

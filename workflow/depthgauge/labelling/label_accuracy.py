@@ -9,10 +9,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ..condensed import rows
+from ..condensed import rows as rows_of
 from ..manifest import class_codes, read_manifest
 from ..neighbours import nearest_neighbours
-from ..readings import open_reading, split_name
+from ..readings import chosen, open_reading, split_name
 from ..seeds import derive_seed
 from ..tables import write_table
 from . import nearest_labelled, propagation
@@ -57,7 +57,7 @@ def label_accuracy(condensed, codes, counts, draws, *, threads=1, progress=True)
     def trial(split):
         found = []
         drawn = draws[split]
-        reach = rows(condensed, drawn.ravel()).reshape(*drawn.shape, n)
+        reach = rows_of(condensed, drawn.ravel()).reshape(*drawn.shape, n)
         for count in counts:
             labelled = drawn[:, :count].ravel()
             given = np.repeat(np.arange(classes), count)
@@ -91,13 +91,14 @@ def label_accuracy(condensed, codes, counts, draws, *, threads=1, progress=True)
 
 
 def write_label_accuracy(
-    manifest_path,
-    distances_paths,
+    manifest,
+    distances,
     output,
     *,
-    dataset,
-    labels_per_class,
-    readings=None,
+    dataset="",
+    labels_per_class=(),
+    rows=None,
+    reading=None,
     splits=20,
     seed=0,
     threads=1,
@@ -107,32 +108,32 @@ def write_label_accuracy(
 
     Parameters
     ----------
-    manifest_path : path
+    manifest : path
         Labelled throughout.
-    distances_paths : list of path
+    distances : list of path
         Condensed distances, LAYER.npy, in order of depth.
     output : path
         CSV with the columns ``layer,method,labels_per_class,split,hidden,coverage,accuracy``.
     dataset : str
         Its name: the trials are those of (``seed``, ``dataset``).
     labels_per_class : sequence of int
-    readings : sequence of Reading or None, optional
-        How each layer is read, see ``readings.open_reading``.
+    rows, reading
+        How each layer is read, see ``readings.chosen``.
     splits, seed, threads, progress
         ``seed`` is the run's.
     """
-    codes, _ = class_codes(read_manifest(manifest_path).label, source=manifest_path)
+    codes, _ = class_codes(read_manifest(manifest).label, source=manifest)
     counts, draws = label_splits(
         codes, labels_per_class, splits, derive_seed(seed, dataset, "labels")
     )
     tables = [pd.DataFrame(columns=COLUMNS)] if not counts else []
-    paths = list(map(Path, distances_paths if counts else ()))
-    for path, reading in zip(paths, readings or [None] * len(paths), strict=False):
-        with open_reading(path, reading, expected=len(codes), threads=threads) as condensed:
+    for path in map(Path, distances if counts else ()):
+        layer, _ = split_name(path.stem)
+        followed = chosen(layer, rows, reading)
+        with open_reading(path, followed, expected=len(codes), threads=threads) as condensed:
             table = label_accuracy(
                 condensed, codes, counts, draws, threads=threads, progress=progress
             )
-        layer, _ = split_name(path.stem)
         tables.append(table.assign(layer=layer)[COLUMNS])
         log.info(
             "%s: at %d labels a class %s",

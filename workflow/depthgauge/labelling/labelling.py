@@ -137,12 +137,12 @@ def best(right, rng):
 
 
 def write_labels(
-    manifest_path,
-    distances_paths,
+    manifest,
+    distances,
     output,
     accuracy,
     *,
-    dataset,
+    dataset="",
     metrics=("euclidean",),
     confidence=0.5,
     seed=0,
@@ -160,9 +160,9 @@ def write_labels(
 
     Parameters
     ----------
-    manifest_path : path
+    manifest : path
         With empty labels where there is none.
-    distances_paths : list of path
+    distances : list of path
         Condensed Euclidean distances, EXTRACTOR/LAYER.npy, and EXTRACTOR/LAYER.POOLING.npy.
     output : path
         CSV: ``image,label,probability,origin`` (and ``source`` as the manifest has it);
@@ -189,8 +189,8 @@ def write_labels(
     UserError
         If there are fewer than two classes among the labels, or no class with two images.
     """
-    manifest = read_manifest(manifest_path)
-    classes, codes = _codes(manifest.label, manifest_path)
+    images = read_manifest(manifest)
+    classes, codes = _codes(images.label, manifest)
     labelled = np.flatnonzero(codes >= 0)
     rng = np.random.default_rng(derive_seed(seed, dataset, "left out"))
     evaluated = np.arange(len(labelled))
@@ -198,7 +198,7 @@ def write_labels(
         evaluated = np.sort(rng.choice(evaluated, EVALUATED, replace=False))
     names, tried = [], []
     layers = {}
-    for path in map(Path, distances_paths):
+    for path in map(Path, distances):
         layer, pooling = split_name(path.stem)
         layers.setdefault((path.absolute().parent.name, layer), {})[pooling] = path
     for (extractor, layer), files in layers.items():
@@ -215,12 +215,12 @@ def write_labels(
     expected = expected_accuracy(probability, label, codes, optimism)
     _write_accuracy(accuracy, names, right, chosen, expected, codes)
     origin = np.where(label != "", "propagated", "unlabelled")
-    origin[labelled], label[labelled] = "given", manifest.label.to_numpy()[labelled]
-    table = pd.DataFrame({"image": manifest.image, "label": label})
+    origin[labelled], label[labelled] = "given", images.label.to_numpy()[labelled]
+    table = pd.DataFrame({"image": images.image, "label": label})
     table["probability"] = [f"{p:.4f}" for p in probability]
     table["origin"] = origin
-    if "source" in manifest:
-        table["source"] = manifest.source
+    if "source" in images:
+        table["source"] = images.source
     write_table(table, output)
 
 

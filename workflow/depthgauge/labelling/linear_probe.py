@@ -21,13 +21,13 @@ LARGEST = 4096  # dimensions up to which it is fitted
 
 
 def write_linear_probe(
-    manifest_path,
-    shard_paths,
+    manifest,
+    shards,
     output,
     *,
-    dataset,
-    layer,
-    labels_per_class,
+    dataset="",
+    layer="",
+    labels_per_class=(),
     splits=20,
     seed=0,
     threads=1,
@@ -41,9 +41,9 @@ def write_linear_probe(
 
     Parameters
     ----------
-    manifest_path : path
+    manifest : path
         Labelled throughout.
-    shard_paths : list of path
+    shards : list of path
         The features, .npy, a row an image, in the manifest's order.
     output : path
     dataset, layer : str
@@ -56,8 +56,8 @@ def write_linear_probe(
     UserError
         If there are not as many features as images.
     """
-    codes, _ = class_codes(read_manifest(manifest_path).label, source=manifest_path)
-    dim = open_shard(shard_paths[0]).columns
+    codes, _ = class_codes(read_manifest(manifest).label, source=manifest)
+    dim = open_shard(shards[0]).columns
     counts, draws = label_splits(
         codes, labels_per_class, splits, derive_seed(seed, dataset, "labels")
     )
@@ -65,12 +65,12 @@ def write_linear_probe(
     if dim > LARGEST:
         log.warning("%s: %d dimensions, above %d: no linear probe", layer, dim, LARGEST)
     elif counts:
-        shards = [np.load(path, allow_pickle=False) for path in shard_paths]
-        features = np.concatenate(shards).astype(np.float64)
+        parts = [np.load(path, allow_pickle=False) for path in shards]
+        features = np.concatenate(parts).astype(np.float64)
         if len(features) != len(codes):
             raise UserError(
-                f"{shard_paths[0]}: {len(features)} rows of features in all for {len(codes)} "
-                f"images of {manifest_path}; make the features again."
+                f"{shards[0]}: {len(features)} rows of features in all for {len(codes)} "
+                f"images of {manifest}; make the features again."
             )
         features -= features.mean(axis=0)
         features /= np.sqrt((features**2).sum(axis=1).mean()) or 1

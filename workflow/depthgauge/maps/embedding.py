@@ -14,7 +14,7 @@ from ..condensed import images, pair_index
 from ..errors import UserError
 from ..manifest import read_manifest
 from ..neighbours import nearest_neighbours
-from ..readings import open_reading
+from ..readings import chosen, open_reading
 from ..seeds import derive_seed
 from ..tables import write_table
 from .perplexity import usable_perplexity
@@ -29,13 +29,14 @@ _TICK = 50  # iterations between two looks at the progress
 
 
 def write_embedding(
-    distances_path,
-    manifest_path,
+    distances,
+    manifest,
     output,
     *,
     dataset="",
     extractor="",
     layer="",
+    rows=None,
     reading=None,
     perplexity=30,
     seed=0,
@@ -45,13 +46,13 @@ def write_embedding(
 
     Parameters
     ----------
-    distances_path : path
+    distances : path
         Condensed float32 distances (.npy) of the images in the order of the manifest.
-    manifest_path, output : path
+    manifest, output : path
     dataset, extractor, layer : str
         Names from which, with ``seed``, the map's own seed derives.
-    reading : Reading, optional
-        How the layer is read, see ``readings.open_reading``.
+    rows, reading
+        How the layer is read, see ``readings.chosen``.
     perplexity, seed, threads
         As in `embed`.
 
@@ -60,18 +61,16 @@ def write_embedding(
     UserError
         If distances and manifest do not belong together, or as in `embed`.
     """
-    manifest = read_manifest(manifest_path)
-    with open_reading(
-        distances_path, reading, expected=len(manifest), threads=threads
-    ) as condensed:
+    table = read_manifest(manifest)[["image", "label"]]
+    reading = chosen(layer, rows, reading)
+    with open_reading(distances, reading, expected=len(table), threads=threads) as condensed:
         points = embed(
             condensed,
             perplexity=perplexity,
             seed=derive_seed(seed, dataset, extractor, layer, "embedding"),
             threads=threads,
         )
-    table = manifest[["image", "label"]].assign(x=points[:, 0], y=points[:, 1])
-    write_table(table, output)
+    write_table(table.assign(x=points[:, 0], y=points[:, 1]), output)
 
 
 def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):

@@ -16,10 +16,11 @@ from ..files import reserve, second_name, whole
 from ..fingerprint import fingerprint, write_header
 from ..manifest import read_manifest
 from ..readings import layer_poolings, pooled
+from ..room import check_features_room
 from .graph import graph_function, read_graph
 from .pixels import load_pixels
 from .precision import usable_precision
-from .quiet_tensorflow import use_precision
+from .quiet_tensorflow import use_precision, use_threads
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,52 @@ log = logging.getLogger(__name__)
 BATCH = 4
 # Bytes written in one call: with a reserved file 40 images/s were seen, 38 with a batch a call.
 PIECE = 1 << 20
+
+
+def write_features(
+    graph,
+    layers,
+    images,
+    manifest,
+    outputs,
+    *,
+    poolings=("flat",),
+    means=None,
+    shard=(0, 1),
+    dtype="float32",
+    precision="float32",
+    threads=1,
+):
+    """Call ``features`` in a process in which nothing is computed yet, if the disk has the room.
+
+    Raises
+    ------
+    UserError
+        As ``features`` and ``room.check_features_room``; if there are not as many outputs as
+        layers and poolings.
+    """
+    described = json.loads(Path(layers).read_text())["layers"]
+    if len(outputs) != len(described) * len(poolings):
+        raise UserError(
+            f"{len(outputs)} OUTPUTS were given for {len(described)} layers in {len(poolings)} "
+            "poolings; give one for each."
+        )
+    dims = [
+        pooled(layer, pooling)["dim"]
+        for layer in described
+        for pooling in layer_poolings(layer, poolings)
+    ]
+    check_features_room(outputs, len(read_manifest(manifest)), dims, dtype)
+    use_threads(threads)
+    features(
+        *(graph, layers, images, manifest, outputs),
+        poolings=poolings,
+        means=means,
+        shard=shard,
+        dtype=dtype,
+        precision=precision,
+        threads=threads,
+    )
 
 
 def features(

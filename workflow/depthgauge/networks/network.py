@@ -15,9 +15,15 @@ from .fold import fold, node_name
 from .graph import graph_function, read_graph
 from .pooling import add_poolings
 from .pools_last import pools_last
-from .quiet_tensorflow import tf
+from .quiet_tensorflow import tf, use_threads
 
 log = logging.getLogger(__name__)
+
+
+def write_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None):
+    """Call ``build_network`` in a process in which nothing is computed yet, on one thread."""
+    use_threads(1)
+    build_network(name, spec, graph, layers, seed=seed, source=source, nodes=nodes)
 
 
 def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None):

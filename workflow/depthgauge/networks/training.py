@@ -15,7 +15,7 @@ from .autoencoder import build_autoencoder
 from .keras_save import save_model
 from .learned import check_learned
 from .pixels import load_stack
-from .quiet_tensorflow import tf
+from .quiet_tensorflow import tf, use_threads
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,16 @@ VALIDATION = 0.2  # of the images
 # network is dead and its loss is finite.
 BOUND = 1e6
 SHOWN = 10  # images whose reconstructions are kept to look at
+
+
+def write_autoencoder(
+    name, spec, images, manifest, model, history, examples, *, dataset="", seed=0, threads=1
+):
+    """Call ``train_autoencoder`` in a process in which nothing is computed yet, repeatably."""
+    use_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+    given = (name, spec, images, manifest, model, history, examples)
+    train_autoencoder(*given, dataset=dataset, seed=seed, threads=threads)
 
 
 def train_autoencoder(

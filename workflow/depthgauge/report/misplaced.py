@@ -79,6 +79,21 @@ def misplaced(images, neighbours):
     )
 
 
+def write_all_misplaced(images, neighbours, folder):
+    """Call ``write_misplaced`` for each layer.
+
+    Parameters
+    ----------
+    images : sequence of path
+        LAYER.images.csv of each layer.
+    neighbours, folder : path
+        The folders of the tables of neighbours, and of those to write: LAYER.csv.
+    """
+    for layer in map(Path, images):
+        name = f"{layer.name.removesuffix('.images.csv')}.csv"
+        write_misplaced(layer, Path(neighbours, name), Path(folder, name))
+
+
 def write_misplaced(images, neighbours, output):
     """Write the table of ``misplaced`` from LAYER.images.csv and the table of neighbours.
 

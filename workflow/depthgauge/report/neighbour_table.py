@@ -1,15 +1,19 @@
 """Who lies next to whom: a table of every image's nearest neighbours."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from ..manifest import groups_of, read_manifest
 from ..neighbours import nearest_neighbours
-from ..readings import open_reading
+from ..readings import chosen, open_reading, split_name
 from ..tables import write_table
 
 
-def write_neighbours(distances, manifest, output, *, reading=None, k=8, threads=1, progress=True):
+def write_neighbours(
+    manifest, distances, folder, *, rows=None, reading=None, k=8, threads=1, progress=True
+):
     """Write the ``k`` nearest other images of each image, nearest first.
 
     With groups in the manifest, images of other groups only: that a patch lies next to one of
@@ -17,13 +21,14 @@ def write_neighbours(distances, manifest, output, *, reading=None, k=8, threads=
 
     Parameters
     ----------
-    distances : path
-        Condensed, ``.npy``.
     manifest : path
-    output : path
-        CSV, k rows an image in the manifest's order: image,rank (from 1),neighbour,distance.
-    reading : Reading, optional
-        How the layer is read, see ``readings.open_reading``.
+    distances : sequence of path
+        Condensed, of each layer LAYER.npy, or LAYER.POOLING.npy in any pooling.
+    folder : path
+        For LAYER.csv, k rows per image in the manifest's order: image,rank (from
+        1),neighbour,distance.
+    rows, reading
+        How each layer is read, see ``readings.chosen``.
     k, threads : int
     progress : bool
 
@@ -38,17 +43,20 @@ def write_neighbours(distances, manifest, output, *, reading=None, k=8, threads=
         groups = np.unique(groups, return_inverse=True)[1]
     others = len(table) - (1 if groups is None else np.bincount(groups).max())
     k = max(1, min(k, others))
-    with open_reading(distances, reading, expected=len(table), threads=threads) as condensed:
-        found, apart = nearest_neighbours(
-            condensed, k, groups=groups, threads=threads, progress=progress
-        )
     images = table.image.to_numpy()
-    written = pd.DataFrame(
-        {
-            "image": np.repeat(images, found.shape[1]),
-            "rank": np.tile(np.arange(1, found.shape[1] + 1), len(images)),
-            "neighbour": images[found.ravel()],
-            "distance": apart.ravel(),
-        }
-    )
-    write_table(written, output)
+    for path in map(Path, distances):
+        layer, _ = split_name(path.stem)
+        followed = chosen(layer, rows, reading)
+        with open_reading(path, followed, expected=len(table), threads=threads) as condensed:
+            found, apart = nearest_neighbours(
+                condensed, k, groups=groups, threads=threads, progress=progress
+            )
+        written = pd.DataFrame(
+            {
+                "image": np.repeat(images, found.shape[1]),
+                "rank": np.tile(np.arange(1, found.shape[1] + 1), len(images)),
+                "neighbour": images[found.ravel()],
+                "distance": apart.ravel(),
+            }
+        )
+        write_table(written, Path(folder, f"{layer}.csv"))

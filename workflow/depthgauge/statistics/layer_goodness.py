@@ -1,5 +1,6 @@
 """The goodness of a layer in all of its readings, and the files that hold it."""
 
+import json
 import logging
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,17 @@ from ..distances.angle import scratch_angles
 from ..errors import UserError
 from ..files import whole
 from ..fingerprint import read_fingerprint, sha256, write_header
-from ..readings import KEYS, Reading, choose, pooled_name, split_name
+from ..readings import (
+    KEYS,
+    Reading,
+    choose,
+    layer_poolings,
+    pooled,
+    pooled_name,
+    split_name,
+)
 from ..tables import read_text_table, write_table
-from .cell import measured_cell
+from .cell import as_text, measured_cell
 from .matrices import read_distances, read_labels
 from .spread import SPREAD
 
@@ -23,6 +32,56 @@ log = logging.getLogger(__name__)
 # The tables of a layer, each with all readings.
 TABLES = ("row", "classes", "images", "halves")
 AS_IT_IS = Reading("", "euclidean")  # of anybody's distances
+
+
+def goodness(
+    distances, labels, *, layer="", layers=None, poolings=(), metrics=("euclidean",), **options
+):
+    """Call ``write_goodness`` for readings by name; print the rows, where no file takes them.
+
+    Parameters
+    ----------
+    distances, labels : path
+    layer : str
+    layers : path, optional
+        The network's description, which knows the depth of the layer, and its dimension in each
+        pooling.
+    poolings, metrics : sequence of str
+        All readings that they make up. Poolings are those of a layer described, flat if none is
+        given; of anybody's distances there is one, without a name.
+    options
+        As of ``write_goodness``.
+
+    Raises
+    ------
+    UserError
+        As ``write_goodness``; if the network has no such layer, or the layer no such pooling.
+    """
+    depth, dims = "", {}
+    if layers is not None:
+        depth, described = _described(layers, layer)
+        poolings = layer_poolings(described, poolings or ["flat"])
+        dims = {pooling: pooled(described, pooling)["dim"] for pooling in poolings}
+    readings = [Reading(pooling, metric) for pooling in poolings or [""] for metric in metrics]
+    rows = write_goodness(
+        distances, labels, layer=layer, depth=depth, dims=dims, readings=readings, **options
+    )
+    if not any(options.get(file) for file in ("null", *TABLES)):
+        for row in rows:
+            if len(rows) > 1:
+                print(f"\n{row['metric']}:")
+            print(as_text(row))
+
+
+def _described(layers, name):
+    """Return the depth and the description of the layer called ``name``."""
+    described = json.loads(Path(layers).read_text())["layers"]
+    for depth, layer in enumerate(described, start=1):
+        if layer["layer"] == name:
+            return depth, layer
+    raise UserError(
+        f"{layers}: has no layer {name!r}; it has {', '.join(d['layer'] for d in described)}."
+    )
 
 
 def write_goodness(
