@@ -1,15 +1,21 @@
 """What all figures share: sizes, colours, fonts, and how they are written."""
 
+import logging
 import re
+import warnings
 from itertools import product
 from pathlib import Path
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ..files import whole
 from ..tables import write_table
+from .fonts import OWN, fonts_for
+
+log = logging.getLogger(__name__)
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
 DPI = 250
@@ -26,7 +32,7 @@ _TEN = [
 _MARKERS = ["o", "^", "s", "v", "D", "P", "X", "<", ">", "*"]
 
 _STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
+    "font.family": OWN,
     "font.size": 7,
     "axes.titlesize": 7,
     "axes.labelsize": 7,
@@ -87,17 +93,38 @@ def shorten(name, letters):
 def save(figure, stem, table, caption=""):
     """Write ``stem``.png, .pdf and .csv, and the caption, if there is one, to ``stem``.txt.
 
-    The same figure gives the same bytes.
+    The same figure gives the same bytes. Letters that the figure's font lacks are of others that
+    are installed; if none has them, a warning says so.
     """
     stem = Path(stem)
+    _use_fonts(figure, stem)
     undated = {
         "png": {"Software": None},
         "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
     }
     for kind, metadata in undated.items():
-        with whole(stem.with_name(f"{stem.name}.{kind}")) as beside:
+        with (
+            whole(stem.with_name(f"{stem.name}.{kind}")) as beside,
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # said already
             figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
     write_table(table, stem.with_name(f"{stem.name}.csv"))
     if caption:
         with whole(stem.with_name(f"{stem.name}.txt")) as beside:
             beside.write_text(f"{caption}\n", encoding="utf-8")
+
+
+def _use_fonts(figure, stem):
+    """Let a figure's texts have the fonts that they need."""
+    texts = figure.findobj(Text)
+    families, missing = fonts_for("".join(text.get_text() for text in texts))
+    for text in texts if len(families) > 1 else ():
+        text.set_fontfamily(families)
+    if missing:
+        log.warning(
+            "%s: no font that is installed has %s; boxes stand for them. Install one, such as "
+            "those of Debian's fonts-noto-cjk, fonts-noto-core or fonts-symbola, and have the "
+            "figure drawn again.",
+            *(stem, ", ".join(f"{letter} (U+{ord(letter):04X})" for letter in missing[:10])),
+        )
