@@ -1,5 +1,6 @@
 """Commands: declared in one place, done in others."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from depthgauge import cli, stage
 from depthgauge.cli import main
 from depthgauge.stage import Stages, signature
 
+RULES = Path(cli.__file__).parents[1] / "rules"
 TARGETS = {
     name: target
     for name, command in main.commands.items()
@@ -32,6 +34,21 @@ def test_options_are_what_the_function_takes(name):
     assert [key for key in unnamed if not options[key].show_default] == []
     if not open_ended:
         assert {key for key, default in takes.items() if default is ...} <= options.keys()
+
+
+def test_rules_know_the_module_that_does_their_command():
+    """Else a change of it would leave what it made as it is."""
+    known = {}
+    for file in RULES.glob("*.smk"):
+        for rule in re.split(r"^ *rule\b", file.read_text(), flags=re.M)[1:]:
+            names = re.findall(r'"([\w.]+)"', "".join(re.findall(r"modules\(([^)]*)\)", rule)))
+            commands = re.findall(r'^ *"depthgauge ([\w-]+) ', rule, flags=re.M)
+            known |= {command: [*known.get(command, []), names] for command in commands}
+    assert known.keys() >= TARGETS.keys() - {"angle"}  # which no rule needs
+    # Downloads are held to checksums; datasets name the module of their kind.
+    for command in TARGETS.keys() - {"angle", "download", "dataset"}:
+        module = TARGETS[command].partition(":")[0]
+        assert all(module in names for names in known[command]), (command, known[command])
 
 
 def test_signatures_are_those_of_the_functions():
