@@ -1,13 +1,17 @@
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from depthgauge.errors import UserError
+from depthgauge.networks import fold as folding
+from depthgauge.networks import network
 from depthgauge.networks.features import features
 from depthgauge.networks.fold import fold
 from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.network import build_network
+from depthgauge.networks.pixel_pca import fit_pca
 from depthgauge.networks.pools_last import pools_last
 from depthgauge.networks.quiet_tensorflow import tf
 from PIL import Image
@@ -121,8 +125,7 @@ def test_batch_norms_are_folded_into_convolutions(tmp_path, small_model):
     assert ops.count("Mul") == 1  # that of the preprocessing
 
 
-@pytest.mark.parametrize("axis", [1, 2, 3])
-def test_norms_along_another_axis_of_as_many_values_are_not_those_of_channels(tmp_path, axis):
+def axis_model(axis):
     """A common slip: batch norm along the height of maps that are as high as they have channels."""
     layers = keras.layers
     keras.utils.set_random_seed(2)
@@ -140,6 +143,12 @@ def test_norms_along_another_axis_of_as_many_values_are_not_those_of_channels(tm
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_norms_along_another_axis_of_as_many_values_are_not_those_of_channels(tmp_path, axis):
+    model = axis_model(axis)
     model.save(tmp_path / "model.keras")
     spec = {"kind": "keras_file", "path": str(tmp_path / "model.keras")}
     batch = images(8)
@@ -387,6 +396,109 @@ def test_features_follow_the_manifest_whatever_the_shards(tmp_path, small_model,
     half = rows(1, 2, dtype="float16")[0]
     assert half.dtype == np.float16
     np.testing.assert_array_equal(half, shallow.astype(np.float16))
+
+
+def application_of_norms(tmp_path, dataset):
+    spec = {"kind": "keras_application", "application": "MobileNetV2", "weights": None, "size": 32}
+    return spec | {"layers": ["block_1_expand_relu", "out_relu"]}, None
+
+
+def frozen_graph_of_norms(tmp_path, dataset):
+    graph_2015(tmp_path / "old.pb")
+    return FROZEN | {"path": str(tmp_path / "old.pb")}, None
+
+
+def keras_file_of_norms(tmp_path, dataset):
+    axis_model(axis=-1).save(tmp_path / "model.keras")
+    path = str(tmp_path / "model.keras")
+    return {"kind": "keras_file", "path": path, "layers": ["first", "last"]}, None
+
+
+def autoencoder(tmp_path, dataset):
+    return {
+        "kind": "autoencoder",
+        "size": 16,
+        "channels": [4, 8],
+        "latent": 5,
+        "train": False,
+    }, None
+
+
+def pca(tmp_path, dataset):
+    spec = {"kind": "pca", "size": 8, "components": 3}
+    folder, manifest, _ = dataset
+    fit_pca("net", spec, folder, manifest, tmp_path / "pca.keras")
+    return spec, tmp_path / "pca.keras"
+
+
+def all_poolings(folder, batch):
+    """Return the values of every layer in every pooling of the network ``net`` in a folder."""
+    layers = json.loads((folder / "net.json").read_text())["layers"]
+    tensors = {
+        (layer["layer"], pooling): pooled["tensor"]
+        for layer in layers
+        for pooling, pooled in layer["poolings"].items()
+    }
+    found = graph_function(read_graph(folder / "net.pb"), list(tensors.values()))(batch)
+    return dict(zip(tensors, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [application_of_norms, frozen_graph_of_norms, keras_file_of_norms, autoencoder, pca],
+)
+def test_every_kind_is_folded_and_computes_the_same(tmp_path, dataset, kind, caplog, monkeypatch):
+    spec, source = kind(tmp_path, dataset)
+    sizes, found = {}, {}
+    for way in ("folded", "unfolded"):
+        folder = tmp_path / way
+        folder.mkdir()
+        build(folder, spec, source=source, seed=1)
+        sizes[way] = len(read_graph(folder / "net.pb").node)
+        batch = images(json.loads((folder / "net.json").read_text())["size"])
+        found[way] = all_poolings(folder, batch)
+        monkeypatch.setattr(network, "fold", lambda graph, outputs: graph)
+    assert "not folded" not in caplog.text
+    assert sizes["folded"] < sizes["unfolded"] or kind is pca  # which has nothing to fold
+    assert list(found["folded"]) == list(found["unfolded"])
+    for place, expected in found["unfolded"].items():
+        np.testing.assert_allclose(
+            found["folded"][place], expected, rtol=0, atol=1e-5 * np.abs(expected).max()
+        )
+
+
+def folded_wrongly(graph_def, outputs):
+    """Fold, and weigh one convolution by 1 % too much."""
+    folded = fold(graph_def, outputs)
+    weights = next(node for node in folded.node if node.name.endswith("/weights"))
+    value = tf.make_ndarray(weights.attr["value"].tensor) * np.float32(1.01)
+    weights.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+    return folded
+
+
+@pytest.mark.parametrize("slip", ["scale", "axis"])
+def test_network_that_was_folded_wrongly_is_written_unfolded(tmp_path, slip, caplog, monkeypatch):
+    if slip == "scale":
+        monkeypatch.setattr(network, "fold", folded_wrongly)
+    else:  # as many values as channels, whatever axis they lie along
+        monkeypatch.setattr(
+            folding, "_is_per_channel", lambda value, channels: value.size in (1, channels)
+        )
+    model = axis_model(axis=-1 if slip == "scale" else 1)
+    model.save(tmp_path / "model.keras")
+    spec = {"kind": "keras_file", "path": str(tmp_path / "model.keras")}
+    names = ["first", "last"]
+    build(tmp_path, spec | {"layers": names}, nodes=tmp_path / "nodes.csv")
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert re.match(r"net: not folded\. .* change layer (first|last) \((flat|mean)\) by \d", line)
+    batch = images(8)
+    found = all_poolings(tmp_path, batch)
+    for name, expected in zip(names, outputs(model, names, batch), strict=True):
+        assert_close(found[name, "flat"], expected)
+        assert_close(found[name, "mean"], expected.mean((1, 2)))
+    # The schematic is drawn of the graph that was written.
+    written = {node.name for node in read_graph(tmp_path / "net.pb").node}
+    assert set(pd.read_csv(tmp_path / "nodes.csv").name) <= written
 
 
 def test_missing_image_stops_with_its_name_and_leaves_no_file(tmp_path, small_model, dataset):

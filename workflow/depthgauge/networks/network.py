@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import UserError
 from ..files import whole
 from ..seeds import derive_seed
+from .agreement import disagreement
 from .dims import check_dims
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
@@ -30,7 +31,9 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     """Write extractor ``name`` as a frozen graph, and a description of its layers.
 
     Whatever its kind, the graph's ``input:0`` takes float32 RGB 0-255 of shape
-    [N, size, size, 3]: channel order, mean and scale are inside, batch norms are folded.
+    [N, size, size, 3]: channel order, mean and scale are inside, batch norms are folded. The
+    folded graph is held against the network as it is, on two images; should it not agree (see
+    :mod:`.agreement`), the unfolded graph is written, and a warning says where they part.
 
     Parameters
     ----------
@@ -60,18 +63,31 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         do are listed), a dimension other than the one stated under ``dims``, or more
         ``prefix_tokens`` than a layer has tokens.
     """
-    graph_def, tensors, size = _graph(name, spec, seed, source)
+    unfolded, tensors, size = _graph(name, spec, seed, source)
     outputs = sorted({node_name(tensor) for tensor in tensors.values()})
-    graph_def = fold(graph_def, outputs)
-    if nodes is not None:
-        _write_nodes(graph_def, nodes)  # as the network was published
-    graph_def = pools_last(graph_def, outputs)
-    described = [
-        {"layer": layer, "tensor": tensors[layer], "shape": shape, "dim": int(np.prod(shape))}
-        for layer, shape in _shapes(name, graph_def, tensors, size).items()
-    ]
+    unfolded = tf.compat.v1.graph_util.extract_sub_graph(unfolded, outputs)
+    images = _probes(size)
+    values = _values(name, unfolded, tensors, images)
+    described = []
+    for layer, found in values.items():
+        shape = list(found.shape[1:])
+        dim = int(np.prod(shape))
+        described.append({"layer": layer, "tensor": tensors[layer], "shape": shape, "dim": dim})
     check_dims(name, spec.get("dims", {}), described)
-    graph_def = add_poolings(name, graph_def, described, spec.get("prefix_tokens"))
+    prefix_tokens = spec.get("prefix_tokens")
+    published = fold(unfolded, outputs)
+    graph_def = add_poolings(name, pools_last(published, outputs), described, prefix_tokens)
+    if departs := disagreement(graph_def, described, images, values):
+        log.warning(
+            "%s: not folded. Folding its batch norms and constants would change layer %s (%s) by "
+            "%.2g of its largest value, more than rounding does; the graph stays as it is, slower.",
+            *(name, *departs),
+        )
+        published = unfolded
+        graph_def = tf.compat.v1.graph_util.extract_sub_graph(unfolded, outputs)
+        graph_def = add_poolings(name, graph_def, described, prefix_tokens)
+    if nodes is not None:
+        _write_nodes(published, nodes)  # without what was moved or added for our own use
     resample = spec.get("resample", "bilinear")
     description = {"extractor": name, "size": size, "resample": resample, "layers": described}
     with whole(graph) as beside:
@@ -128,9 +144,17 @@ def _frozen_graph(name, spec, path):
     return graph_def, dict(spec["layers"]), size
 
 
-def _shapes(name, graph_def, tensors, size):
-    """Run two images through; return {layer: its shape without the batch}."""
-    images = np.full((2, size, size, 3), 127, np.float32)
+def _probes(size):
+    """Return two images to try a network on, noise and smooth gradients of the three colours."""
+    noise = np.random.default_rng(0).uniform(0, 255, (size, size, 3))
+    across, down = np.meshgrid(np.linspace(0, 255, size), np.linspace(0, 255, size))
+    gradients = np.stack([across, down, (across + down) / 2], axis=-1)
+    return np.stack([noise, gradients]).astype(np.float32)
+
+
+def _values(name, graph_def, tensors, images):
+    """Run two images through; return {layer: its values}, a row an image."""
+    size = images.shape[1]
     try:
         values = graph_function(graph_def, list(tensors.values()))(images)
     except (tf.errors.InvalidArgumentError, ValueError) as error:
@@ -139,14 +163,13 @@ def _shapes(name, graph_def, tensors, size):
             f"{str(error).splitlines()[0]} Check `size`, and give as `input` a tensor that takes "
             "a batch of any length."
         ) from error
-    shapes = {layer: value.shape for layer, value in zip(tensors, values, strict=True)}
-    for layer, shape in shapes.items():
-        if len(shape) < 2 or shape[0] != 2:
+    for layer, value in zip(tensors, values, strict=True):
+        if value.ndim < 2 or len(value) != 2:
             raise UserError(
-                f"extractor {name}: layer {layer} ({tensors[layer]}) has the shape {shape} for two "
-                "images; a layer must give one row an image."
+                f"extractor {name}: layer {layer} ({tensors[layer]}) has the shape {value.shape} "
+                "for two images; a layer must give one row an image."
             )
-    return {layer: list(shape[1:]) for layer, shape in shapes.items()}
+    return dict(zip(tensors, values, strict=True))
 
 
 def _write_nodes(graph_def, path):
