@@ -78,10 +78,10 @@ def candidates(condensed, codes, evaluated, *, graph=None, threads=1, progress=T
             )
             found[name] = np.concatenate(list(parts)), method(graph, labelled, given, classes)
     near = rows(condensed, labelled)
-    among = near[:, labelled].astype(np.float64)
-    np.fill_diagonal(among, np.inf)
+    others = near[:, labelled[evaluated]].astype(np.float64)
+    others[evaluated, np.arange(len(evaluated))] = np.inf
     for name, method in nearest_labelled.METHODS.items():
-        found[name] = method(among[:, evaluated], given, classes), method(near, given, classes)
+        found[name] = method(others, given, classes), method(near, given, classes)
     made = {}
     for name, (left_out, scores) in found.items():
         left_codes, margins = _decided(left_out)

@@ -1,10 +1,26 @@
 """Labels from the nearest labelled images."""
 
+from functools import wraps
+
 import numpy as np
 
 NEIGHBOURS = 5
+_IMAGES = 1000  # whose distances are copied at once
 
 
+def _in_parts(method):
+    """Have a method score some images after the other, of which each is scored by itself."""
+
+    @wraps(method)
+    def scores(distances, codes, classes, **options):
+        starts = range(0, distances.shape[1], _IMAGES)
+        parts = [distances[:, start : start + _IMAGES] for start in starts]
+        return np.concatenate([method(part, codes, classes, **options) for part in parts])
+
+    return scores
+
+
+@_in_parts
 def nearest_labelled(distances, codes, classes):
     """Return the scores of ``classes`` classes by the nearest labelled image of each: 1-NN.
 
@@ -30,6 +46,7 @@ def nearest_labelled(distances, codes, classes):
     return scores
 
 
+@_in_parts
 def k_nearest_labelled(distances, codes, classes, k=NEIGHBOURS):
     """Return the scores of ``classes`` classes by a vote of the ``k`` nearest labelled images.
 

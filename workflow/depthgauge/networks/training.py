@@ -88,11 +88,11 @@ def train_autoencoder(
     held_out = validation_split(table, np.random.default_rng(derive_seed(seed, dataset, "split")))
     pixels = load_stack(images, table.image, spec["size"], threads=threads)
     training, validation = pixels[~held_out], pixels[held_out]
+    del pixels
     autoencoder = build_autoencoder(spec, seed)
     rng = np.random.default_rng(derive_seed(seed, dataset, "autoencoder", "batches"))
     curve = fit(autoencoder, training, validation, spec, rng, name=f"{name} on {dataset}")
-    mean_image = (training.astype(np.float32) / 255).mean(0)
-    curve["mean_image"] = float(((validation / 255 - mean_image) ** 2).mean())
+    curve["mean_image"] = _mean_image_error(training, validation)
     curve["train_images"], curve["validation_images"] = len(training), len(validation)
     best = curve[curve.kept].iloc[0]
     log.info(
@@ -204,6 +204,15 @@ def _error(model, images):
         for part in np.array_split(images, -(-len(images) // BATCH))
     ]
     return float(np.concatenate(errors).mean())
+
+
+def _mean_image_error(training, validation):
+    """Return the mean squared error of ``validation`` against the mean of ``training``."""
+    mean = sum(image.astype(np.float32) / 255 for image in training) / np.float32(len(training))
+    errors = validation / 255
+    errors -= mean
+    errors *= errors
+    return float(errors.mean())
 
 
 def _diverged(name, epoch, best, spec):
