@@ -7,10 +7,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from depthgauge.distances import blocks as cutting
 from depthgauge.distances import distances as module
-from depthgauge.distances import joining, panels, products, shards, tiles
+from depthgauge.distances import panels, products
+from depthgauge.distances.blocks import join_blocks
 from depthgauge.distances.distances import distance_block, distances
-from depthgauge.distances.joining import join_blocks
 from depthgauge.errors import UserError
 from scipy.spatial.distance import pdist
 
@@ -146,21 +147,21 @@ def test_identical_images(tmp_path, value):
 
 
 def test_error_bound_holds_before_anything_is_recomputed(tmp_path, monkeypatch):
-    """What the certificate lets through is right by itself; most of it does get through."""
+    """What is not called a close pair is right by itself; most pairs are not called so."""
     seen = {}
 
-    def certified(totals, tiles, *args):
-        doubts = original(totals, tiles, *args)
+    def squared_distances(totals, tiles, *args):
+        close = original(totals, tiles, *args)
         n = tiles[-1].bottom
         seen["squared"] = np.zeros((n, n))
         for total, (top, bottom, left, right) in zip(totals, tiles, strict=True):
             seen["squared"][top:bottom, left:right] = total
         seen["squared"] = seen["squared"][np.triu_indices(n, 1)]
         seen["passed"] = seen["squared"] > 0
-        return doubts
+        return close
 
-    original = module.certified
-    monkeypatch.setattr(module, "certified", certified)
+    original = module.squared_distances
+    monkeypatch.setattr(module, "squared_distances", squared_distances)
     passed = {}
     for name in ("normal", "rectified", "equal columns, uneven", "clusters", "heavy tails"):
         features = CASES[name]().astype(np.float32)
@@ -229,7 +230,7 @@ def test_columns_are_read_once_and_only_a_few_rows_twice(tmp_path, monkeypatch):
 
         return counted
 
-    monkeypatch.setattr(shards, "read_pieces", counting(shards.read_pieces))
+    monkeypatch.setattr(panels, "read_pieces", counting(panels.read_pieces))
     monkeypatch.setattr(panels, "read_centred", counting(panels.read_centred))
     run(tmp_path, features)
     assert sum(read) == (300 + products.ORIGIN + 2) * 6000
@@ -332,8 +333,8 @@ def block_files(tmp_path, paths, k, threads=1):
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 def test_blocks_joined_are_what_one_job_makes(tmp_path, monkeypatch, k):
     """To the last bit, whatever is computed once more, and however wide panels are."""
-    monkeypatch.setattr(tiles, "SIDE", 23)
-    monkeypatch.setattr(joining, "BAND", 10)
+    monkeypatch.setattr(cutting, "SIDE", 23)
+    monkeypatch.setattr(cutting, "BAND", 10)
     monkeypatch.setattr(module, "BAND", 7)
     monkeypatch.setattr(panels, "PANEL", 5 << 20)  # two runs of all images, more of a block's
     monkeypatch.setattr(panels, "LEAST", 1)
@@ -350,8 +351,8 @@ def test_blocks_joined_are_what_one_job_makes(tmp_path, monkeypatch, k):
 
 @pytest.mark.parametrize("n", [2, 3, 17, 499, 500, 501, 999, 1000, 1001, 2001, 60_000])
 def test_tiles_cover_every_pair_once(n):
-    for k in {1, tiles.parts(n, 7), tiles.parts(n, 400), tiles.parts(n, 20_000)}:
-        blocks = [tiles.block(n, a, b, k) for a in range(k) for b in range(a, k)]
+    for k in {1, cutting.parts(n, 7), cutting.parts(n, 400), cutting.parts(n, 20_000)}:
+        blocks = [cutting.block(n, a, b, k) for a in range(k) for b in range(a, k)]
         if n < 3000:
             seen = np.zeros((n, n), int)
             for rows, cut in blocks:
@@ -359,7 +360,7 @@ def test_tiles_cover_every_pair_once(n):
                     seen[np.ix_(rows[top:bottom], rows[left:right])] += 1
             assert (seen[np.triu_indices(n)] == 1).all()
         for _, cut in blocks:
-            assert all(b - a <= tiles.SIDE and d - c <= tiles.SIDE for a, b, c, d in cut)
+            assert all(b - a <= cutting.SIDE and d - c <= cutting.SIDE for a, b, c, d in cut)
 
 
 def test_refuses_bad_blocks(tmp_path):

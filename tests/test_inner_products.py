@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from depthgauge.distances.blas import inner_products
+from depthgauge.distances.products import inner_products
 
 
 @pytest.mark.parametrize(("m", "n", "c"), [(1, 1, 1), (3, 7, 5), (50, 20, 384), (130, 129, 64)])

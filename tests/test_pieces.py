@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from depthgauge.distances.pieces import read_pieces
+from depthgauge.distances.panels import read_pieces
 
 NONE = np.empty(0, np.uint16)
 

@@ -136,11 +136,11 @@ def test_tables_are_read_and_written_in_one_place():
     assert found == {"tables.py"}
 
 
-def test_what_plans_a_run_does_without_pandas():
+def test_what_plans_a_run_does_without_pandas_and_numba():
     modules = ["config", "readings", "datasets", "room", "fingerprint", "networks.learned"]
-    modules += ["networks.keras_weights", "datasets.sampling", "distances.tiles"]
+    modules += ["networks.keras_weights", "datasets.sampling", "distances.blocks"]
     code = "import importlib, sys\n"
     code += f"for name in {modules}: importlib.import_module('depthgauge.' + name)\n"
-    code += "assert 'pandas' not in sys.modules"
+    code += "assert not {'pandas', 'numba'} & set(sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -187,7 +187,7 @@ def features():
     """
 
 
-@stage("distances.layer:layer_distances")
+@stage("distances.distances:layer_distances")
 @files("shards")
 @outputs
 @click.option("--block", type=Block(), help="Part A of the images against B, of K parts.")
@@ -205,7 +205,7 @@ def distances():
     """
 
 
-@stage("distances.joining:join_all_blocks")
+@stage("distances.blocks:join_all_blocks")
 @files("blocks")
 @outputs
 def join_blocks():

@@ -15,7 +15,7 @@ from pathlib import Path
 from . import datasets
 from .config import checked_config
 from .datasets.sampling import sample_size
-from .distances.tiles import parts
+from .distances.blocks import parts
 from .errors import UserError
 from .networks.learned import check_learned, is_learned, learned_layers
 from .networks.sources import network_sources

@@ -39,7 +39,7 @@ for poolings in CHOICES:
             mem_mb=growing(distances_mb),
             runtime=growing(distances_minutes),
         params:
-            code=code("distances.layer"),
+            code=code("distances.distances"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
@@ -81,7 +81,7 @@ for poolings in CHOICES:
             mem_mb=growing(distances_mb),
             runtime=growing(distances_minutes),
         params:
-            code=code("distances.layer"),
+            code=code("distances.distances"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}: "
@@ -123,7 +123,7 @@ for poolings in CHOICES:
             ),
             runtime=growing(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 1000),
         params:
-            code=code("distances.joining"),
+            code=code("distances.blocks"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Joining distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"

@@ -3,31 +3,32 @@
 The features are read once, a panel of columns of all images at a time. A panel is centred, and
 its inner products are made in single precision (the fastest there is) of few columns each; a few
 of these are added up in single precision too, and all of their sums in double precision. Squared
-distances follow from |x - y|^2 = |x|^2 + |y|^2 - 2 x.y. Where images are close this cancels; but
-how far the products can be off is known, and every pair of which the relative error is not
-certified to be small is computed once more from the differences of its features, in double
-precision.
+distances follow from |x - y|^2 = |x|^2 + |y|^2 - 2 x.y. Where images are close this cancels; how
+far the products are off is bounded in probability, and every pair of which the relative error
+may be too large is computed once more from the differences of its features, in double precision.
 
-All pairs can be made at once, or in blocks, one a job, which ``joining`` joins.
+All pairs can be made at once, or in blocks, one for each job, which ``blocks`` puts together.
 """
 
+import json
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..code import code_digest
 from ..errors import UserError
-from ..files import whole
-from ..fingerprint import check_fingerprints, write_header
-from .certificate import certified
-from .differences import add_differences
-from .joining import BAND, write_condensed
+from ..files import second_name, whole
+from ..fingerprint import check_fingerprints, fingerprint, is_made_from, write_header
+from ..readings import split_name
+from .blocks import BAND, block, part, write_condensed
+from .close_pairs import add_differences, squared_distances
 from .products import products
 from .shards import open_shards
-from .tiles import block, part
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +70,10 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
     Memory: 4 n(n-1) bytes for n images, 62,000 n for panels (96 MiB at least), and 4 for each
     pair that is computed once more; 1.2 GB for 10,000 images.
     """
-    shards, n, d = _opened(shards, rows, made_from)
+    shards, n, d = _checked_shards(shards, rows, made_from)
     tiles, totals = _squared(shards, n, d, (0, 0, 1), threads, progress)
     with whole(output) as beside:
-        write_condensed(beside, n, _bands(tiles, totals), _said(made_from))
+        write_condensed(beside, n, _bands(tiles, totals), _with_code(made_from))
 
 
 def distance_block(shards, output, place, *, made_from=None, threads=1, progress=True):
@@ -97,22 +98,98 @@ def distance_block(shards, output, place, *, made_from=None, threads=1, progress
     -----
     Memory: 8 bytes a pair, and 62,000 an image of the block for panels.
     """
-    shards, n, d = _opened(shards, None, made_from)
+    shards, n, d = _checked_shards(shards, None, made_from)
     (top, bottom), (left, right) = (part(n, side, place[2]) for side in place[:2])
     tiles, totals = _squared(shards, n, d, place, threads, progress)
     with whole(output) as beside, open(beside, "wb") as file:
-        write_header(file, "<f4", (bottom - top, right - left), _said(made_from))
+        write_header(file, "<f4", (bottom - top, right - left), _with_code(made_from))
         for _, band in _bands(tiles, totals):
             lines = np.zeros((len(band), right - left), "<f4")
             lines[:, right - left - band.shape[1] :] = band
             file.write(lines)
 
 
-def _said(made_from):
+def layer_distances(
+    shards,
+    outputs,
+    *,
+    manifest=None,
+    graph=None,
+    layers=None,
+    layer=None,
+    block=None,
+    threads=1,
+):
+    """Write the Euclidean distances of a layer, one pooling after the other.
+
+    A matrix that is there already, made from the same features by the same code, is kept: where
+    another pooling was asked for later, only that one is made. A vector is the same in every
+    pooling: its matrix is made once, and has the names of all.
+
+    Parameters
+    ----------
+    shards : list of path
+        Features: all shards of the first pooling, then all of the second, and so on.
+    outputs : list of path
+        A file for each pooling, LAYER.npy or LAYER.POOLING.npy, or a block of each.
+    manifest, graph, layers : path, optional
+        Of which the shards must say they were made: ``layers`` is the graph's description.
+    layer : str, optional
+        Its name there. These four go together.
+    block : (int, int, int), optional
+        (a, b, k), as of :func:`distance_block`.
+    threads : int
+
+    Raises
+    ------
+    UserError
+        As :func:`distances`; if there are not as many shards of
+        each pooling; if the description has no such layer, or some of the four are missing.
+    """
+    source = (manifest, graph, layers)
+    named = layer is not None
+    if [path is not None for path in source] != [named] * 3:
+        raise UserError("--manifest, --graph, --layers and --layer go together: give all, or none.")
+    count, left = divmod(len(shards), len(outputs))
+    if left or not count:
+        raise UserError(
+            f"features: {len(shards)} shards were given for {len(outputs)} files of distances; "
+            "give all shards of the first pooling, then as many of the next."
+        )
+    made = {}
+    for place, output in enumerate(map(Path, outputs)):
+        part = shards[place * count : (place + 1) * count]
+        said = None
+        if named:
+            said = fingerprint(*source) | {"layer": layer}
+            said["pooling"] = _pooling(layers, layer, Path(part[0]).parent.name)
+            if said["pooling"] in made:
+                second_name(made[said["pooling"]], output)
+                continue
+            made[said["pooling"]] = output
+        if block is not None:
+            distance_block(part, output, block, made_from=said, threads=threads)
+        elif said and is_made_from(output, said | {"code": code_digest("distances.distances")}):
+            log.info("%s is there already, made from the same features: it is kept.", output)
+            os.utime(output)
+        else:
+            distances(part, output, made_from=said, threads=threads)
+
+
+def _pooling(description, layer, folder):
+    """Return what the features in ``folder`` are: a vector is flat, whatever it is called."""
+    described = {d["layer"]: d for d in json.loads(Path(description).read_text())["layers"]}
+    if layer not in described:
+        raise UserError(f"{description}: has no layer {layer!r}; it has {', '.join(described)}.")
+    _, pooling = split_name(folder)
+    return pooling if pooling in described[layer]["poolings"] else "flat"
+
+
+def _with_code(made_from):
     return None if made_from is None else made_from | {"code": code_digest("distances.distances")}
 
 
-def _opened(paths, rows, made_from):
+def _checked_shards(paths, rows, made_from):
     opened = open_shards(paths, rows)
     if made_from is not None:
         check_fingerprints(paths, made_from)
@@ -124,11 +201,11 @@ def _squared(shards, n, d, place, threads, progress):
     rows, tiles = block(n, *place)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         totals, norms, spread = products(shards, n, d, rows, tiles, pool, progress)
-        doubts = certified(totals, tiles, norms, spread, d, pool)
-        count = sum(len(columns) for _, columns in doubts)
+        close = squared_distances(totals, tiles, norms, spread, d, pool)
+        count = sum(len(columns) for _, columns in close)
         if count:
             log.info("%d pairs are computed once more", count)
-            add_differences(shards, d, rows, tiles, totals, doubts, pool, progress)
+            add_differences(shards, d, rows, tiles, totals, close, pool, progress)
     return tiles, totals
 
 

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UserError
-from .pieces import read_pieces
 
-_REMEDY = "Remove the file and run again to have it made anew."
+REMEDY = "Remove the file and run again to have it made anew."
 
 
 class Shard(NamedTuple):
@@ -30,13 +29,13 @@ def open_shard(path):
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such file of features.") from error
     except (OSError, ValueError, EOFError, AttributeError) as error:
-        raise UserError(f"{path}: not a complete .npy file ({error}). {_REMEDY}") from error
+        raise UserError(f"{path}: not a complete .npy file ({error}). {REMEDY}") from error
     if excess:
-        raise UserError(f"{path}: {excess} bytes longer than its header says. {_REMEDY}")
+        raise UserError(f"{path}: {excess} bytes longer than its header says. {REMEDY}")
     if features.dtype not in (np.float32, np.float16) or features.ndim != 2:
         raise UserError(
             f"{path}: holds {features.dtype} of shape {features.shape}; features are float32 or "
-            f"float16, a row an image. {_REMEDY}"
+            f"float16, a row an image. {REMEDY}"
         )
     if not features.flags.c_contiguous:
         raise UserError(
@@ -90,50 +89,6 @@ def open_shards(paths, rows=None):
     if n < 2:
         raise UserError(f"{first.path}: one image; a distance is of two.")
     return shards, n, first.columns
-
-
-def read_rows(shards, rows, start, stop, into, ahead=0, read=None):
-    """Fill ``into`` with columns ``start`` to ``stop`` of some images.
-
-    Parameters
-    ----------
-    shards : list of Shard
-    rows : (m,) int array
-        Images, ascending.
-    start, stop : int
-    into : (m, >= stop - start) float32 array of C order
-    ahead : int
-        How many columns more the system may begin to read.
-    read : callable, optional
-        ``read(at, ...)`` reads from the ``at``-th row on, else as
-        :func:`depthgauge.distances.pieces.read_pieces` does.
-
-    Raises
-    ------
-    UserError
-        If a shard has become shorter.
-    """
-    read = read or (lambda at, *pieces: read_pieces(*pieces))
-    past, columns = 0, stop - start
-    for shard in shards:
-        first, last = np.searchsorted(rows, [past, past + shard.rows]).tolist()
-        if first < last:
-            size = shard.dtype.itemsize
-            places = shard.offset + size * ((rows[first:last] - past) * shard.columns + start)
-            halves = np.empty(columns if size == 2 else 0, np.uint16)
-            with open(shard.path, "rb", buffering=0) as file:
-                while first < last:
-                    left = places[first - last :], into[first:last], columns, halves, size * ahead
-                    first += read(first, file.fileno(), *left)
-                    if first < last:  # it is cut short; or there was but a signal, and once more
-                        _refuse_short(shard, file, places[first - last], size * columns)
-        past += shard.rows
-
-
-def _refuse_short(shard, file, place, size):
-    file.seek(place)
-    if len(file.read(size)) < size:
-        raise UserError(f"{shard.path}: cut short while it was read. {_REMEDY}")
 
 
 def refuse_nonfinite(shards, start, stop):

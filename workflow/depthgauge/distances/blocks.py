@@ -1,6 +1,12 @@
-"""Condensed distances on disk: written in bands of rows, joined from the blocks of many jobs."""
+"""How the matrix of all pairs is cut into blocks, one for each job, and put together again.
+
+A block consists of tiles, the unit of computing. Tiles depend on the number of images alone.
+However they are shared out among jobs and threads, the same products are therefore made of the
+same operands, and the distances come out the same to the last bit.
+"""
 
 from math import isqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,10 +14,72 @@ from ..condensed import pairs
 from ..errors import UserError
 from ..files import whole
 from ..fingerprint import read_fingerprint, write_header
-from .tiles import part
 
+# Images a side of a tile, at most. Not a power of two, or rows would compete for cache lines.
+SIDE = 1000
 # Rows of the matrix that are put together for the file at once: few, to stay in the cache.
 BAND = 64
+
+
+class Tile(NamedTuple):
+    """Rows ``top`` to ``bottom`` of a block's images against its images ``left`` to ``right``."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def parts(n, images):
+    """Return into how many parts of about ``images`` each the ``n`` images can be cut."""
+    return min(-(-n // images), len(_edges(n)) - 1)
+
+
+def part(n, index, count):
+    """Return the (first, last) image of the ``index``-th of ``count`` parts of ``n`` images."""
+    edges = _edges(n)
+    sides = len(edges) - 1
+    return int(edges[index * sides // count]), int(edges[(index + 1) * sides // count])
+
+
+def block(n, row, column, count):
+    """Return the images of a block of pairs, and its tiles.
+
+    Parameters
+    ----------
+    n : int
+        Images in all.
+    row, column, count : int
+        The images of part ``row`` against those of part ``column`` >= ``row``, of ``count``
+        parts; (0, 0, 1) is all pairs.
+
+    Returns
+    -------
+    rows : (m,) int array
+        The images of the block, ascending.
+    tiles : list of Tile
+        In places among ``rows``. They cover all pairs i <= j, by rows, then columns.
+    """
+    edges = _edges(n)
+    top, bottom = part(n, row, count)
+    left, right = part(n, column, count)
+    down = edges[(edges >= top) & (edges <= bottom)] - top
+    across = edges[(edges >= left) & (edges <= right)] - left
+    rows = np.arange(top, bottom)
+    if row != column:
+        rows = np.concatenate([rows, np.arange(left, right)])
+        across += bottom - top
+    tiles = [
+        Tile(int(down[i]), int(down[i + 1]), int(across[j]), int(across[j + 1]))
+        for i in range(len(down) - 1)
+        for j in range(i if row == column else 0, len(across) - 1)
+    ]
+    return rows, tiles
+
+
+def _edges(n):
+    # Few images make two sides: they too can be computed in blocks.
+    return np.linspace(0, n, (2 if n < SIDE else -(-n // SIDE)) + 1).astype(int)
 
 
 def join_all_blocks(blocks, outputs):
@@ -46,9 +114,10 @@ def join_blocks(blocks, output):
     Parameters
     ----------
     blocks : sequence of path
-        What :func:`distance_block` wrote: (0, 0), (0, 1), ... (1, 1), ... of k parts.
+        What :func:`depthgauge.distances.distances.distance_block` wrote, of k parts of the
+        images: (0, 0), (0, 1), ... (1, 1), ...
     output : path
-        As of :func:`distances`.
+        As of :func:`depthgauge.distances.distances.distances`.
 
     Raises
     ------
@@ -76,9 +145,9 @@ def join_blocks(blocks, output):
                     f"for {n} images in {k} parts. Remove the file and run again."
                 )
 
-    said = read_fingerprint(blocks[0])
+    made_from = read_fingerprint(blocks[0])
     for path in blocks:
-        if read_fingerprint(path) != said:
+        if read_fingerprint(path) != made_from:
             raise UserError(
                 f"{path}: was not made from the same features as {blocks[0]}. Remove the file and "
                 "run again."
@@ -93,7 +162,7 @@ def join_blocks(blocks, output):
             first += len(line[0])
 
     with whole(output) as beside:
-        write_condensed(beside, n, bands(), said)
+        write_condensed(beside, n, bands(), made_from)
 
 
 def _opened_block(path):
