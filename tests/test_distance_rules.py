@@ -37,7 +37,9 @@ def folder(tmp_path):
     manifest.write_text("image,label\n" + "".join(f"{i}.jpg,{i % 4}\n" for i in range(40)))
     (manifest.parent / "notes.csv").write_text("note\n")
     network = results / "networks" / "small"
-    flat, mean = ({"tensor": name, "dim": dim} for name, dim in (("x", 30), ("y", 5)))
+    flat, mean = (
+        {"tensor": name, "dim": dim, "digest": name * 8} for name, dim in (("x", 30), ("y", 5))
+    )
     layers = [
         {"layer": "shallow", "shape": [2, 3, 5], "poolings": {"flat": flat, "mean": mean}, **flat},
         {"layer": "deep", "shape": [30], "poolings": {"flat": flat}, **flat},
@@ -45,7 +47,6 @@ def folder(tmp_path):
     network.with_suffix(".pb").write_text("a graph")
     network.with_suffix(".json").write_text(json.dumps({"layers": layers}))
     network.with_suffix(".csv").write_text("nodes\n")
-    made_from = fingerprint(manifest, network.with_suffix(".pb"), network.with_suffix(".json"))
     values = np.random.default_rng(0).standard_normal((40, 30)).astype(np.float32)
     for name, pooling in (
         *(("shallow", "flat"), ("shallow.mean", "mean")),
@@ -55,8 +56,9 @@ def folder(tmp_path):
         shard.parent.mkdir(parents=True)
         taken = values if pooling == "flat" else values.reshape(40, 6, 5).mean(axis=1)
         with open(shard, "wb") as file:
-            said = made_from | {"images": [0, 40, 40], "layer": name.removesuffix(".mean")}
-            write_header(file, "float32", taken.shape, said | {"pooling": pooling})
+            layer = name.removesuffix(".mean")
+            said = fingerprint(manifest, network.with_suffix(".json"), layer, pooling)
+            write_header(file, "float32", taken.shape, said | {"images": [0, 40, 40]})
             file.write(np.ascontiguousarray(taken))
     return tmp_path
 

@@ -11,10 +11,13 @@ from depthgauge.fingerprint import fingerprint, is_foreign, read_fingerprint, wr
 
 @pytest.fixture
 def made_from(tmp_path):
-    for name in ("manifest.csv", "graph.pb", "layers.json"):
-        (tmp_path / name).write_text(name)
-    files = [tmp_path / name for name in ("manifest.csv", "graph.pb", "layers.json")]
-    return fingerprint(*files) | {"layer": "pool"}
+    (tmp_path / "manifest.csv").write_text("manifest.csv")
+    layers = [
+        {"layer": "pool", "poolings": {"flat": {"digest": "01ab"}, "mean": {"digest": "23cd"}}},
+        {"layer": "vector", "poolings": {"flat": {"digest": "45ef"}}},
+    ]
+    (tmp_path / "layers.json").write_text(json.dumps({"layers": layers}))
+    return fingerprint(tmp_path / "manifest.csv", tmp_path / "layers.json", "pool")
 
 
 def write(path, values, made_from):
@@ -54,15 +57,16 @@ def test_values_are_there(tmp_path, made_from):
         np.testing.assert_array_equal(np.load(path, mmap_mode=mode, allow_pickle=False), values)
 
 
-def test_each_file_counts(tmp_path, made_from):
-    files = [tmp_path / name for name in ("manifest.csv", "graph.pb", "layers.json")]
-    for key, path in zip(("manifest", "network", "network"), files, strict=True):
-        before = path.read_text()
-        path.write_text(before + "changed")
-        after = fingerprint(*files)
-        assert [k for k in after if after[k] != made_from[k]] == [key]
-        path.write_text(before)
-    assert fingerprint(*files).items() <= made_from.items()
+def test_manifest_layer_and_pooling_count(tmp_path, made_from):
+    manifest, layers = tmp_path / "manifest.csv", tmp_path / "layers.json"
+    assert made_from["network"] == "01ab" and made_from["pooling"] == "flat"
+    mean = fingerprint(manifest, layers, "pool", "mean")
+    assert mean == made_from | {"network": "23cd", "pooling": "mean"}
+    vector = fingerprint(manifest, layers, "vector", "mean")
+    assert vector == made_from | {"network": "45ef", "layer": "vector"}
+    manifest.write_text("changed")
+    changed = fingerprint(manifest, layers, "pool")
+    assert [key for key in changed if changed[key] != made_from[key]] == ["manifest"]
 
 
 def test_what_does_not_say_says_nothing(tmp_path):
@@ -131,10 +135,15 @@ def test_damaged_shards_are_to_be_made_anew(tmp_path, made_from):
     assert is_foreign(tmp_path / "none.npy", made_from, 0, 3)
 
 
-def test_missing_files_are_named(tmp_path, made_from):
-    (tmp_path / "graph.pb").unlink()
-    with pytest.raises(UserError, match="graph.pb: there is no such file"):
-        fingerprint(*(tmp_path / name for name in ("manifest.csv", "graph.pb", "layers.json")))
+def test_missing_files_and_layers_are_named(tmp_path, made_from):
+    manifest, layers = tmp_path / "manifest.csv", tmp_path / "layers.json"
+    with pytest.raises(UserError, match="no layer 'poll'; it has pool, vector"):
+        fingerprint(manifest, layers, "poll")
+    manifest.unlink()
+    with pytest.raises(UserError, match="manifest.csv: there is no such file"):
+        fingerprint(manifest, layers, "pool")
+    with pytest.raises(UserError, match="none.json: there is no such file"):
+        fingerprint(manifest, tmp_path / "none.json", "pool")
 
 
 def test_header_is_text_that_a_person_can_read(tmp_path, made_from):

@@ -192,15 +192,14 @@ def features():
 @outputs
 @click.option("--block", type=Block(), help="Part A of the images against B, of K parts.")
 @file_option("--manifest", help="Refuse shards of another manifest.")
-@file_option("--graph", help="Refuse shards of another network.")
-@file_option("--layers", help="That network's description.")
+@file_option("--layers", help="Refuse shards of another network: its description.")
 @click.option("--layer", help="Refuse shards of another layer.")
 @threads
 def distances():
     """Compute the distances between all rows of SHARDS (.npy), condensed.
 
     With several --output, each takes its share of SHARDS: those of another pooling of the layer.
-    Of very many images, compute blocks, each by itself, and join them. With --manifest, --graph,
+    Of very many images, compute blocks, each by itself, and join them. With --manifest,
     --layers and --layer, SHARDS must say that they were made from just these.
     """
 

@@ -1,8 +1,9 @@
 """What features and distances were made from, written in the files themselves.
 
 The header of a ``.npy`` file is a Python dictionary padded with spaces, and may hold a comment.
-There each shard says, in JSON, the checksums of the manifest and of the network, its layer,
-pooling and images; ``head -1`` shows it. A file cannot lose it, and NumPy reads it as any other.
+There each shard says, in JSON, the checksum of the manifest, the digest of what its layer is
+computed by, its layer, pooling and images; ``head -1`` shows it. A file cannot lose it, and NumPy
+reads it as any other.
 """
 
 import hashlib
@@ -19,22 +20,39 @@ from .errors import UserError
 _MARK = "# depthgauge: "
 
 
-def fingerprint(manifest, graph, layers):
-    """Return what the shards of a dataset and a network must have been made from.
+def fingerprint(manifest, layers, layer, pooling="flat"):
+    """Return what the shards of a dataset, of a layer and a pooling must have been made from.
 
     Parameters
     ----------
     manifest : path
         The dataset's manifest.
-    graph, layers : path
-        The network and its description.
+    layers : path
+        The description of the network, see ``networks.network.build_network``.
+    layer, pooling : str
+        A vector is read flat, whatever is asked of it.
 
     Returns
     -------
     dict
-        ``manifest`` and ``network``: SHA-256 in hexadecimal.
+        ``manifest``, a SHA-256 in hexadecimal; ``network``, the digest of all that the layer is
+        computed by in this pooling; ``layer`` and ``pooling``.
+
+    Raises
+    ------
+    UserError
+        If a file is missing, or if the network has no such layer.
     """
-    return {"manifest": sha256(manifest), "network": sha256(graph, layers)}
+    try:
+        described = json.loads(Path(layers).read_text(encoding="utf-8"))["layers"]
+    except FileNotFoundError as error:
+        raise UserError(f"{layers}: there is no such file.") from error
+    known = {one["layer"]: one["poolings"] for one in described}
+    if layer not in known:
+        raise UserError(f"{layers}: has no layer {layer!r}; it has {', '.join(known)}.")
+    pooling = pooling if pooling in known[layer] else "flat"
+    digest = known[layer][pooling]["digest"]
+    return {"manifest": sha256(manifest), "network": digest, "layer": layer, "pooling": pooling}
 
 
 def sha256(*paths):

@@ -41,10 +41,13 @@ def known_dims(plan, dataset, extractor, results):
     """
     described = Path(results, f"{plan.network(dataset, extractor)}.json")
     poolings = plan.poolings[extractor]
+    layers = []
     if described.exists():
+        layers = json.loads(described.read_text(encoding="utf-8"))["layers"]
+    if layers and all("poolings" in layer for layer in layers):  # not of an earlier version
         return [
             pooled(layer, pooling)["dim"]
-            for layer in json.loads(described.read_text(encoding="utf-8"))["layers"]
+            for layer in layers
             for pooling in layer_poolings(layer, poolings)
         ]
     spec = plan.config["extractors"][extractor]

@@ -195,15 +195,15 @@ def shard_files(wildcards):
         for name in [readings.pooled_name(layer, pooling)]
         for shard in PLAN.shards(dataset)
     ]
-    network = f"results/{PLAN.network(dataset, extractor)}"
-    sources = [f"results/datasets/{dataset}/manifest.csv"]
-    sources += [f"{network}.pb", f"{network}.json"]
-    there = described(wildcards) if all(map(os.path.exists, sources)) else None
+    sources = [
+        f"results/datasets/{dataset}/manifest.csv",
+        network_file(".json")(wildcards),
+    ]
+    known = described(wildcards) and os.path.exists(sources[0])
     for pooling, shard, file in files:
-        if there and file not in FOREIGN and Path(file).exists():
+        if known and file not in FOREIGN and Path(file).exists():
             part, parts = map(int, shard.split("-of-"))
-            own = pooling if pooling in there["poolings"] else "flat"
-            made_from = fingerprint(*sources) | {"layer": layer, "pooling": own}
+            made_from = fingerprint(*sources, layer, pooling)
             if is_foreign(file, made_from, part, parts):
                 FOREIGN.add(file)
                 print(
@@ -216,12 +216,16 @@ def shard_files(wildcards):
 
 
 def described(wildcards):
-    """The description of the wildcards' layer, or none before its network is there."""
+    """The description of the wildcards' layer, or none before its network is there.
+
+    One that an earlier version wrote, without digests, is made anew, and says nothing.
+    """
     description = Path(network_file(".json")(wildcards))
     if not description.exists():
         return None
-    layers = json.loads(description.read_text())["layers"]
-    return next((one for one in layers if one["layer"] == wildcards.layer), None)
+    for layer in json.loads(description.read_text())["layers"]:
+        if layer["layer"] == wildcards.layer and "digest" in str(layer):
+            return layer
 
 
 def datasets_in(blocks):

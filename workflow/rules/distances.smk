@@ -19,7 +19,6 @@ for poolings in CHOICES:
         input:
             shards=shard_files,
             manifest="results/datasets/{dataset}/manifest.csv",
-            graph=network_file(".pb"),
             layers=network_file(".json"),
         output:
             # Not removed before the job: a pooling that is there and right is not made again.
@@ -44,7 +43,7 @@ for poolings in CHOICES:
         message:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
         shell:
-            "depthgauge distances {input.shards} --manifest {input.manifest} --graph {input.graph}"
+            "depthgauge distances {input.shards} --manifest {input.manifest}"
             " --layers {input.layers} --layer {wildcards.layer}"
             " {params.outputs} --threads {threads} --log {log}"
 
@@ -54,7 +53,6 @@ for poolings in CHOICES:
         input:
             shards=shard_files,
             manifest="results/datasets/{dataset}/manifest.csv",
-            graph=network_file(".pb"),
             layers=network_file(".json"),
         output:
             [
@@ -87,7 +85,7 @@ for poolings in CHOICES:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}: "
             "block {wildcards.a},{wildcards.b} of {wildcards.k}"
         shell:
-            "depthgauge distances {input.shards} --manifest {input.manifest} --graph {input.graph}"
+            "depthgauge distances {input.shards} --manifest {input.manifest}"
             " --layers {input.layers} --layer {wildcards.layer}"
             " --block {wildcards.a},{wildcards.b}/{wildcards.k}"
             " {params.outputs} --threads {threads} --log {log}"

@@ -10,7 +10,6 @@ may be too large is computed once more from the differences of its features, in 
 All pairs can be made at once, or in blocks, one for each job, which ``blocks`` puts together.
 """
 
-import json
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -114,7 +113,6 @@ def layer_distances(
     outputs,
     *,
     manifest=None,
-    graph=None,
     layers=None,
     layer=None,
     block=None,
@@ -132,10 +130,10 @@ def layer_distances(
         Features: all shards of the first pooling, then all of the second, and so on.
     outputs : list of path
         A file for each pooling, LAYER.npy or LAYER.POOLING.npy, or a block of each.
-    manifest, graph, layers : path, optional
-        Of which the shards must say they were made: ``layers`` is the graph's description.
+    manifest, layers : path, optional
+        Of which the shards must say they were made: ``layers`` is the network's description.
     layer : str, optional
-        Its name there. These four go together.
+        Its name there. These three go together.
     block : (int, int, int), optional
         (a, b, k), as of :func:`distance_block`.
     threads : int
@@ -144,12 +142,11 @@ def layer_distances(
     ------
     UserError
         As :func:`distances`; if there are not as many shards of
-        each pooling; if the description has no such layer, or some of the four are missing.
+        each pooling; if the description has no such layer, or some of the three are missing.
     """
-    source = (manifest, graph, layers)
     named = layer is not None
-    if [path is not None for path in source] != [named] * 3:
-        raise UserError("--manifest, --graph, --layers and --layer go together: give all, or none.")
+    if [path is not None for path in (manifest, layers)] != [named] * 2:
+        raise UserError("--manifest, --layers and --layer go together: give all, or none.")
     count, left = divmod(len(shards), len(outputs))
     if left or not count:
         raise UserError(
@@ -161,8 +158,8 @@ def layer_distances(
         part = shards[place * count : (place + 1) * count]
         said = None
         if named:
-            said = fingerprint(*source) | {"layer": layer}
-            said["pooling"] = _pooling(layers, layer, Path(part[0]).parent.name)
+            _, pooling = split_name(Path(part[0]).parent.name)
+            said = fingerprint(manifest, layers, layer, pooling)
             if said["pooling"] in made:
                 second_name(made[said["pooling"]], output)
                 continue
@@ -174,15 +171,6 @@ def layer_distances(
             os.utime(output)
         else:
             distances(part, output, made_from=said, threads=threads)
-
-
-def _pooling(description, layer, folder):
-    """Return what the features in ``folder`` are: a vector is flat, whatever it is called."""
-    described = {d["layer"]: d for d in json.loads(Path(description).read_text())["layers"]}
-    if layer not in described:
-        raise UserError(f"{description}: has no layer {layer!r}; it has {', '.join(described)}.")
-    _, pooling = split_name(folder)
-    return pooling if pooling in described[layer]["poolings"] else "flat"
 
 
 def _with_code(made_from):

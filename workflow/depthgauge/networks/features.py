@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from ..files import reserve, second_name, whole
-from ..fingerprint import fingerprint, write_header
+from ..fingerprint import fingerprint, sha256, write_header
 from ..manifest import read_manifest
 from ..readings import layer_poolings, pooled
 from ..room import check_features_room
@@ -125,10 +125,14 @@ def features(
     Raises
     ------
     UserError
-        For an image that is missing or unreadable, values that do not fit ``dtype``, or a
-        pooling that a layer does not have.
+        For an image that is missing or unreadable, values that do not fit ``dtype``, a pooling
+        that a layer does not have, or a graph that is not the one described.
     """
     description = json.loads(Path(layers).read_text())
+    if sha256(graph) != description["graph"]:
+        raise UserError(
+            f"{graph}: is not the graph that {layers} describes. Remove both and run again."
+        )
     names = read_manifest(manifest).image.tolist()
     part, parts = shard
     total = len(names)
@@ -147,8 +151,7 @@ def features(
         return [value.reshape(len(batch), -1) for value in extract(batch)]
 
     log.info("%s: images %d to %d of %d", description["extractor"], start + 1, stop, total)
-    made_from = fingerprint(manifest, graph, layers) | {"images": [start, stop, total]}
-    made_from["precision"] = precision
+    computed = {"images": [start, stop, total], "precision": precision}
     with ExitStack() as stack:
         files = [
             stack.enter_context(
@@ -156,7 +159,7 @@ def features(
                     column.paths[0],
                     (len(names), column.dim),
                     dtype,
-                    made_from | {"layer": column.layer, "pooling": column.pooling},
+                    fingerprint(manifest, layers, column.layer, column.pooling) | computed,
                 )
             )
             for column in columns

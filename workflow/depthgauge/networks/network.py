@@ -1,6 +1,7 @@
 """The network stage: any extractor of the config as one frozen graph that takes RGB 0-255."""
 
 import csv
+import hashlib
 import json
 import logging
 from pathlib import Path
@@ -11,6 +12,7 @@ from ..errors import UserError
 from ..files import whole
 from ..seeds import derive_seed
 from .agreement import disagreement
+from .digest import tensor_digests
 from .dims import check_dims
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
@@ -44,9 +46,10 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     graph : path
         Where the GraphDef goes (.pb).
     layers : path
-        Where its description goes (.json): size, resampling and, for every layer, name,
-        tensor, shape, dim and the poolings that it has, each with a tensor and a dim, in the
-        config's order, which is that of depth.
+        Where its description goes (.json): size, resampling, the SHA-256 of the graph and, for
+        every layer, name, tensor, shape, dim and the poolings that it has, in the config's order,
+        which is that of depth. Each pooling has a tensor, a dim and a digest of all that it is
+        computed by.
     seed : int
         The run's seed; random weights derive theirs from it and ``name``.
     source : path, optional
@@ -89,15 +92,28 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     if nodes is not None:
         _write_nodes(published, nodes)  # without what was moved or added for our own use
     resample = spec.get("resample", "bilinear")
-    description = {"extractor": name, "size": size, "resample": resample, "layers": described}
+    frozen = graph_def.SerializeToString(deterministic=True)
+    description = {"extractor": name, "size": size, "resample": resample}
+    description["graph"] = hashlib.sha256(frozen).hexdigest()
+    _add_digests(graph_def, described, f"{size} {resample}")
+    description["layers"] = described
     with whole(graph) as beside:
-        beside.write_bytes(graph_def.SerializeToString(deterministic=True))
+        beside.write_bytes(frozen)
     with whole(layers) as beside:
         beside.write_text(json.dumps(description, indent=1) + "\n")
     for layer in described:
         poolings = [f"{pooling} {pooled['dim']:,}" for pooling, pooled in layer["poolings"].items()]
         vector = "; a vector, which has one pooling" if len(poolings) == 1 else ""
         log.info("%s: layer %s, values: %s%s", name, layer["layer"], ", ".join(poolings), vector)
+
+
+def _add_digests(graph_def, described, images):
+    """Give each pooling of each layer its ``digest``; ``images`` says how images are resized."""
+    pooled = [pooling for layer in described for pooling in layer["poolings"].values()]
+    digests = tensor_digests(graph_def, [pooling["tensor"] for pooling in pooled])
+    for pooling in pooled:
+        computed = f"{digests[pooling['tensor']]} {images}"
+        pooling["digest"] = hashlib.sha256(computed.encode()).hexdigest()
 
 
 def _graph(name, spec, seed, source):
