@@ -3,7 +3,8 @@
 Usage: planned_jobs.py SNAKEFILE FOLDER < CONFIGS > PLANNED, both JSON. CONFIGS are configs by any
 name; the first is the one of the run that is made up: FOLDER gets all its files, empty, and what
 Snakemake remembers of its jobs. PLANNED tells for each config the names of the rules of which jobs
-have a reason of their own to run, and of those whose jobs only follow from these.
+have a reason of their own to make anew what is there, and of those whose jobs only follow from
+these. Jobs that make only what was not there before are left out.
 """
 
 import asyncio
@@ -62,10 +63,12 @@ def make_up(snakefile, folder, config):
 
 
 def planned(snakefile, folder, config):
-    """Return (own, following): the rules of the jobs that would run."""
+    """Return (own, following): the rules of the jobs that would make anew what is there."""
     with workflow_of(snakefile, folder, config) as workflow:
         own, following = set(), set()
         for job in workflow.dag.needrun_jobs():
+            if job.output and not any(map(os.path.exists, job.output)):
+                continue
             why = workflow.dag.reason(job)
             changed = why.params_changed or why.code_changed or why.input_changed
             (own if changed or why.missing_output else following).add(job.rule.name)
