@@ -334,13 +334,14 @@ def explorer(tmp_path_factory):
 
 def shown(results, folder, plan=PLAN, **options):
     """The data of the page that is written of results."""
-    write_explorer(results, plan, folder / "shown.html", progress=False, **options)
+    (results / "plan.json").write_text(plan.text())
+    write_explorer(results / "plan.json", folder / "shown.html", progress=False, **options)
     return data_of(folder / "shown.html")
 
 
 def test_the_page_is_one_file_and_the_same_twice(explorer, tmp_path):
     page, results = explorer
-    write_explorer(results, PLAN, tmp_path / "again.html", progress=False)
+    write_explorer(results / "plan.json", tmp_path / "again.html", progress=False)
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
     text = page.read_text("utf-8")
     assert "default-src 'none'" in text
@@ -492,7 +493,7 @@ def test_nothing_of_another_run_is_shown(explorer, tmp_path):
         (results / "labels" / dataset).mkdir(parents=True)
         fewer = pd.DataFrame({"image": ["older.jpg"], "label": ["of old"]})
         fewer.to_csv(results / "labels" / dataset / "labels.csv", index=False)
-    write_explorer(results, PLAN, tmp_path / "page.html", progress=False)
+    write_explorer(results / "plan.json", tmp_path / "page.html", progress=False)
     assert (tmp_path / "page.html").read_bytes() == page.read_bytes()
 
 
@@ -511,8 +512,9 @@ def test_a_planned_file_that_is_missing_is_named(explorer, tmp_path, name):
     shutil.copytree(results, tmp_path / "results")
     (tmp_path / "results" / name).unlink(missing_ok=True)
     plan = plan_of(loose="some") if name.startswith("labels") else PLAN
+    (tmp_path / "results/plan.json").write_text(plan.text())
     with pytest.raises(UserError, match=str(tmp_path / "results" / name)):
-        write_explorer(tmp_path / "results", plan, tmp_path / "x.html", progress=False)
+        write_explorer(tmp_path / "results/plan.json", tmp_path / "x.html", progress=False)
     assert not (tmp_path / "x.html").exists()
 
 

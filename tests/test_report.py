@@ -97,7 +97,8 @@ def benchmark(results, job, seconds):
 
 
 def page_of(results, plan=PLAN):
-    write_report(results, plan, results / "report.html", results / "run.csv")
+    (results / "plan.json").write_text(plan.text())
+    write_report(results / "plan.json", results / "report.html", results / "run.csv")
     return (results / "report.html").read_text(encoding="utf-8")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from depthgauge.condensed import pairs, subset
+from depthgauge.config import checked_config
 from depthgauge.datasets import make_dataset
 from depthgauge.datasets.sampling import LEAST, sample_size, stratified_sample
 from depthgauge.distances.angle_file import write_angles
@@ -14,13 +15,14 @@ from depthgauge.errors import UserError
 from depthgauge.figures import depths
 from depthgauge.figures.depths import draw_depths
 from depthgauge.manifest import read_manifest
+from depthgauge.plan import Plan
 from depthgauge.readings import Reading
 from depthgauge.statistics.comparison import write_comparisons
 from depthgauge.statistics.layer_goodness import write_goodness
 from depthgauge.statistics.multiplicity import max_t, write_goodness_table
 from depthgauge.statistics.sampled_goodness import sampled_goodness, write_sampled_goodness
 from depthgauge.statistics.verdict import write_verdict
-from depthgauge.summary import summary
+from depthgauge.summary import print_summary
 from depthgauge.tables import read_table
 from scipy.spatial.distance import pdist, squareform
 
@@ -316,8 +318,14 @@ def test_figure_draws_the_interval_of_the_number_that_it_draws(measured, monkeyp
     assert "n = 50 of 400 images" in saved[0]._supxlabel.get_text()
 
 
-def test_terminal_names_the_estimate_and_its_error(measured):
-    said = summary(measured / "goodness.csv", measured / "verdict.csv")
+def test_terminal_names_the_estimate_and_its_error(measured, capsys):
+    net = {"kind": "keras_file", "path": "net.keras", "layers": ["layer"]}
+    datasets = dict.fromkeys(["sampled", "all"], {"kind": "digits"})
+    config = checked_config({"datasets": datasets, "extractors": {"net": net}})
+    plan = Plan(config, dict.fromkeys(datasets, 50), dict.fromkeys(datasets, "all"), ["sampled"])
+    (measured / "plan.json").write_text(plan.text())
+    print_summary(measured)
+    said = capsys.readouterr().out
     row = read_table(measured / "goodness.csv").iloc[0]
     words = " ".join(said.split())
     whole = f"{row.population_goodness:.4f} ± {row.population_standard_error:.2g}"

@@ -12,7 +12,7 @@ from depthgauge.readings import choose
 from depthgauge.statistics.halves import expected_in_half, half_accuracies, halve
 from depthgauge.statistics.measures import measures
 from depthgauge.statistics.verdict import OPINIONS, verdicts, write_verdict
-from depthgauge.summary import summary
+from depthgauge.summary import print_summary
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(8)
@@ -252,7 +252,7 @@ def test_few_groups_tell_nothing_apart():
     assert "at 5 %" not in found["sentence"]
 
 
-def test_files_and_summary(tmp_path):
+def test_files_and_summary(tmp_path, capsys):
     cells = [*read("1", 0.7, 0.1, 0.1, 0.1), *read("2", 0.1, 0.1, 0.1, 0.9)]
     table = pd.DataFrame(cells).assign(dim=7, images=10)
     table["best_reading"] = table.knn1 > 0.5
@@ -273,7 +273,9 @@ def test_files_and_summary(tmp_path):
     net = {"kind": "keras_file", "path": "net.keras", "layers": ["1", "2"]}
     config = {"datasets": {"birds": {"kind": "digits"}}, "extractors": {"net": net}}
     plan = Plan(checked_config(config), {"birds": 10}, {"birds": "all"})
-    said = summary(tmp_path, plan)
+    (tmp_path / "plan.json").write_text(plan.text())
+    print_summary(tmp_path)
+    said = capsys.readouterr().out
     assert found.sentence[0] in said
     lines = said.splitlines()
     words = [" ".join(line.split()) for line in lines[1:3]]
@@ -283,7 +285,8 @@ def test_files_and_summary(tmp_path):
 
     one = table[table.index % 4 == 0].assign(best_reading=True)
     one.to_csv(tmp_path / "goodness.csv", index=False)
-    numbers = summary(tmp_path, plan).split(found.sentence[0])[0]
+    print_summary(tmp_path)
+    numbers = capsys.readouterr().out.split(found.sentence[0])[0]
     assert "reading" not in numbers and "euclidean" not in numbers
 
 

@@ -534,19 +534,15 @@ def misplaced_sheet():
     """
 
 
-@stage
-@click.argument("plan", type=FILE)
+@stage("report.explorer:write_explorer")
+@file("plan")
 @output
-@click.option("--images", type=click.IntRange(2), default=10_000, show_default=True)
-def explorer(plan, output, images):
+@click.option("--images", type=click.IntRange(2))
+def explorer():
     """Write one page (.html) to explore the run of PLAN (plan.json), in its folder of results.
 
     Of a dataset with more than so many --images, a sample is shown.
     """
-    from .plan import read_plan
-    from .report.explorer import write_explorer
-
-    write_explorer(plan.parent, read_plan(plan), output, images=images)
 
 
 @stage("figures.table:table_one")
@@ -570,26 +566,18 @@ def claims():
     """Hold CLAIMS (YAML) against what was found: GOODNESS, COMPARISONS and TABLE_1 (CSV)."""
 
 
-@stage
-@click.argument("plan", type=FILE)
+@stage("report.report:write_report")
+@file("plan")
 @output
-@click.option("--record", type=FILE, required=True, help="CSV to write: versions, machine, times.")
-def report(plan, output, record):
+@written("--record", help="CSV to write: versions, machine, times.")
+def report():
     """Write the page that sums up the run of PLAN (plan.json), in its folder of results.
 
     It names what of the run is missing.
     """
-    from .plan import read_plan
-    from .report.report import write_report
-
-    write_report(plan.parent, read_plan(plan), output, record)
 
 
-@stage
-@click.argument("results", type=PATH)
-def summary(results):
+@stage("summary:print_summary")
+@place("results")
+def summary():
     """Print the numbers and the verdicts of the folder RESULTS, and where to look for more."""
-    from .plan import read_plan
-    from .summary import summary
-
-    click.echo(summary(results, read_plan(results / "plan.json")))

@@ -27,42 +27,39 @@ class Stages(click.Group):
 
         Parameters
         ----------
-        target : str or function
-            The function, such as ``figures.heatmap:heatmap_figure``. ``stage`` may also decorate
-            a function that has a body of its own.
+        target : str
+            The function, such as ``figures.heatmap:heatmap_figure``.
         """
-        if callable(target):
-            return self._command(target, target)
         module, _, name = target.partition(":")
 
         def call(**options):
             function = getattr(import_module(f".{module}", __package__), name)
             return function(**{k: v for k, v in options.items() if v not in (None, ())})
 
-        return lambda declared: self._command(declared, call, target=target)
+        def command(declared):
+            @functools.wraps(declared)
+            def run(log, **options):
+                with _told(declared.__name__, log):
+                    return call(**options)
 
-    def _command(self, declared, function, target=None):
-        @functools.wraps(declared)
-        def run(log, **options):
-            with _told(declared.__name__, log):
-                return function(**options)
+            file = click.Path(dir_okay=False, path_type=Path)
+            log = click.option("--log", type=file, help="Also write what happened to this file.")
+            return self.command(cls=Stage, target=target)(log(run))
 
-        file = click.Path(dir_okay=False, path_type=Path)
-        run = click.option("--log", type=file, help="Also write what happened to this file.")(run)
-        return self.command(cls=Stage, target=target)(run)
+        return command
 
 
 class Stage(click.Command):
     """A command of ``Stages``; ``target`` names the function that it calls."""
 
-    def __init__(self, *args, target=None, **options):
+    def __init__(self, *args, target, **options):
         super().__init__(*args, **options)
         self.target = target
 
     def format_options(self, ctx, formatter):
         shown = copy(self)
         shown.params = [copy(option) for option in self.params]
-        defaults = signature(self.target) if self.target else {}
+        defaults = signature(self.target)
         for option in shown.params:
             default = defaults.get(option.name)
             if default and default is not ... and not option.show_default:

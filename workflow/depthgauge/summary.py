@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from .plan import read_plan
 from .readings import KEYS
 from .tables import read_table
 
 _WHOLE = "of all images"
 
 
-def summary(results, plan):
-    """Return what a run found, as text.
+def print_summary(results):
+    """Print what a run found and where to look for more.
 
     A line for each layer of ``results``/goodness.csv, in its best reading; under it how many cells
     there are, if layers have several readings; a line for each dataset of which a sample was
@@ -21,16 +22,17 @@ def summary(results, plan):
     Raises
     ------
     UserError
-        If one of the two tables is planned, and is missing.
+        If the folder has no plan, or if one of the two tables is planned and is missing.
     """
     results, parts = Path(results), []
+    plan = read_plan(results / "plan.json")
     if plan.with_labels():
         goodness, verdict = (
             table.loc[[plan.has(row, plan.with_labels()) for row in table.to_dict("records")]]
             for table in (read_table(results / f"{name}.csv") for name in ("goodness", "verdict"))
         )
         parts = [_numbers(goodness), "", *verdict.sentence]
-    return "\n".join([*parts, "", _where_to_look(results, plan)])
+    print("\n".join([*parts, "", _where_to_look(results, plan)]))
 
 
 def _numbers(every):

@@ -20,7 +20,8 @@ rule autoencoder:
         "../../envs/depthgauge.yaml"
     threads: threads_up_to(4)
     resources:
-        mem_mb=growing(lambda wildcards: 2000 + stack_mb(wildcards)),
+        # 8,000 images of 64 x 64: 1.0 GB; 600 of 296 x 296: 1.4 GB.
+        mem_mb=growing(lambda wildcards: 2000 + 7 * stack_mb(wildcards) // 2),
         runtime=growing(lambda wildcards: 30 + IMAGES[wildcards.dataset] // 20),
     params:
         code=code("networks.training"),

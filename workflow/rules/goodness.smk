@@ -73,7 +73,8 @@ rule sampled_goodness:
         "../../envs/depthgauge.yaml"
     threads: 2
     resources:
-        mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),
+        # 10,000 images: 0.6 GB.
+        mem_mb=growing(lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2),
         runtime=growing(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 100),
     params:
         code=code("statistics.sampled_goodness"),

@@ -17,8 +17,8 @@ rule embedding:
         "../../envs/depthgauge.yaml"
     threads: threads_up_to(4)
     resources:
-        # 10,000 images: 0.6 GB, 90 s.
-        mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),
+        # By angle two matrices are held. 4,000 images: 0.4 GB; 10,000: 0.8 GB, 90 s.
+        mem_mb=growing(lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2),
         runtime=growing(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500),
     params:
         code=code("maps.embedding"),
@@ -62,7 +62,10 @@ for extractor, layers in PLAN.layers.items():
             "../../envs/depthgauge.yaml"
         threads: threads_up_to(4)
         resources:
-            mem_mb=growing(lambda wildcards: 1000 + 2 * pairs_mb(wildcards.dataset)),
+            # 10,000 images: 0.7 GB.
+            mem_mb=growing(
+                lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2
+            ),
             runtime=growing(
                 lambda wildcards, count=len(layers): 10
                 + count * (1 + IMAGES[wildcards.dataset] // 5000)
@@ -106,7 +109,8 @@ for extractor, layers in PLAN.layers.items():
             "../../envs/depthgauge.yaml"
         threads: threads_up_to(4)
         resources:
-            mem_mb=growing(lambda wildcards: 700 + pairs_mb(wildcards.dataset)),
+            # 10,000 images: 0.6 GB.
+            mem_mb=growing(lambda wildcards: 700 + 5 * pairs_mb(wildcards.dataset) // 2),
             runtime=growing(
                 lambda wildcards, count=len(layers): 10
                 + count * pairs_mb(wildcards.dataset) // 1000

@@ -113,7 +113,12 @@ rule explorer:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000 + max(IMAGES.values()) // 20),
+        # 10,000 images: one layer 0.21 GB, eight 0.27 GB.
+        mem_mb=growing(
+            700
+            + max(IMAGES.values()) // 50
+            + sum(min(IMAGES[name], 10_000) for name, *_ in PLAN.cells()) // 1000
+        ),
         runtime=growing(10 + sum(IMAGES.values()) // 2000),
     params:
         code=code(

@@ -17,6 +17,7 @@ from ..errors import UserError
 from ..figures.style import in_reading_order, symbols
 from ..files import whole
 from ..manifest import read_manifest
+from ..plan import read_plan
 from ..readings import KEYS, Reading
 from ..seeds import derive_seed
 from ..tables import read_table
@@ -34,7 +35,7 @@ _PLOTLY = {  # what matplotlib's markers are called there
 _LARGEST = 60_000_000  # bytes of a page that still opens at once
 
 
-def write_explorer(results, plan, output, *, images=10_000, progress=True):
+def write_explorer(plan, output, *, images=10_000, progress=True):
     """Write the explorer of a run, a single HTML file.
 
     Of each of the plan's cells it shows the map, embeddings/D/E/LAYER.csv, aligned to that of
@@ -47,10 +48,8 @@ def write_explorer(results, plan, output, *, images=10_000, progress=True):
 
     Parameters
     ----------
-    results : path
-        The folder of results.
-    plan : Plan
-        The run's.
+    plan : path
+        The run's, plan.json in its folder of results.
     output : path
     images : int
         Of a dataset with more, a sample by class takes the place of all.
@@ -61,11 +60,10 @@ def write_explorer(results, plan, output, *, images=10_000, progress=True):
     UserError
         If a file is missing, or is of other images than the map.
     """
+    results, plan = Path(plan).parent, read_plan(plan)
     data = {
         "columns": COLUMNS,
-        "datasets": [
-            _dataset(name, Path(results), plan, images, progress) for name in plan.datasets
-        ],
+        "datasets": [_dataset(name, results, plan, images, progress) for name in plan.datasets],
     }
     page = explorer_page(data)
     if len(page) > _LARGEST:

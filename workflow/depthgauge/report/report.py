@@ -12,6 +12,7 @@ import yaml
 from ..datasets import about
 from ..figures.style import DPI, in_reading_order
 from ..files import whole
+from ..plan import read_plan
 from ..readings import KEYS, pooled_name
 from ..statistics.few_groups import few_groups
 from ..statistics.recipe import reading_words, recipe_code
@@ -29,7 +30,7 @@ _EMBEDDED = {  # kinds of figures shown in the page, and what they are called
 _WITHOUT_CAPTION = ("depths",)
 
 
-def write_report(results, plan, output, record):
+def write_report(plan, output, record):
     """Write the report of a run.
 
     What the plan names is shown, and nothing else; what of it is missing is named in the page.
@@ -37,10 +38,8 @@ def write_report(results, plan, output, record):
 
     Parameters
     ----------
-    results : path
-        The folder of results.
-    plan : Plan
-        The run's.
+    plan : path
+        The run's, plan.json in its folder of results.
     output : path
         The page to write (.html), in the folder of results, to which its links are relative.
     record : path
@@ -49,8 +48,9 @@ def write_report(results, plan, output, record):
     Raises
     ------
     UserError
-        If a table is none.
+        If there is no such plan, or if a table is none.
     """
+    results, plan = Path(plan).parent, read_plan(plan)
     found = _Found(results, plan)
     planned = [name for name in plan.tables() if found.have(f"{name}.csv")]
     labelled = plan.with_labels()
