@@ -252,4 +252,7 @@ def _freeze(model, outputs, size, preprocess):
     signature = tf.TensorSpec([None, size, size, 3], tf.float32, name="input")
     frozen = convert_variables_to_constants_v2(extract.get_concrete_function(signature))
     tensors = [tensor.name for tensor in frozen.outputs]
-    return frozen.graph.as_graph_def(), dict(zip(outputs, tensors, strict=True))
+    graph_def = frozen.graph.as_graph_def()
+    # Constants come in another order each time, and the file would be another network's.
+    graph_def.node.sort(key=lambda node: (0, node.name) if node.op == "Const" else (1, ""))
+    return graph_def, dict(zip(outputs, tensors, strict=True))
