@@ -481,6 +481,7 @@ def test_nothing_of_another_run_is_shown(explorer, tmp_path):
     page, _ = explorer
     results = tmp_path / "results"
     write_results(results)
+    (results / "plan.json").write_text(PLAN.text())
     # A larger run: a dataset, a network and a layer more; labels where there were some, or all.
     for folder in ("embeddings", "neighbours", "clusters", "nulls", "misplaced"):
         own = results / folder

@@ -320,7 +320,7 @@ def test_figure_draws_the_interval_of_the_number_that_it_draws(measured, monkeyp
 
 def test_terminal_names_the_estimate_and_its_error(measured, capsys):
     net = {"kind": "keras_file", "path": "net.keras", "layers": ["layer"]}
-    datasets = dict.fromkeys(["sampled", "all"], {"kind": "digits"})
+    datasets = {name: {"kind": "digits"} for name in ("sampled", "all")}
     config = checked_config({"datasets": datasets, "extractors": {"net": net}})
     plan = Plan(config, dict.fromkeys(datasets, 50), dict.fromkeys(datasets, "all"), ["sampled"])
     (measured / "plan.json").write_text(plan.text())

@@ -24,7 +24,7 @@ rule autoencoder:
         mem_mb=growing(lambda wildcards: 2000 + 7 * stack_mb(wildcards) // 2),
         runtime=growing(lambda wildcards: 30 + IMAGES[wildcards.dataset] // 20),
     params:
-        code=code("networks.training"),
+        code=code("autoencoder"),
         spec=to_learn,
         seed=CONFIG["seed"],
     message:
@@ -56,7 +56,7 @@ rule pca:
         mem_mb=growing(lambda wildcards: 2000 + 14 * stack_mb(wildcards)),
         runtime=growing(30),
     params:
-        code=code("networks.pixel_pca"),
+        code=code("pca"),
         spec=to_learn,
         seed=CONFIG["seed"],
     message:

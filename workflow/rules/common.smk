@@ -11,6 +11,7 @@ PACKAGE = Path(workflow.basedir) / "workflow" / "depthgauge"
 sys.path.insert(0, str(PACKAGE.parent))
 
 from depthgauge import datasets, readings
+from depthgauge.cli import main
 from depthgauge.code import code_digest
 from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign, sha256
@@ -19,6 +20,8 @@ from depthgauge.networks.sources import own_files
 from depthgauge.not_fetched import not_fetched
 from depthgauge.plan import SHARD_IMAGES, make_plan
 from snakemake.exceptions import WorkflowError
+
+COMMANDS = main.commands
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active
 # environment or else the one that runs Snakemake.
@@ -83,9 +86,13 @@ for place, name in enumerate(PLAN.layers, start=1):
     )
 
 
-def code(*modules):
-    """A parameter that changes, and makes a rule run again, when the code of modules does."""
-    return lambda wildcards: code_digest(*modules)
+def code(command, *files):
+    """A parameter that changes, and makes a rule run again, when what a command does is changed.
+
+    ``files`` are others that it reads, in the package.
+    """
+    code_of = COMMANDS[command].target.partition(":")[0]
+    return lambda wildcards: code_digest(code_of, *files)
 
 
 def dataset_code(wildcards):

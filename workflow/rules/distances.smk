@@ -38,7 +38,7 @@ for poolings in CHOICES:
             mem_mb=growing(distances_mb),
             runtime=growing(distances_minutes),
         params:
-            code=code("distances.distances"),
+            code=code("distances"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
@@ -79,7 +79,7 @@ for poolings in CHOICES:
             mem_mb=growing(distances_mb),
             runtime=growing(distances_minutes),
         params:
-            code=code("distances.distances"),
+            code=code("distances"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}: "
@@ -121,7 +121,7 @@ for poolings in CHOICES:
             ),
             runtime=growing(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 1000),
         params:
-            code=code("distances.blocks"),
+            code=code("join-blocks"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
         message:
             "Joining distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"

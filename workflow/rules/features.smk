@@ -21,7 +21,7 @@ rule network:
         mem_mb=growing(4500),
         runtime=growing(15),
     params:
-        code=code("networks.network"),
+        code=code("network"),
         # What Snakemake remembers, and compares; a parameter that takes `output` it does not.
         depends=frozen_from,
         spec=lambda wildcards, output: json.dumps(
@@ -78,7 +78,7 @@ for extractor in PLAN.layers:
                 lambda wildcards, threads: 10 + SHARD_IMAGES // (30 * threads)
             ),
         params:
-            code=code("networks.features"),
+            code=code("features"),
             shard=lambda wildcards: wildcards.shard.replace("-of-", "/"),
             poolings=[f"--pooling={pooling}" for pooling in PLAN.poolings[extractor]],
             means=lambda wildcards, output: [f"--mean={file}" for file in output.means],

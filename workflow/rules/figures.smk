@@ -2,14 +2,13 @@
 # and mostly what is to be said of it (TXT) beside.
 
 # By the name of the rule and of the command: the folder of the figures, and what one is of; what it
-# is called; the modules that draw it; the files that it is drawn from, and how they are handed to
-# the command; and options of which the values count.
+# is called; the files that it is drawn from, and how they are handed to the command; and options
+# of which the values count.
 FIGURES = {
     "depths": dict(
         kind="depths",
         of=["dataset"],
         called="all depths of all networks",
-        modules=["figures.depths"],
         inputs=dict(goodness="results/goodness.csv", verdict="results/verdict.csv"),
         handed=lambda wildcards, input: [input.goodness, input.verdict],
         options=dict(dataset="{dataset}"),
@@ -20,7 +19,6 @@ FIGURES = {
         kind="violins",
         of=["dataset", "extractor"],
         called="goodness and its null",
-        modules=["figures.violins"],
         inputs=dict(
             rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
             nulls=per_layer("results/nulls/{dataset}/{extractor}/{layer}.npy"),
@@ -32,7 +30,6 @@ FIGURES = {
         kind="heatmaps",
         of=["dataset", "extractor"],
         called="class by class",
-        modules=["figures.heatmap"],
         inputs=dict(
             classes=per_layer(
                 "results/nulls/{dataset}/{extractor}/{layer}.classes.csv"
@@ -48,7 +45,6 @@ FIGURES = {
         kind="maps",
         of=["dataset", "extractor"],
         called="maps",
-        modules=["figures.maps"],
         inputs=dict(
             embeddings=per_layer(
                 "results/embeddings/{dataset}/{extractor}/{layer}.csv"
@@ -70,7 +66,6 @@ FIGURES = {
         kind="contact_sheets",
         of=["dataset", "extractor"],
         called="images of each cluster",
-        modules=["figures.contact_sheet"],
         inputs=dict(
             images="results/datasets/{dataset}/images",
             manifest="results/datasets/{dataset}/manifest.csv",
@@ -87,7 +82,6 @@ FIGURES = {
         kind="misplaced",
         of=["dataset", "extractor"],
         called="misplaced images",
-        modules=["figures.misplaced"],
         inputs=dict(
             images="results/datasets/{dataset}/images",
             tables=per_layer("results/misplaced/{dataset}/{extractor}/{layer}.csv"),
@@ -104,7 +98,6 @@ FIGURES = {
         kind="labelling",
         of=["dataset", "extractor"],
         called="labelling from few labels",
-        modules=["labelling.label_summary", "figures.label_curves"],
         inputs=dict(
             trials=[
                 f"results/labelling/{{dataset}}/{{extractor}}/{trials}.csv"
@@ -129,7 +122,6 @@ FIGURES = {
         kind="samples",
         of=["dataset"],
         called="images",
-        modules=["figures.samples"],
         inputs=dict(
             images="results/datasets/{dataset}/images",
             manifest="results/datasets/{dataset}/manifest.csv",
@@ -141,7 +133,6 @@ FIGURES = {
         kind="networks",
         of=["extractor"],
         called="schematic",
-        modules=["figures.network"],
         # Learned from one dataset or another, the network looks the same.
         inputs=dict(nodes=any_network(".csv"), layers=any_network(".json")),
         handed=lambda wildcards, input: [input.nodes, input.layers],
@@ -151,7 +142,6 @@ FIGURES = {
         kind="learning_curves",
         of=["dataset", "extractor"],
         called="learning curve",
-        modules=["figures.learning_curve"],
         inputs=dict(history="results/models/{dataset}/{extractor}_history.csv"),
         handed=lambda wildcards, input: [input.history],
         options=dict(title=TITLE, seed=CONFIG["seed"]),
@@ -161,7 +151,6 @@ FIGURES = {
         kind="reconstructions",
         of=["dataset", "extractor"],
         called="reconstructions",
-        modules=["figures.reconstructions"],
         inputs=dict(examples="results/models/{dataset}/{extractor}_examples.npz"),
         handed=lambda wildcards, input: [input.examples],
         options=dict(
@@ -202,7 +191,7 @@ for name, figure in FIGURES.items():
             mem_mb=growing(1000),
             runtime=growing(10),
         params:
-            code=code(*figure["modules"]),
+            code=code(name.replace("_", "-")),
             command=name.replace("_", "-"),
             stem=stem,
             handed=figure["handed"],

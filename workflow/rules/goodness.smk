@@ -36,7 +36,7 @@ rule goodness:
             )
         ),
     params:
-        code=code("statistics.layer_goodness"),
+        code=code("goodness"),
         permute=lambda wildcards: CONFIG["permute"].get(wildcards.dataset, "images"),
         permutations=CONFIG["permutations"],
         poolings=lambda wildcards: [
@@ -77,7 +77,7 @@ rule sampled_goodness:
         mem_mb=growing(lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2),
         runtime=growing(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 100),
     params:
-        code=code("statistics.sampled_goodness"),
+        code=code("sampled-goodness"),
     message:
         "Estimating goodness of all of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
     shell:
@@ -105,7 +105,7 @@ rule goodness_table:
         mem_mb=growing(700),
         runtime=growing(10),
     params:
-        code=code("statistics.multiplicity"),
+        code=code("goodness-table"),
     message:
         "Gathering goodness in one table"
     shell:
@@ -131,7 +131,7 @@ rule comparisons:
         mem_mb=growing(1500),
         runtime=growing(20),
     params:
-        code=code("statistics.comparison"),
+        code=code("compare"),
         seed=CONFIG["seed"],
     message:
         "Comparing depths and networks"
@@ -159,7 +159,7 @@ rule verdict:
         mem_mb=growing(700),
         runtime=growing(10),
     params:
-        code=code("statistics.verdict"),
+        code=code("verdict"),
     message:
         "Choosing the depth to use"
     shell:

@@ -26,7 +26,7 @@ rule label_accuracy:
         ),
         runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
     params:
-        code=code("labelling.label_accuracy"),
+        code=code("label-accuracy"),
         distances=first_poolings,
         reading=reading_followed,
         counts=[f"--labels={count}" for count in CONFIG["labels_per_class"]],
@@ -64,7 +64,7 @@ rule linear_probe:
         * (1000 + IMAGES[wildcards.dataset] * (threads + 2) // 25),
         runtime=growing(30),
     params:
-        code=code("labelling.linear_probe"),
+        code=code("linear-probe"),
         layer=lambda wildcards: PLAN.layers[wildcards.extractor][-1],
         counts=[f"--labels={count}" for count in CONFIG["labels_per_class"]],
         splits=CONFIG["label_splits"],
@@ -107,7 +107,7 @@ rule labels:
         ),
         runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
     params:
-        code=code("labelling.labelling"),
+        code=code("labels"),
         confidence=CONFIG["label_confidence"],
         metrics=[f"--metric={metric}" for metric in PLAN.metrics],
         seed=CONFIG["seed"],

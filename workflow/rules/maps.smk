@@ -21,7 +21,7 @@ rule embedding:
         mem_mb=growing(lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2),
         runtime=growing(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500),
     params:
-        code=code("maps.embedding"),
+        code=code("embedding"),
         reading=reading_followed,
         perplexity=CONFIG["perplexity"],
         seed=CONFIG["seed"],
@@ -71,7 +71,7 @@ for extractor, layers in PLAN.layers.items():
                 + count * (1 + IMAGES[wildcards.dataset] // 5000)
             ),
         params:
-            code=code("clusters.clusters"),
+            code=code("clusters"),
             distances=lambda wildcards, input: [
                 f"--distances={file}" for file in first_poolings(wildcards, input)
             ],
@@ -116,7 +116,7 @@ for extractor, layers in PLAN.layers.items():
                 + count * pairs_mb(wildcards.dataset) // 1000
             ),
         params:
-            code=code("report.neighbour_table"),
+            code=code("neighbours"),
             distances=first_poolings,
             reading=reading_followed,
             folder=lambda wildcards, output: os.path.dirname(output[0]),
@@ -151,7 +151,7 @@ for extractor, layers in PLAN.layers.items():
             mem_mb=growing(lambda wildcards: 700 + IMAGES[wildcards.dataset] // 100),
             runtime=growing(10),
         params:
-            code=code("report.misplaced"),
+            code=code("misplaced"),
             neighbours=lambda wildcards, input: os.path.dirname(input.neighbours[0]),
             folder=lambda wildcards, output: os.path.dirname(output[0]),
         message:
@@ -182,7 +182,7 @@ rule cluster_table:
         mem_mb=growing(700),
         runtime=growing(10),
     params:
-        code=code("clusters.cluster_table"),
+        code=code("cluster-table"),
         goodness="--goodness results/goodness.csv" if LABELLED else "",
     message:
         "Gathering the clusters in one table"

@@ -42,7 +42,7 @@ rule table_1:
         mem_mb=growing(700),
         runtime=growing(10),
     params:
-        code=code("figures.table"),
+        code=code("table-one"),
         stem=lambda wildcards, output: os.path.splitext(output[0])[0],
         links=[
             f"--link={name}={datasets.about(name, spec)['link']}"
@@ -72,7 +72,7 @@ rule claims:
         mem_mb=growing(700),
         runtime=growing(10),
     params:
-        code=code("report.claims"),
+        code=code("claims"),
         depends=sha256(*filter(None, [claims_file()])),
         claims=lambda wildcards, output: claims_file(),
     message:
@@ -122,7 +122,7 @@ rule explorer:
         runtime=growing(10 + sum(IMAGES.values()) // 2000),
     params:
         code=code(
-            "report.explorer",
+            "explorer",
             *(f"report/page/explorer.{kind}" for kind in ("html", "css", "js")),
         ),
         seed=CONFIG["seed"],
@@ -151,9 +151,7 @@ rule report:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code=code(
-            "report.report", "report/page/report.html", "report/page/methods.html"
-        ),
+        code=code("report", "report/page/report.html", "report/page/methods.html"),
     message:
         "Writing the report"
     shell:
