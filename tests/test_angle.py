@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from depthgauge.condensed import pair_index
-from depthgauge.distances.angle import angles
-from depthgauge.distances.angle_file import write_angles
+from depthgauge.distances.angle import angles, write_angles
+from depthgauge.distances.matrix import Distances, pair_index
 from depthgauge.errors import UserError
-from depthgauge.readings import Reading, open_reading, parse_reading
+from depthgauge.readings import Reading, open_distances, parse_reading
 from scipy.spatial.distance import pdist
 
 
@@ -17,7 +16,7 @@ def by_hand(features):
 
 
 def made(condensed, threads=1):
-    return np.concatenate(list(angles(condensed, threads=threads)))
+    return np.concatenate(list(angles(Distances(condensed), threads=threads)))
 
 
 @pytest.mark.parametrize(("n", "d"), [(2, 3), (3, 5), (60, 4), (200, 300)])
@@ -82,8 +81,8 @@ def test_readings_open_what_lies_beside_and_leave_nothing(tmp_path):
         (Reading("flat", "angle"), by_hand(flat)),
         (Reading("mean", "angle"), by_hand(mean)),
     ):
-        with open_reading(tmp_path / "pool.npy", reading, expected=20) as condensed:
-            np.testing.assert_allclose(condensed, expected, rtol=1e-5)
+        with open_distances(tmp_path / "pool.npy", reading, expected=20) as found:
+            np.testing.assert_allclose(found.condensed, expected, rtol=1e-5)
     write_angles(tmp_path / "pool.npy", tmp_path / "angles.npy")
     np.testing.assert_allclose(np.load(tmp_path / "angles.npy"), by_hand(flat), rtol=1e-5)
     assert {file.name for file in tmp_path.iterdir()} == {

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
-from depthgauge.condensed import subset
+from depthgauge.distances.matrix import Distances
 from depthgauge.errors import UserError
 from depthgauge.readings import METRICS, Reading, choose, open_reading
 from depthgauge.seeds import derive_seed
@@ -124,7 +124,8 @@ def test_auc_in_halves_is_that_of_the_half_alone_to_first_order(mine):
         half = halve(labels, rng)
         for part in (0, 1):
             members = np.flatnonzero(half == part)
-            exact.append(rank_auc(subset(condensed, members), labels[members], progress=False)[0])
+            own = Distances(condensed).among(members).condensed
+            exact.append(rank_auc(own, labels[members], progress=False)[0])
     assert np.corrcoef(found, exact)[0, 1] > 0.95
     assert np.abs(found - exact).max() < 0.1 * np.std(exact) + 0.01
 
@@ -282,7 +283,7 @@ def test_only_readings_that_are_new_are_measured(layer, monkeypatch):
         measure(layer, READINGS, **change)
         assert measured == READINGS
     measured.clear()
-    monkeypatch.setattr(layer_goodness, "code_digest", lambda: "another")
+    monkeypatch.setattr(layer_goodness, "code_digest", lambda *names: "another")
     measure(layer, READINGS, permutations=50)
     assert measured == READINGS
     measured.clear()

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from depthgauge.condensed import pairs
-from depthgauge.neighbours import nearest_neighbours
+from depthgauge.distances.matrix import pairs
+from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.statistics import class_sums as module
 from depthgauge.statistics.class_goodness import class_distances, class_goodness, image_goodness
 from depthgauge.statistics.class_sums import class_sums

@@ -11,6 +11,7 @@ from depthgauge.clusters import clusters as module
 from depthgauge.clusters.cluster_agreement import cluster_agreement
 from depthgauge.clusters.cluster_table import write_cluster_table
 from depthgauge.clusters.clusters import map_clusters, stability, write_clusters
+from depthgauge.distances.matrix import Distances
 from depthgauge.errors import UserError
 from depthgauge.figures.contact_sheet import draw_contact_sheet, draw_most_stable
 from depthgauge.maps.embedding import embed
@@ -39,13 +40,13 @@ def planted():
     codes = np.repeat(np.arange(CLASSES), [20, 25, 35, 40])
     features = rng.standard_normal((N, 20)) + 2 * rng.standard_normal((CLASSES, 20))[codes]
     distances = condensed(features)
-    return codes, distances, embed(distances, seed=1, progress=False)
+    return codes, distances, embed(Distances(distances), seed=1, progress=False)
 
 
 @pytest.fixture(scope="module")
 def blob():
     distances = condensed(np.random.default_rng(1).standard_normal((N, 20)))
-    return distances, embed(distances, seed=1, progress=False)
+    return distances, embed(Distances(distances), seed=1, progress=False)
 
 
 @pytest.fixture
@@ -118,18 +119,19 @@ def test_far_images_belong_to_no_cluster():
 
 def test_planted_clusters_are_stable_and_arbitrary_ones_are_not(planted):
     _, distances, points = planted
-    agreements = stability(distances, map_clusters(points)[0], seed=1, progress=False)
+    agreements = stability(Distances(distances), map_clusters(points)[0], seed=1, progress=False)
     assert agreements.shape == (2,)
     assert agreements.min() > 0.9
     halves = 1 + (np.arange(N) % 2)  # clusters that nothing in the distances speaks for
-    assert abs(stability(distances, halves, seed=1, progress=False).mean()) < 0.1
+    assert abs(stability(Distances(distances), halves, seed=1, progress=False).mean()) < 0.1
 
 
 def test_stability_is_the_same_for_any_number_of_threads(planted):
     _, distances, points = planted
     halves = 1 + (points[:, 0] > 0)
     one, three = (
-        stability(distances, halves, seed=5, threads=threads, progress=False) for threads in (1, 3)
+        stability(Distances(distances), halves, seed=5, threads=threads, progress=False)
+        for threads in (1, 3)
     )
     assert one.tobytes() == three.tobytes()
 

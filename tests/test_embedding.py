@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from depthgauge.distances.matrix import Distances
+from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.errors import UserError
 from depthgauge.maps.embedding import _beyond_the_nearest, embed, write_embedding
 from depthgauge.maps.tsne_gradient import exact_gradient
-from depthgauge.neighbours import nearest_neighbours
 from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from scipy.sparse import random as random_sparse
@@ -40,7 +41,7 @@ def brute_force(distances, k):
 @pytest.mark.parametrize("decimals", [None, 1, 0])
 def test_neighbours_are_those_of_a_sort(n, k, decimals, monkeypatch):
     # Several blocks of rows, the last of them ragged.
-    monkeypatch.setattr("depthgauge.neighbours._BLOCK", 3 * n + 1)
+    monkeypatch.setattr("depthgauge.distances.neighbours._BLOCK", 3 * n + 1)
     distances = condensed(points(n))
     if decimals is not None:  # many ties, or nothing else
         distances = np.round(distances, decimals).astype(np.float32)
@@ -110,17 +111,17 @@ def method(request, monkeypatch):
 @pytest.mark.usefixtures("method")
 def test_maps_are_the_same_for_any_threads_and_run():
     distances = condensed(points(350))
-    maps = [embed(distances, seed=3, threads=t, progress=False) for t in (1, 2, 3, 1)]
+    maps = [embed(Distances(distances), seed=3, threads=t, progress=False) for t in (1, 2, 3, 1)]
     for other in maps[1:]:
         np.testing.assert_array_equal(maps[0], other)
     assert maps[0].shape == (350, 2) and maps[0].dtype == np.float64
-    assert np.any(maps[0] != embed(distances, seed=4, progress=False))
+    assert np.any(maps[0] != embed(Distances(distances), seed=4, progress=False))
 
 
 def test_planted_clusters_stay_apart():
     labels = np.arange(200) % 5
     distances = condensed(points(200) + 8 * points(5, seed=1)[labels])
-    square = squareform(pdist(embed(distances, progress=False)))
+    square = squareform(pdist(embed(Distances(distances), progress=False)))
     np.fill_diagonal(square, np.inf)
     assert (labels[square.argmin(axis=1)] == labels).all()
 
@@ -135,7 +136,7 @@ def test_digits_are_as_trustworthy_as_with_scikit_learn():
 
     with threadpool_limits(1):
         theirs = TSNE(metric="precomputed", init="random", random_state=0).fit_transform(square)
-    assert trust(embed(distances, progress=False)) > trust(theirs) - 0.004
+    assert trust(embed(Distances(distances), progress=False)) > trust(theirs) - 0.004
 
 
 def test_distances_that_are_nearly_equal_keep_their_perplexity():
@@ -151,7 +152,7 @@ def test_distances_that_are_nearly_equal_keep_their_perplexity():
 @pytest.mark.parametrize("n", [3, 4, 5, 8, 30, 91, 92])
 def test_few_images_have_a_map(n, caplog):
     with caplog.at_level(logging.INFO, "depthgauge.maps.embedding"):
-        places = embed(condensed(points(n)), progress=False)
+        places = embed(Distances(condensed(points(n))), progress=False)
     assert np.isfinite(places).all() and len(np.unique(places, axis=0)) == n
     assert ("perplexity lowered from 30" in caplog.text) == (n < 91)
 
@@ -168,18 +169,18 @@ def test_few_images_have_a_map(n, caplog):
 )
 def test_degenerate_distances_have_a_finite_map(distances):
     with np.errstate(all="raise", under="ignore"):
-        assert np.isfinite(embed(distances, progress=False)).all()
+        assert np.isfinite(embed(Distances(distances), progress=False)).all()
 
 
 def test_two_images_are_too_few():
     with pytest.raises(UserError, match="at least 3"):
-        embed(np.ones(1, np.float32), progress=False)
+        embed(Distances(np.ones(1, np.float32)), progress=False)
 
 
 @pytest.mark.parametrize("perplexity", [1, 0, -5, np.nan])
 def test_impossible_perplexities_are_refused(perplexity):
     with pytest.raises(UserError, match="above 1"):
-        embed(condensed(points(20)), perplexity=perplexity, progress=False)
+        embed(Distances(condensed(points(20))), perplexity=perplexity, progress=False)
 
 
 def write_inputs(folder, n, labels=None):

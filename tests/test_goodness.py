@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from depthgauge.condensed import pairs
+from depthgauge.distances.matrix import pairs
 from depthgauge.errors import UserError
 from depthgauge.statistics import permutations as module
 from depthgauge.statistics.exchange import exchange

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from depthgauge.condensed import subset
+from depthgauge.distances.matrix import Distances
 from depthgauge.statistics.class_sums import class_sums
 from depthgauge.statistics.few_groups import few_groups
 from depthgauge.statistics.jackknife import log_goodness_without, standard_error
@@ -28,7 +28,7 @@ def test_is_literal_deletion(sizes):
     found = log_goodness_without(class_sums(condensed, codes), codes)
     for i in range(n):
         rest = np.delete(np.arange(n), i)
-        expected = log_goodness(subset(condensed, rest), codes[rest])
+        expected = log_goodness(Distances(condensed).among(rest).condensed, codes[rest])
         np.testing.assert_allclose(found[i], expected, rtol=1e-10, atol=1e-12)
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
-from depthgauge.condensed import rows
+from depthgauge.distances.matrix import Distances
+from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.errors import UserError
 from depthgauge.figures.label_curves import draw_label_curves
 from depthgauge.labelling import nearest_labelled, propagation
@@ -16,7 +17,6 @@ from depthgauge.labelling.label_summary import label_summary
 from depthgauge.labelling.labelling import Candidate, best, decided_labels, write_labels
 from depthgauge.labelling.linear_probe import write_linear_probe
 from depthgauge.labelling.neighbour_graph import neighbour_graph
-from depthgauge.neighbours import nearest_neighbours
 from depthgauge.tables import write_table
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ttest_1samp
@@ -132,7 +132,7 @@ def test_nearest_labelled_decide_as_scikit_learn_does(name, k):
     points, codes = planted([30, 30, 30], apart=1.0)
     condensed = pdist(points)
     labelled = np.random.default_rng(1).permutation(90)[:25]
-    near = rows(condensed, labelled)
+    near = Distances(condensed).rows(labelled)
     model = KNeighborsClassifier(k, weights="distance", metric="precomputed")
     model.fit(squareform(condensed)[np.ix_(labelled, labelled)], codes[labelled])
     scores = nearest_labelled.METHODS[name](near, codes[labelled], 3)
@@ -159,8 +159,8 @@ def test_accuracy_is_that_of_the_hidden_images_whatever_the_threads():
     points, codes = planted([25, 25, 25], apart=3.0)
     condensed = pdist(points).astype(np.float32)
     counts, draws = label_splits(codes, [1, 5], 4, 0)
-    table = label_accuracy(condensed, codes, counts, draws, progress=False)
-    other = label_accuracy(condensed, codes, counts, draws, threads=3, progress=False)
+    table = label_accuracy(Distances(condensed), codes, counts, draws, progress=False)
+    other = label_accuracy(Distances(condensed), codes, counts, draws, threads=3, progress=False)
     pd.testing.assert_frame_equal(table, other, check_exact=True)
     square = squareform(condensed)
     for row in table[table.method == "1-NN"].itertuples():
@@ -176,7 +176,9 @@ def test_what_is_not_reached_counts_as_wrong():
     points, codes = planted([12, 24], apart=100.0)
     points[24:] += 1000  # a component of its own, of the second class
     counts, draws = label_splits(codes, [1], 6, 0)
-    table = label_accuracy(pdist(points).astype(np.float32), codes, counts, draws, progress=False)
+    table = label_accuracy(
+        Distances(pdist(points).astype(np.float32)), codes, counts, draws, progress=False
+    )
     spread = table[table.method == "label_spreading"]
     assert (spread.coverage < 1).all()
     np.testing.assert_array_equal(spread.accuracy, spread.coverage)

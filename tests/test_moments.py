@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from depthgauge.condensed import pairs
+from depthgauge.distances.matrix import pairs
 from depthgauge.statistics import moments as module
 from depthgauge.statistics.moments import null_moments
 from depthgauge.statistics.permutations import within_sums

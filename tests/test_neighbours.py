@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from depthgauge import neighbours
+from depthgauge.distances import neighbours
+from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.errors import UserError
-from depthgauge.neighbours import nearest_neighbours
 from scipy.spatial.distance import pdist, squareform
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from depthgauge.condensed import pairs
+from depthgauge.distances.matrix import pairs
 from depthgauge.statistics import principal
 from depthgauge.statistics.principal import coordinate_goodness, principal_coordinates, spectrum
 from scipy.spatial.distance import pdist, squareform

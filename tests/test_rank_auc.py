@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from depthgauge.condensed import pairs, subset
+from depthgauge.distances.matrix import Distances, pairs
 from depthgauge.statistics import rank_auc as module
 from depthgauge.statistics.rank_auc import rank_auc
 from scipy.spatial.distance import squareform
@@ -47,7 +47,7 @@ def test_with_and_without_each_image(sizes, kind, windowed, monkeypatch):
     assert auc == pytest.approx(direct(condensed, codes), rel=1e-14)
     for i in range(n):
         rest = np.delete(np.arange(n), i)
-        expected = direct(subset(condensed, rest), codes[rest])
+        expected = direct(Distances(condensed).among(rest).condensed, codes[rest])
         np.testing.assert_allclose(without[i], expected, rtol=1e-13)
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from conftest import REPOSITORY
 from depthgauge import room
 from depthgauge.cli import main
-from depthgauge.condensed import pairs
+from depthgauge.distances.matrix import pairs
 from depthgauge.errors import UserError
 from depthgauge.room import (
     bytes_under,

@@ -6,11 +6,11 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from depthgauge.condensed import pairs, subset
 from depthgauge.config import checked_config
 from depthgauge.datasets import make_dataset
 from depthgauge.datasets.sampling import LEAST, sample_size, stratified_sample
-from depthgauge.distances.angle_file import write_angles
+from depthgauge.distances.angle import write_angles
+from depthgauge.distances.matrix import Distances, pairs
 from depthgauge.errors import UserError
 from depthgauge.figures import depths
 from depthgauge.figures.depths import draw_depths
@@ -47,7 +47,9 @@ def whole():
 def estimate(condensed, seed, count=1200):
     chosen = stratified_sample(LABELS, count, np.random.default_rng(seed))
     population = [SIZES[label] for label in LABELS[chosen]]
-    return sampled_goodness(subset(condensed, chosen), LABELS[chosen], population, progress=False)
+    return sampled_goodness(
+        Distances(condensed).among(chosen).condensed, LABELS[chosen], population, progress=False
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 999, 1000, 10**12])
@@ -100,7 +102,7 @@ def test_all_images_give_the_full_matrix_without_error(whole):
 def test_estimates_are_the_weighted_means_of_the_sample(whole):
     condensed = whole[0]
     chosen = stratified_sample(LABELS, 1200, np.random.default_rng(3))
-    square = squareform(subset(condensed, chosen).astype(float))
+    square = squareform(Distances(condensed).among(chosen).condensed.astype(float))
     within = between = 0
     for a, n_a in SIZES.items():
         for b, n_b in SIZES.items():
@@ -181,7 +183,8 @@ def test_estimates_for_the_dataset_stand_beside_the_rows_of_the_sample(whole, tm
     population = [SIZES[label] for label in LABELS[chosen]]
     expected = {}
     for pooling, name in (("flat", "d"), ("mean", "d.mean")):
-        np.save(tmp_path / f"{name}.npy", subset(condensed[pooling], chosen))
+        distances = Distances(condensed[pooling]).among(chosen)
+        np.save(tmp_path / f"{name}.npy", distances.condensed)
         write_angles(tmp_path / f"{name}.npy", tmp_path / f"angle {name}.npy")
         for metric, file in (("euclidean", name), ("angle", f"angle {name}")):
             distances = np.load(tmp_path / f"{file}.npy")
@@ -235,7 +238,7 @@ def measured(whole, tmp_path_factory):
         stem.parent.mkdir(parents=True)
         table.to_csv(folder / f"{dataset}.csv", index=False)
         distances = folder / f"{dataset}.npy"
-        np.save(distances, subset(whole[0], chosen))
+        np.save(distances, Distances(whole[0]).among(chosen).condensed)
         files = {name: stem.with_suffix(f".{name}.csv") for name in ("classes", "images", "halves")}
         write_goodness(
             *(distances, folder / f"{dataset}.csv"),

@@ -11,8 +11,7 @@ import pytest
 from conftest import REPOSITORY
 from depthgauge.best_reading import read_rows
 from depthgauge.errors import UserError
-from depthgauge.manifest import read_manifest
-from depthgauge.statistics.matrices import read_labels
+from depthgauge.manifest import read_labels, read_manifest
 from depthgauge.statistics.verdict import OPINIONS
 from depthgauge.tables import (
     TEXT,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY
 from depthgauge.distances.angle import angles
+from depthgauge.distances.matrix import Distances
 from scipy.optimize import minimize
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import multivariate_normal
@@ -103,7 +104,7 @@ def test_planted_lengths_are_a_nuisance_in_one_network_and_all_there_is_in_anoth
         condensed = pdist(layers[2])
         accuracy = {
             "euclidean": measures(condensed, codes)["knn1"],
-            "angle": measures(np.concatenate(list(angles(condensed))), codes)["knn1"],
+            "angle": measures(np.concatenate(list(angles(Distances(condensed)))), codes)["knn1"],
         }
         assert accuracy[right] > accuracy[wrong] + 0.05, name
     # The rule that may take angle does, in halves that it did not see.

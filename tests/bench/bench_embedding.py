@@ -11,6 +11,7 @@ import argparse
 import statistics
 
 import numpy as np
+from depthgauge.distances.matrix import Distances
 from depthgauge.maps.embedding import embed
 from scipy.spatial.distance import pdist, squareform
 from side_by_side import report, row, timed
@@ -37,14 +38,14 @@ def main():
     square = squareform(condensed)
 
     def ours(seed):
-        return embed(condensed, seed=seed, threads=options.threads, progress=False)
+        return embed(Distances(condensed), seed=seed, threads=options.threads, progress=False)
 
     def theirs(seed):
         model = TSNE(metric="precomputed", init="random", random_state=seed, n_jobs=options.threads)
         with threadpool_limits(options.threads):
             return model.fit_transform(square)
 
-    embed(condensed[:10], progress=False)  # compile
+    embed(Distances(condensed[:10]), progress=False)  # compile
     seconds = {"depthgauge": [], "scikit-learn": []}
     trust = {"depthgauge": [], "scikit-learn": []}
     for seed in range(options.repeats):

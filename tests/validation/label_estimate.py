@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from depthgauge.condensed import open_condensed
+from depthgauge.distances.matrix import read_distances
+from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.labelling.label_splits import label_splits
 from depthgauge.labelling.labelling import (
     best,
@@ -24,7 +25,6 @@ from depthgauge.labelling.labelling import (
 )
 from depthgauge.labelling.neighbour_graph import NEIGHBOURS, neighbour_graph
 from depthgauge.manifest import class_codes, read_manifest
-from depthgauge.neighbours import nearest_neighbours
 
 
 def main():
@@ -41,9 +41,9 @@ def main():
     counts, draws = label_splits(codes, options.labels, options.trials, options.seed)
     problems = []
     for path in options.distances:
-        condensed = open_condensed(path, expected=len(codes))
-        near = nearest_neighbours(condensed, NEIGHBOURS, threads=options.threads)
-        problems.append((path, condensed, neighbour_graph(*near)))
+        distances = read_distances(path, expected=len(codes))
+        near = nearest_neighbours(distances, NEIGHBOURS, threads=options.threads)
+        problems.append((path, distances, neighbour_graph(*near)))
     rows = []
     for count in counts:
         for split, drawn in enumerate(draws):
@@ -68,8 +68,8 @@ def trial(problems, given, codes, classes, split, threads):
     """Return what was chosen, the accuracy expected of it, and that on the hidden labels."""
     evaluated = np.arange(np.count_nonzero(given >= 0))
     names, tried = [], []
-    for path, condensed, graph in problems:
-        made = candidates(condensed, given, evaluated, graph=graph, threads=threads, progress=False)
+    for path, distances, graph in problems:
+        made = candidates(distances, given, evaluated, graph=graph, threads=threads, progress=False)
         names += [(path.parent.name, path.stem, method) for method in made]
         tried += made.values()
     chosen, optimism = best(

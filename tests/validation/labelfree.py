@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from depthgauge.condensed import images
 from scipy.spatial.distance import squareform
 from scipy.stats import skew
 from scores import RANKS, by_metric
@@ -18,8 +17,8 @@ def read_fixed(cells, codes, layers):
     rows, near = [], []
     for cell in cells.itertuples():
         condensed = by_metric(layers[cell.layer][0][cell.pooling], cell.metric)
-        n = images(len(condensed))
         square = squareform(condensed)
+        n = len(square)
         np.fill_diagonal(square, np.inf)
         order = np.argsort(square, axis=1, kind="stable")[:, :RANKS]
         graph = np.zeros((n, n), bool)

@@ -7,7 +7,7 @@ of a linear classifier of the layer, which learned from the half that chose.
 
 import numpy as np
 import pandas as pd
-from depthgauge.condensed import subset
+from depthgauge.distances.matrix import Distances
 from depthgauge.readings import METRICS, choose
 from depthgauge.statistics.halves import expected_in_half, halve
 from scores import by_metric, h_score, linear_accuracy, log_me, measures
@@ -67,7 +67,7 @@ def _half(codes, layers, seen, unseen):
             "linear": linear_accuracy(features, codes, seen, unseen),
         }
         for condensed in poolings.values():
-            own = subset(condensed, seen)
+            own = Distances(condensed).among(seen).condensed
             rows += [measures(by_metric(own, m), codes[seen]) | of_layer for m in METRICS]
     return {key: np.array([row[key] for row in rows]) for key in rows[0]}
 

@@ -6,9 +6,9 @@ how long they take.
 """
 
 import numpy as np
-from depthgauge.condensed import images
 from depthgauge.distances.angle import angles
-from depthgauge.neighbours import nearest_neighbours
+from depthgauge.distances.matrix import Distances
+from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.statistics.halves import expected_in_half
 from scipy.linalg import cho_factor, cho_solve, eigh
 from sklearn.linear_model import RidgeClassifierCV
@@ -19,7 +19,9 @@ PENALTIES = np.logspace(-1, 5, 7)
 
 def by_metric(condensed, metric):
     """Return condensed Euclidean distances as they are, or the angles among these images."""
-    return condensed if metric == "euclidean" else np.concatenate(list(angles(condensed)))
+    return (
+        condensed if metric == "euclidean" else np.concatenate(list(angles(Distances(condensed))))
+    )
 
 
 def measures(condensed, codes):
@@ -28,7 +30,7 @@ def measures(condensed, codes):
     Keys: ``right``, (n, 10) of bool, from the nearest on; ``knn1``, ``knn3``, ``knn5``, ``knn10``,
     leave-one-out accuracies; ``knn1_half``, see ``halves.expected_in_half``; ``auc``; ``goodness``.
     """
-    n = images(len(condensed))
+    n = len(codes)
     order, _ = nearest_neighbours(condensed, min(RANKS, n - 1), progress=False)
     near = codes[order]
     right = near == codes[:, None]

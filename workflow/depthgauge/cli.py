@@ -214,7 +214,7 @@ def join_blocks():
     """
 
 
-@stage("distances.angle_file:write_angles")
+@stage("distances.angle:write_angles")
 @file("distances")
 @output
 @threads

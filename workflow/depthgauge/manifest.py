@@ -1,6 +1,7 @@
 """The manifest: which images a dataset has, in which order, with which labels."""
 
 import numpy as np
+import pandas as pd
 
 from .errors import UserError
 from .tables import read_users_table
@@ -42,6 +43,33 @@ def groups_of(table):
     if "group" not in table:
         return None
     return table.group.where(table.group != "", table.image).to_numpy(str)
+
+
+def read_labels(path):
+    """Return the labels at ``path`` as a manifest: columns image, label, maybe group, collection.
+
+    Parameters
+    ----------
+    path : path
+        A manifest (``image,label``, maybe ``group`` and ``collection``), or a CSV of one column:
+        a label on each line, with or without the heading ``label``. Images without names are
+        called by their number, from 1.
+
+    Raises
+    ------
+    UserError
+        As ``read_manifest``.
+    """
+    try:
+        column = read_users_table(path, heading=False)
+    except UserError:
+        return read_manifest(path)  # says what is wrong
+    if column.shape[1] != 1:
+        return read_manifest(path)
+    labels = column[0].tolist()
+    if labels[0] == "label":
+        del labels[0]
+    return pd.DataFrame({"image": [str(i + 1) for i in range(len(labels))], "label": labels})
 
 
 def class_codes(labels, source="labels"):

@@ -133,8 +133,8 @@ def usual(poolings, metrics):
 
 
 @contextmanager
-def open_reading(path, reading=None, *, expected=None, threads=1):
-    """Open the condensed distances of one reading of a layer, read-only.
+def open_distances(path, reading=None, *, expected=None, threads=1):
+    """Open the distances of one reading of a layer, read-only.
 
     Parameters
     ----------
@@ -150,28 +150,35 @@ def open_reading(path, reading=None, *, expected=None, threads=1):
 
     Yields
     ------
-    array of float32 or float64, shape (n(n-1)/2,)
-        A memory map; by angle one of a file that is gone when it is closed.
+    Distances
+        Memory-mapped; by angle, of a file that is gone when it is closed.
 
     Raises
     ------
     UserError
-        As ``condensed.open_condensed``, and if the disk is full.
+        As ``distances.matrix.read_distances``, and if the disk is full.
     """
-    from .condensed import open_condensed  # and numpy, without which the names are had
+    from .distances.matrix import Distances, read_distances  # and numpy, see `choose`
 
     path = Path(path)
     if reading is not None:
         layer, _ = split_name(path.stem)
         path = path.with_name(f"{pooled_name(layer, reading.pooling)}{path.suffix}")
-    condensed = open_condensed(path, expected)
+    distances = read_distances(path, expected)
     if reading is None or reading.metric == "euclidean":
-        yield condensed
+        yield distances
     else:
-        from .distances.angle import scratch_angles  # names alone are had without compiled code
+        from .distances.angle import scratch_angles
 
-        with scratch_angles(condensed, path, threads=threads) as angles:
-            yield angles
+        with scratch_angles(distances.condensed, path, threads=threads) as angles:
+            yield Distances(angles, path)
+
+
+@contextmanager
+def open_reading(path, reading=None, **options):
+    """Open as :func:`open_distances` does, and yield the condensed array alone."""
+    with open_distances(path, reading, **options) as distances:
+        yield distances.condensed
 
 
 def parse_reading(text):

@@ -10,10 +10,9 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from tqdm import tqdm
 
-from ..condensed import images, subset
 from ..errors import UserError
 from ..maps.embedding import embed
-from ..readings import Reading, chosen, open_reading, split_name
+from ..readings import Reading, chosen, open_distances, split_name
 from ..seeds import derive_seed
 from ..tables import read_table, write_table
 from .cluster_agreement import cluster_agreement
@@ -68,7 +67,7 @@ def map_clusters(points):
     return numbers[found.labels_], found.probabilities_
 
 
-def stability(condensed, clusters, *, perplexity=30, seed=0, threads=1, progress=True):
+def stability(distances, clusters, *, perplexity=30, seed=0, threads=1, progress=True):
     """Return how alike the clusters are that parts of the images give by themselves.
 
     Five times 80 % of the images are drawn without replacement, mapped anew and clustered anew
@@ -77,7 +76,7 @@ def stability(condensed, clusters, *, perplexity=30, seed=0, threads=1, progress
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) array or memory map
+    distances : Distances
     clusters : (n,) int array
         As from ``map_clusters``.
     perplexity, threads, progress
@@ -91,7 +90,7 @@ def stability(condensed, clusters, *, perplexity=30, seed=0, threads=1, progress
         images, those of no cluster being a group of their own: 1 where they are the same, about
         0 where they are unrelated. NaN where there are no clusters, or too few images to draw.
     """
-    n = images(len(condensed))
+    n = distances.n
     size = min(LARGEST, int(SHARE * n))
     if size < FEWEST or not clusters.any():
         return np.full(RESAMPLES, nan)
@@ -102,7 +101,7 @@ def stability(condensed, clusters, *, perplexity=30, seed=0, threads=1, progress
         drawn = np.random.default_rng(derive_seed(seed, draw)).permutation(n)[:size]
         drawn.sort()
         points = embed(
-            subset(condensed, drawn),
+            distances.among(drawn),
             perplexity=perplexity,
             seed=derive_seed(seed, draw, "embedding"),
             threads=threads,
@@ -201,12 +200,12 @@ def _of_layer(embedding, distances, reading, *, perplexity, seed, threads, progr
     table = _read_map(embedding)
     n = len(table)
     points = table[["x", "y"]].to_numpy(np.float64)
-    with open_reading(distances, reading, expected=n, threads=threads) as condensed:
+    with open_distances(distances, reading, expected=n, threads=threads) as opened:
         # What a map shows of such images is the order of their names.
-        alike = np.ptp(condensed) == 0
+        alike = np.ptp(opened.condensed) == 0
         clusters, probabilities = map_clusters(np.zeros_like(points) if alike else points)
         agreements = stability(
-            condensed,
+            opened,
             clusters,
             perplexity=perplexity,
             seed=seed,

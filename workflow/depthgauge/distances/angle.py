@@ -18,10 +18,10 @@ from tempfile import TemporaryFile
 
 import numpy as np
 
-from ..condensed import images
-from ..files import no_space
+from ..files import no_space, whole
 from ..kernels import kernel
 from ..statistics.class_sums import class_sums
+from .matrix import Distances, read_distances
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ NEAR = 1e-3
 _BLOCK = 1 << 22  # pairs that are made and written at once
 
 
-def radii(condensed, *, threads=1):
+def radii(distances, *, threads=1):
     """Return the distance of each image from the mean of all, zero for those that lie there.
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) array or memory map
-        Euclidean distances of the pairs i < j, in SciPy's condensed order.
+    distances : Distances
+        Euclidean.
     threads : int
         They do not change a bit.
 
@@ -46,16 +46,16 @@ def radii(condensed, *, threads=1):
     (n,) float64 array
         In the unit of the distances.
     """
-    n = images(len(condensed))
+    n = distances.n
     sums = class_sums(
-        condensed, np.zeros(n, np.int64), squared=True, threads=threads, progress=False
+        distances.condensed, np.zeros(n, np.int64), squared=True, threads=threads, progress=False
     )[:, 0]
     squares = sums / n - sums.sum() / (2 * n**2)
     squares[squares <= NEAR**2 * squares.mean()] = 0
     return np.sqrt(squares)
 
 
-def angles(condensed, *, threads=1, source="distances"):
+def angles(distances, *, threads=1):
     """Yield, a stretch after the other, the distances by angle of the pairs i < j.
 
     An image at the mean has no angle. It counts as at a right angle to every other image, at a
@@ -63,27 +63,24 @@ def angles(condensed, *, threads=1, source="distances"):
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) float32 or float64 array or memory map
-        Euclidean distances in SciPy's condensed order.
+    distances : Distances
+        Euclidean.
     threads : int
         They do not change a bit.
-    source : path or str
-        What to call the distances in the warning.
 
     Yields
     ------
     array of the distances' type
         From 0 to 2, without a unit, in condensed order.
     """
-    condensed = np.asarray(condensed)
-    n = images(len(condensed))
-    reach = radii(condensed, threads=threads)
+    condensed, n = np.asarray(distances.condensed), distances.n
+    reach = radii(distances, threads=threads)
     at_mean = np.flatnonzero(reach == 0)
     if 0 < len(at_mean) < n:
         log.warning(
             "%s: image %s of %d (in the manifest's order) lies at the mean of all, and has no "
             "angle; it counts as at a right angle to every other.",
-            *(source, ", ".join(str(i + 1) for i in at_mean[:5]), n),
+            *(distances.source, ", ".join(str(i + 1) for i in at_mean[:5]), n),
         )
     with ThreadPoolExecutor(threads) as pool:
         first = 0
@@ -127,10 +124,12 @@ def scratch_angles(condensed, path, *, threads=1):
 
     Parameters
     ----------
-    condensed, threads
-        As of ``angles``.
+    condensed : (n (n - 1) / 2,) array
+        Euclidean distances.
     path : path
-        Of the Euclidean distances.
+        Their file.
+    threads : int
+        They do not change a bit.
 
     Raises
     ------
@@ -138,7 +137,32 @@ def scratch_angles(condensed, path, *, threads=1):
         If the disk is full.
     """
     with no_space(path), TemporaryFile(dir=path.parent) as file:
-        for made in angles(condensed, threads=threads, source=path):
+        for made in angles(Distances(condensed, path), threads=threads):
             file.write(made)
         file.flush()
         yield np.memmap(file, condensed.dtype, "r", shape=condensed.shape)
+
+
+def write_angles(distances, output, *, threads=1):
+    """Write the distances by angle to ``output`` (.npy), condensed, of the distances' type.
+
+    Parameters
+    ----------
+    distances : path
+        Euclidean distances, ``.npy``, condensed or square.
+    output : path
+    threads : int
+        They do not change a bit.
+
+    Raises
+    ------
+    UserError
+        As ``matrix.read_distances``, and if the disk is full.
+    """
+    opened = read_distances(distances)
+    condensed = opened.condensed
+    header = {"descr": condensed.dtype.str, "fortran_order": False, "shape": condensed.shape}
+    with whole(output) as beside, open(beside, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for made in angles(opened, threads=threads):
+            file.write(made)

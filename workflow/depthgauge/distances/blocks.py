@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..condensed import pairs
 from ..errors import UserError
 from ..files import whole
 from ..fingerprint import read_fingerprint, write_header
+from .matrix import pairs
 
 # Images a side of a tile, at most. Not a power of two, or rows would compete for cache lines.
 SIDE = 1000

@@ -9,10 +9,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ..condensed import rows as rows_of
+from ..distances.neighbours import nearest_neighbours
 from ..manifest import class_codes, read_manifest
-from ..neighbours import nearest_neighbours
-from ..readings import chosen, open_reading, split_name
+from ..readings import chosen, open_distances, split_name
 from ..seeds import derive_seed
 from ..tables import write_table
 from . import nearest_labelled, propagation
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 COLUMNS = ["layer", "method", "labels_per_class", "split", "hidden", "coverage", "accuracy"]
 
 
-def label_accuracy(condensed, codes, counts, draws, *, threads=1, progress=True):
+def label_accuracy(distances, codes, counts, draws, *, threads=1, progress=True):
     """Return how often the hidden images get their own label, a row a method and trial.
 
     Methods are 1-NN, 5-NN, label spreading and Poisson learning, from the distances alone.
@@ -34,7 +33,7 @@ def label_accuracy(condensed, codes, counts, draws, *, threads=1, progress=True)
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) array or memory map
+    distances : Distances
     codes : (n,) int array
         The class of each image, from 0.
     counts, draws
@@ -51,13 +50,13 @@ def label_accuracy(condensed, codes, counts, draws, *, threads=1, progress=True)
     n, classes = len(codes), codes.max() + 1
     neighbours = min(NEIGHBOURS, n - 1)
     graph = neighbour_graph(
-        *nearest_neighbours(condensed, neighbours, threads=threads, progress=progress)
+        *nearest_neighbours(distances, neighbours, threads=threads, progress=progress)
     )
 
     def trial(split):
         found = []
         drawn = draws[split]
-        reach = rows_of(condensed, drawn.ravel()).reshape(*drawn.shape, n)
+        reach = distances.rows(drawn.ravel()).reshape(*drawn.shape, n)
         for count in counts:
             labelled = drawn[:, :count].ravel()
             given = np.repeat(np.arange(classes), count)
@@ -130,10 +129,8 @@ def write_label_accuracy(
     for path in map(Path, distances if counts else ()):
         layer, _ = split_name(path.stem)
         followed = chosen(layer, rows, reading)
-        with open_reading(path, followed, expected=len(codes), threads=threads) as condensed:
-            table = label_accuracy(
-                condensed, codes, counts, draws, threads=threads, progress=progress
-            )
+        with open_distances(path, followed, expected=len(codes), threads=threads) as opened:
+            table = label_accuracy(opened, codes, counts, draws, threads=threads, progress=progress)
         tables.append(table.assign(layer=layer)[COLUMNS])
         log.info(
             "%s: at %d labels a class %s",

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ..condensed import rows, subset
+from ..distances.neighbours import nearest_neighbours
 from ..errors import UserError
 from ..manifest import read_manifest
-from ..neighbours import nearest_neighbours
-from ..readings import Reading, choose, open_reading, split_name
+from ..readings import Reading, choose, open_distances, split_name
 from ..seeds import derive_seed
 from ..statistics.halves import REACH, expected_in_half
 from ..statistics.rank_auc import rank_auc
@@ -44,12 +43,12 @@ class Candidate:
     sure: np.ndarray
 
 
-def candidates(condensed, codes, evaluated, *, graph=None, threads=1, progress=True):
+def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=True):
     """Return a Candidate for each method, by name, at one depth.
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) array or memory map
+    distances : Distances
     codes : (n,) int array
         The class of each image from 0, -1 where it has no label.
     evaluated : (e,) int array
@@ -65,7 +64,7 @@ def candidates(condensed, codes, evaluated, *, graph=None, threads=1, progress=T
     if graph is None:
         k = min(NEIGHBOURS, n - 1)
         graph = neighbour_graph(
-            *nearest_neighbours(condensed, k, threads=threads, progress=progress)
+            *nearest_neighbours(distances, k, threads=threads, progress=progress)
         )
     found = {}
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
@@ -77,7 +76,7 @@ def candidates(condensed, codes, evaluated, *, graph=None, threads=1, progress=T
                 [evaluated[i : i + _COLUMNS] for i in range(0, len(evaluated), _COLUMNS)],
             )
             found[name] = np.concatenate(list(parts)), method(graph, labelled, given, classes)
-    near = rows(condensed, labelled)
+    near = distances.rows(labelled)
     others = near[:, labelled[evaluated]].astype(np.float64)
     others[evaluated, np.arange(len(evaluated))] = np.inf
     for name, method in nearest_labelled.METHODS.items():
@@ -204,8 +203,8 @@ def write_labels(
     for (extractor, layer), files in layers.items():
         path = next(iter(files.values()))
         reading = _best_reading(files, metrics, codes, threads)
-        with open_reading(path, reading, expected=len(codes), threads=threads) as condensed:
-            made = candidates(condensed, codes, evaluated, threads=threads, progress=progress)
+        with open_distances(path, reading, expected=len(codes), threads=threads) as distances:
+            made = candidates(distances, codes, evaluated, threads=threads, progress=progress)
         for method, candidate in made.items():
             names.append((extractor, layer, *reading, method))
             tried.append(candidate)
@@ -237,11 +236,11 @@ def _best_reading(files, metrics, codes, threads):
         return readings[0]
     scores = []
     for reading in readings:
-        with open_reading(first, reading, expected=len(codes), threads=threads) as condensed:
-            among = subset(condensed, labelled)
+        with open_distances(first, reading, expected=len(codes), threads=threads) as distances:
+            among = distances.among(labelled)
         near, _ = nearest_neighbours(among, min(REACH, len(labelled) - 1), **work)
         right = given[near] == given[:, None]
-        scores.append((expected_in_half(right).mean(), rank_auc(among, given, **work)[0]))
+        scores.append((expected_in_half(right).mean(), rank_auc(among.condensed, given, **work)[0]))
     return readings[choose(*np.transpose(scores))]
 
 

@@ -10,11 +10,11 @@ from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ..condensed import images, pair_index
+from ..distances.matrix import pair_index
+from ..distances.neighbours import nearest_neighbours
 from ..errors import UserError
 from ..manifest import read_manifest
-from ..neighbours import nearest_neighbours
-from ..readings import chosen, open_reading
+from ..readings import chosen, open_distances
 from ..seeds import derive_seed
 from ..tables import write_table
 from .perplexity import usable_perplexity
@@ -63,9 +63,9 @@ def write_embedding(
     """
     table = read_manifest(manifest)[["image", "label"]]
     reading = chosen(layer, rows, reading)
-    with open_reading(distances, reading, expected=len(table), threads=threads) as condensed:
+    with open_distances(distances, reading, expected=len(table), threads=threads) as opened:
         points = embed(
-            condensed,
+            opened,
             perplexity=perplexity,
             seed=derive_seed(seed, dataset, extractor, layer, "embedding"),
             threads=threads,
@@ -73,7 +73,7 @@ def write_embedding(
     write_table(table.assign(x=points[:, 0], y=points[:, 1]), output)
 
 
-def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
+def embed(distances, *, perplexity=30, seed=0, threads=1, progress=True):
     """Return the t-SNE map of images whose distances are given.
 
     Affinities to the 3 * perplexity nearest neighbours, exact gradients up to 20,000 images
@@ -84,8 +84,7 @@ def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) float32 or float64 array or memory map
-        Distances of the pairs i < j in the order of ``scipy.spatial.distance.squareform``.
+    distances : Distances
     perplexity : float
         Effective number of neighbours, above 1; lowered, and logged, where there are fewer
         than 3 * perplexity + 1 images.
@@ -106,7 +105,7 @@ def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
         If there are fewer than three images, distances that are not finite, or a perplexity
         of 1 or less.
     """
-    n = images(len(condensed))
+    n = distances.n
     if n < 3:
         raise UserError(f"{n} images are too few for a t-SNE map; it takes at least 3.")
     if not perplexity > 1:
@@ -114,16 +113,16 @@ def embed(condensed, *, perplexity=30, seed=0, threads=1, progress=True):
     usable = usable_perplexity(perplexity, n)
     if usable < perplexity:
         log.info("perplexity lowered from %g to %.3g: only %d images", perplexity, usable, n)
-    indices, distances = nearest_neighbours(
-        condensed, min(n - 1, int(3 * usable)), threads=threads, progress=progress
+    indices, nearest = nearest_neighbours(
+        distances, min(n - 1, int(3 * usable)), threads=threads, progress=progress
     )
     affinities = PerplexityBasedNN(
         perplexity=usable,
-        knn_index=PrecomputedNeighbors(indices, _beyond_the_nearest(distances)),
+        knn_index=PrecomputedNeighbors(indices, _beyond_the_nearest(nearest)),
         n_jobs=threads,
     )
     rng = np.random.default_rng(seed)
-    start = _start(condensed, n, rng)
+    start = _start(distances, rng)
     with (
         ThreadPoolExecutor(threads) as pool,
         tqdm(
@@ -165,15 +164,15 @@ def _beyond_the_nearest(distances):
     return np.sqrt(squares / unit if unit > 0 else squares)
 
 
-def _start(condensed, n, rng):
+def _start(distances, rng):
     """Return (n, 2) principal coordinates of standard deviation 1e-4, slightly jittered.
 
     Landmark multidimensional scaling (de Silva & Tenenbaum, Sparse multidimensional scaling
     using landmark points, 2004): classical scaling of some images, and every image placed
     by its distances to those. Classical scaling itself where all are landmarks.
     """
-    landmarks = np.sort(rng.permutation(n)[:_LANDMARKS])
-    squares = _columns(condensed, n, landmarks) ** 2
+    landmarks = np.sort(rng.permutation(distances.n)[:_LANDMARKS])
+    squares = _columns(distances, landmarks) ** 2
     squares -= squares[landmarks].mean(axis=0)
     inner = -0.5 * (squares[landmarks] - squares[landmarks].mean(axis=1, keepdims=True))
     # One thread: BLAS sums in another order with another number of threads.
@@ -192,13 +191,14 @@ def _start(condensed, n, rng):
     return 1e-4 * (points + 0.01 * rng.standard_normal(points.shape))
 
 
-def _columns(condensed, n, columns):
+def _columns(distances, columns):
     """Return the (n, len(columns)) float64 distances of every image to those of ``columns``."""
-    distances = np.zeros((n, len(columns)))
+    condensed, n = distances.condensed, distances.n
+    found = np.zeros((n, len(columns)))
     for i in range(n - 1):
         later = np.searchsorted(columns, i, side="right")
-        distances[i, later:] = condensed[pair_index(i, columns[later:], n)]
+        found[i, later:] = condensed[pair_index(i, columns[later:], n)]
     for place, column in enumerate(columns):
         start = pair_index(column, column + 1, n)
-        distances[column + 1 :, place] = condensed[start : start + n - column - 1]
-    return distances
+        found[column + 1 :, place] = condensed[start : start + n - column - 1]
+    return found

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from ..best_reading import best_rows, of_reading, read_rows
-from ..condensed import pairs
 from ..datasets.sampling import stratified_sample
+from ..distances.matrix import pairs
 from ..errors import UserError
 from ..figures.style import in_reading_order, symbols
 from ..files import whole

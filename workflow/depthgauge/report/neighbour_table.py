@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..distances.neighbours import nearest_neighbours
 from ..manifest import groups_of, read_manifest
-from ..neighbours import nearest_neighbours
-from ..readings import chosen, open_reading, split_name
+from ..readings import chosen, open_distances, split_name
 from ..tables import write_table
 
 
@@ -47,9 +47,9 @@ def write_neighbours(
     for path in map(Path, distances):
         layer, _ = split_name(path.stem)
         followed = chosen(layer, rows, reading)
-        with open_reading(path, followed, expected=len(table), threads=threads) as condensed:
+        with open_distances(path, followed, expected=len(table), threads=threads) as opened:
             found, apart = nearest_neighbours(
-                condensed, k, groups=groups, threads=threads, progress=progress
+                opened, k, groups=groups, threads=threads, progress=progress
             )
         written = pd.DataFrame(
             {

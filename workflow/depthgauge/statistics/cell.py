@@ -74,7 +74,7 @@ def measured_cell(
     condensed : (n (n - 1) / 2,) array or memory map
         Distances in SciPy's condensed order.
     manifest : DataFrame
-        Of the n images, see ``matrices.read_labels``.
+        Of the n images, see ``manifest.read_labels``.
     names : dict
         dataset, extractor, layer, pooling, metric, depth and dim, which begin the row.
     source : path or str

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..condensed import images, pair_at
+from ..distances.matrix import images, pair_at
 from ..errors import UserError
 from ..manifest import class_codes
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
-from ..condensed import images
+from ..distances.matrix import images
 from ..kernels import kernel
 
 _BLOCK = 1 << 23  # pairs in a block of rows: 32 MiB, so that its second reading is from a cache

@@ -6,7 +6,7 @@ from math import factorial, prod
 
 import numpy as np
 
-from ..condensed import images
+from ..distances.matrix import images
 from ..errors import UserError
 from ..kernels import kernel
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..condensed import pairs
+from ..distances.matrix import pairs
 from ..errors import UserError
 from .checked import checked
 from .exchange import exchange, group_sums

@@ -10,9 +10,11 @@ import pandas as pd
 
 from ..code import code_digest
 from ..distances.angle import scratch_angles
+from ..distances.matrix import read_condensed as read_distances
 from ..errors import UserError
 from ..files import whole
 from ..fingerprint import read_fingerprint, sha256, write_header
+from ..manifest import read_labels
 from ..readings import (
     KEYS,
     Reading,
@@ -24,7 +26,6 @@ from ..readings import (
 )
 from ..tables import read_text_table, write_table
 from .cell import as_text, measured_cell
-from .matrices import read_distances, read_labels
 from .spread import SPREAD
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def write_goodness(
     distances_path : path
         Distances, ``.npy``, condensed or square; of several poolings, of any of them.
     labels_path : path
-        Their manifest, or a bare column of labels, see ``matrices.read_labels``.
+        Their manifest, or a bare column of labels, see ``manifest.read_labels``.
     null : path, optional
         Takes the goodness under each permutation, ``.npy``, float64 [readings, permutations].
     row : path, optional

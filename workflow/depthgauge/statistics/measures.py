@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..condensed import pairs
+from ..distances.matrix import pairs
+from ..distances.neighbours import nearest_neighbours
 from ..errors import UserError
-from ..neighbours import nearest_neighbours
 from ..seeds import derive_seed
 from .checked import checked
 from .class_goodness import class_distances, class_goodness, image_goodness

@@ -10,7 +10,7 @@ from scipy.special import gammainc, gammaincc, ndtr
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ..condensed import images, pairs
+from ..distances.matrix import images, pairs
 from ..kernels import REORDERED, kernel
 
 # Rows of the matrix that are held side by side in double precision: 8 ROWS n bytes a panel, and

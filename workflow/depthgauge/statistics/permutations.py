@@ -7,7 +7,7 @@ import numpy as np
 from numba import uint64
 from tqdm import tqdm
 
-from ..condensed import images
+from ..distances.matrix import images
 from ..kernels import kernel
 
 # Labellings per pass over the matrix. It fixes which permutation comes from which stream of

@@ -8,7 +8,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from scipy.spatial.distance import squareform
 from threadpoolctl import threadpool_limits
 
-from ..condensed import images
+from ..distances.matrix import images
 from ..kernels import REORDERED, kernel
 from .row_parts import over_rows
 

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 import numpy as np
 from tqdm import tqdm
 
-from ..condensed import images, pairs
+from ..distances.matrix import images, pairs
 from ..kernels import kernel
 from .row_parts import over_rows
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..condensed import pairs
+from ..distances.matrix import pairs
 from ..errors import UserError
 from ..manifest import class_codes, read_manifest
 from ..readings import Reading, open_reading

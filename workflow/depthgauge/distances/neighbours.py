@@ -6,14 +6,14 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
-from .condensed import images
-from .errors import UserError
-from .kernels import kernel
+from ..errors import UserError
+from ..kernels import kernel
+from .matrix import Distances
 
 _BLOCK = 1 << 23  # pairs in a block of rows: 32 MiB, so that its second reading is from a cache
 
 
-def nearest_neighbours(condensed, k, *, groups=None, threads=1, progress=True):
+def nearest_neighbours(distances, k, *, groups=None, threads=1, progress=True):
     """Return the ``k`` nearest other images of each image, exactly.
 
     The matrix is read once, front to back, a block of rows at a time; memory is
@@ -22,8 +22,7 @@ def nearest_neighbours(condensed, k, *, groups=None, threads=1, progress=True):
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) float32 or float64 array or memory map
-        Distances of the pairs i < j in the order of ``scipy.spatial.distance.squareform``.
+    distances : Distances or their condensed array
     k : int
         Neighbours an image, from 1 to n - 1.
     groups : (n,) integer array, optional
@@ -37,7 +36,7 @@ def nearest_neighbours(condensed, k, *, groups=None, threads=1, progress=True):
     -------
     indices : (n, k) int64 array
         Neighbours in ascending order of (distance, index).
-    distances : (n, k) float32 array
+    nearest : (n, k) float32 array
         Theirs, in the distance's own unit.
 
     Raises
@@ -46,13 +45,14 @@ def nearest_neighbours(condensed, k, *, groups=None, threads=1, progress=True):
         If distances among the nearest are not finite, or if a group leaves too few images
         outside of it.
     """
-    condensed = np.asarray(condensed)
-    n = images(len(condensed))
+    if not isinstance(distances, Distances):
+        distances = Distances(distances)
+    condensed, n = np.asarray(distances.condensed), distances.n
     if not 1 <= k < n:
         raise ValueError(f"k is {k}; {n} images have from 1 to {n - 1} neighbours each.")
     groups = np.arange(n) if groups is None else _checked(groups, n, k)
     indices = np.full((n, k), n, np.int64)
-    distances = np.full((n, k), np.inf, np.float32)
+    nearest = np.full((n, k), np.inf, np.float32)
     with (
         ThreadPoolExecutor(threads) as pool,
         tqdm(
@@ -69,7 +69,7 @@ def nearest_neighbours(condensed, k, *, groups=None, threads=1, progress=True):
             # A thread alone changes the images that it was given: no locks, no races.
             bounds = np.linspace(first, last, threads + 1).astype(np.int64)
             for done in [
-                pool.submit(kernel, condensed, groups, *block, a, b, indices, distances)
+                pool.submit(kernel, condensed, groups, *block, a, b, indices, nearest)
                 for a, b in pairwise(bounds)
             ]:
                 done.result()
@@ -81,14 +81,14 @@ def nearest_neighbours(condensed, k, *, groups=None, threads=1, progress=True):
             share(_offer_along_columns, first + 1, n, first, last)
             bar.update(last - first)
             first = last
-    _sort(indices, distances)
-    if not np.isfinite(distances).all():
-        image = int(np.flatnonzero(~np.isfinite(distances).all(axis=1))[0])
+    _sort(indices, nearest)
+    if not np.isfinite(nearest).all():
+        image = int(np.flatnonzero(~np.isfinite(nearest).all(axis=1))[0])
         raise UserError(
             f"distances of image {image + 1} of {n} are not finite; every distance must be a "
             "number. Make the distances again."
         )
-    return indices, distances
+    return indices, nearest
 
 
 def _checked(groups, n, k):
