@@ -55,6 +55,15 @@ def read_text_table(path):
     return _read(path, dtype=str)
 
 
+def gathered(rows):
+    """Return the CSV files ``rows`` under one header, in the order given.
+
+    Cells stay text, so that no figure is rounded on its way. A column that some of the
+    files lack is left empty there.
+    """
+    return pd.concat(map(read_text_table, rows), ignore_index=True).fillna("")
+
+
 def read_users_table(path, what="table", heading=True):
     """Return a table that a user may have written, every cell a string.
 

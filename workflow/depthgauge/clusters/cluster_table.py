@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from ..gather import gathered
-from ..tables import read_text_table, write_table
+from ..tables import gathered, read_text_table, write_table
 
 _CELL = ["dataset", "extractor", "layer", "pooling", "metric"]
 

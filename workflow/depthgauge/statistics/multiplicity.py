@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..gather import gathered
-from ..tables import write_table
+from ..tables import gathered, write_table
 
 
 def holm(p):
