@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 from conftest import REPOSITORY
+from depthgauge.cli import main
 from depthgauge.errors import UserError
 from depthgauge.report.claims import evaluate, read_claims, write_claims
 from depthgauge.statistics.comparison import compare
+from scipy.stats import norm
 
 PAPER = REPOSITORY / "workflow" / "depthgauge" / "report" / "paper_claims.yaml"
 DIMS = {"pool": 341056, "mixed_3_pool": 83232, "mixed_8_pool": 49152, "pool_3": 2048}
@@ -223,6 +226,70 @@ def test_table_is_written_from_files(tmp_path):
     found = pd.read_csv(tmp_path / "claims.csv")
     assert (found.outcome == "reproduced").all()
     assert found.columns[:5].tolist() == ["id", "claim", "dataset", "extractor", "outcome"]
+
+
+@pytest.mark.parametrize("others", [["mnist"], ["synthetic", "mnist", "kylberg"]])
+def test_intervals_of_several_comparisons_are_wider_than_of_one(tmp_path, others):
+    """A difference of 2.2 standard errors, beyond the interval of one and within that of three."""
+    claim = {"id": "lowest", "claim": "The lowest.", "check": "lowest", "dataset": "affective"}
+    claim |= {"others": others, "layers": ["pool"]}
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim]))
+    cells, *rest = results()
+    cells["log_goodness_se"] = 0.01
+    affective = cells.dataset == "affective"
+    ratio = np.exp(2.2 * np.hypot(0.01, 0.01))
+    cells.loc[~affective, "goodness"] = ratio * cells.goodness[affective].max()
+    for name, table in zip(("goodness", "comparisons", "table_1"), (cells, *rest), strict=True):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    files = ["claims.yaml", "goodness.csv", "comparisons.csv", "table_1.csv"]
+    command = ["claims", *(str(tmp_path / name) for name in files)]
+    done = CliRunner().invoke(main, [*command, "-o", str(tmp_path / "claims.csv")])
+    assert done.exit_code == 0, (done.output, done.exception)
+    (found,) = pd.read_csv(tmp_path / "claims.csv").to_dict("records")
+    assert found["outcome"] == "reproduced"
+    assert found["certain"] == ("yes" if len(others) == 1 else "no")
+    margin = np.hypot(0.01, 0.01) * norm.ppf(1 - 0.025 / len(others))
+    low, high = ratio * np.exp([-margin, margin])
+    told = "; ".join(f"{name} / affective {ratio:.4g} ({low:.4g} to {high:.4g})" for name in others)
+    assert found["intervals"] == told
+
+
+def test_orders_of_several_layers_are_held_to_simultaneous_intervals(tmp_path):
+    """The command `compare` on planted images, and the claim that is made of its table."""
+    rng = np.random.default_rng(5)
+    layers, n = [f"layer_{i}" for i in range(8)], 400
+    rows = []
+    for depth, layer in enumerate(layers, start=1):
+        # Layers beside one another are 2.4 standard errors apart.
+        theta = rng.standard_normal(n)
+        theta = (theta - theta.mean()) / theta.std() * 0.01 / n**0.5
+        images = pd.DataFrame({"image": [f"{i}.jpg" for i in range(n)], "theta": theta})
+        images = images.assign(auc_theta=theta, nearest_correct=True, nearest_expected=1.0, **FLAT)
+        images.to_csv(tmp_path / f"{layer}.images.csv", index=False)
+        cell = {"dataset": "d", "extractor": "net", "layer": layer, "depth": depth, **FLAT}
+        cell |= {"goodness": 1.1 * np.exp(2.4 * 0.0145 * depth), "auc": 0.7, "permutations": 99}
+        pd.DataFrame([cell]).to_csv(tmp_path / f"{layer}.csv", index=False)
+        rows.append(cell)
+    pd.DataFrame(rows).to_csv(tmp_path / "goodness.csv", index=False)
+    pd.DataFrame({"dataset": ["d"], "samples": n}).to_csv(tmp_path / "table_1.csv", index=False)
+    claim = {"id": "rises", "claim": "It rises.", "check": "order", "dataset": "d"}
+    claim |= {"pairs": [["layer_0", "layer_1"]]}
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim]))
+
+    def certain(layers):
+        files = [str(tmp_path / f"{layer}.csv") for layer in layers]
+        lines = [["compare", *files, "-o", str(tmp_path / "comparisons.csv")]]
+        names = ("claims.yaml", "goodness.csv", "comparisons.csv", "table_1.csv")
+        claims = tmp_path / "claims.csv"
+        lines.append(["claims", *(str(tmp_path / name) for name in names), "-o", str(claims)])
+        for line in lines:
+            done = CliRunner().invoke(main, line)
+            assert done.exit_code == 0, (done.output, done.exception)
+        (found,) = pd.read_csv(claims).to_dict("records")
+        assert found["outcome"] == "reproduced"
+        return found["certain"]
+
+    assert certain(layers[:2]) == "yes" and certain(layers) == "no"
 
 
 @pytest.mark.parametrize(

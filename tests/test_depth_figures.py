@@ -185,6 +185,27 @@ def several_readings():
     return cells, advised
 
 
+def test_depths_are_of_the_dataset_asked_for_alone(tmp_path):
+    cells, advised = several_readings()
+    values = ["goodness", "auc", "knn1"]
+    others = [
+        cells.assign(dataset=name, extractor=extractor, **dict.fromkeys(values, 0.5))
+        for name, extractor in (("before", "net"), ("d2", "net"), ("e", "other"))
+    ]
+    told = [advised.assign(dataset=name, layer="shallow") for name in ("before", "d2")]
+    pd.concat([others[0], cells, *others[1:]]).to_csv(tmp_path / "goodness.csv", index=False)
+    pd.concat([told[0], advised, told[1]]).to_csv(tmp_path / "verdict.csv", index=False)
+    files = [tmp_path / name for name in ("depths", "goodness.csv", "verdict.csv")]
+    done = CliRunner().invoke(main, ["depths", *map(str, files), "--dataset", "d"])
+    assert done.exit_code == 0, done.output
+    drawn = pd.read_csv(tmp_path / "depths.csv", keep_default_na=False)
+    assert set(drawn.dataset) == {"d"} and set(drawn.extractor) == {"net"}
+    for measure in values:
+        of_measure = drawn[drawn.measure == measure]
+        np.testing.assert_array_equal(of_measure.value, cells[measure])
+        assert set(of_measure[of_measure.verdict == "use"].layer) == {"middle"}
+
+
 def test_depths_without_intervals(tmp_path, monkeypatch):
     cells, advised = several_readings()
     cells = cells.assign(groups=5, auc_se=np.nan, goodness_low=np.nan, goodness_high=np.nan)

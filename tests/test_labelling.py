@@ -17,9 +17,11 @@ from depthgauge.labelling.label_summary import label_summary
 from depthgauge.labelling.labelling import Candidate, best, decided_labels, write_labels
 from depthgauge.labelling.linear_probe import write_linear_probe
 from depthgauge.labelling.neighbour_graph import neighbour_graph
+from depthgauge.seeds import derive_seed
 from depthgauge.tables import write_table
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ttest_1samp
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 
@@ -296,6 +298,40 @@ def test_images_that_no_label_reaches_take_none(confidence):
     assert label.tolist() == ["a", "b", "", "b"] and probability[2] == 0
 
 
+@pytest.mark.parametrize("confidence", ["0", "0.5"])
+def test_labels_go_no_further_than_the_graph_reaches(tmp_path, confidence):
+    """Two lines of images side by side, with few labels each, and a heap far from both."""
+    line = np.arange(0, 30, 0.25)
+    points = np.concatenate(
+        [
+            np.column_stack([line, np.zeros_like(line)]),
+            np.column_stack([line, np.full_like(line, 4)]),
+            np.random.default_rng(2).normal([0, 1000], 0.1, (20, 2)),
+        ]
+    )
+    kinds = np.repeat(["near", "far", ""], [len(line), len(line), 20])
+    # The nearest labelled images lie on the other line: no method but those of the graph is right.
+    kept = np.r_[[0, 40, 80], len(line) + np.array([20, 60, 100])]
+    images = [f"{i}.jpg" for i in range(len(points))]
+    few_labels(tmp_path, images, kinds, kept)
+    (tmp_path / "net").mkdir()
+    np.save(tmp_path / "net" / "layer.npy", pdist(points).astype(np.float32))
+    line = ["labels", "few.csv", "net/layer.npy", "-o", "labels.csv", "--accuracy", "accuracy.csv"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        done = CliRunner().invoke(main, [*line, "--confidence", confidence])
+    assert done.exit_code == 0, (done.output, done.exception)
+    accuracy = pd.read_csv(tmp_path / "accuracy.csv").set_index("method").left_out_accuracy
+    assert accuracy.index[0] in propagation.METHODS and accuracy.iloc[0] == 1
+    assert (accuracy[list(nearest_labelled.METHODS)] < 1).all()
+    table = pd.read_csv(tmp_path / "labels.csv", keep_default_na=False)
+    reached = kinds != ""
+    np.testing.assert_array_equal(table.label[reached], kinds[reached])
+    assert (table.label[~reached] == "").all() and (table.probability[~reached] == 0).all()
+    assert set(table.origin[~reached]) == {"unlabelled"}
+    assert set(table.origin[reached]) == {"given", "propagated"}
+
+
 def test_thin_evidence_leaves_images_unlabelled(cells):
     folder, paths, images, names = cells
     manifest = few_labels(folder, images, names, np.r_[0:5, 40:45, 80:85])
@@ -334,6 +370,37 @@ def test_the_probe_meets_the_same_trials(cells):
         folder / "full.csv", [folder / "wide.npy"], folder / "w.csv", layer="deep", **options
     )
     assert pd.read_csv(folder / "w.csv").empty
+
+
+def test_the_probe_takes_features_of_any_place_and_size_alike(tmp_path):
+    """The oracle: the classifier on features that are scaled by the definition."""
+    points, codes = planted([40, 40, 40], apart=1.5, seed=7)
+    points *= [30, 1, 1, 1, 1]
+    write_table(pd.DataFrame({"image": np.arange(120), "label": codes}), tmp_path / "full.csv")
+    found = []
+    for scale, place in ((1, 0), (1e-4, 0), (1e4, 0), (1, 500)):
+        np.save(tmp_path / "shard.npy", (scale * points + place).astype(np.float32))
+        line = ["linear-probe", "full.csv", "shard.npy", "-o", "probe.csv", "--layer", "deep"]
+        line += ["--labels", "5", "--splits", "4", "--dataset", "x", "--seed", "1"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(tmp_path)
+            done = CliRunner().invoke(main, line)
+        assert done.exit_code == 0, (done.output, done.exception)
+        found.append(pd.read_csv(tmp_path / "probe.csv").accuracy.to_numpy())
+    centred = points - points.mean(axis=0)
+    unit = centred / np.sqrt((centred**2).sum(axis=1).mean())
+    _, draws = label_splits(codes, [5], 4, derive_seed(1, "x", "labels"))
+
+    def accuracies(features):
+        for labelled in draws.reshape(4, -1):
+            hidden = np.setdiff1d(np.arange(120), labelled)
+            model = LogisticRegression(C=1.0, max_iter=1000)
+            model.fit(features[labelled], codes[labelled])
+            yield model.score(features[hidden], codes[hidden])
+
+    expected = list(accuracies(unit))
+    assert expected != list(accuracies(points)) and expected != list(accuracies(1e-4 * points))
+    np.testing.assert_allclose(found, [expected] * 4, rtol=1e-12)
 
 
 def test_curves_from_the_command_line_and_without_any_point(cells):

@@ -1,11 +1,14 @@
 """The verdict on cells whose answer is known."""
 
+import json
 import re
 from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from depthgauge.cli import main
 from depthgauge.config import checked_config
 from depthgauge.plan import Plan
 from depthgauge.readings import choose
@@ -333,3 +336,41 @@ def test_halves_are_stratified():
     counts = np.array([[np.sum((codes == c) & (half == h)) for h in (0, 1)] for c in range(4)])
     assert np.abs(counts[:, 0] - counts[:, 1]).max() <= 1
     assert abs(counts.sum(axis=0)[0] - counts.sum(axis=0)[1]) <= 1
+
+
+def test_copies_are_not_distinguishable_from_one_another(tmp_path):
+    """Every command from distances to the verdict, on two copies of a layer and one of noise."""
+    rng = np.random.default_rng(4)
+    labels = np.arange(48) % 4
+    pd.DataFrame({"image": np.arange(48), "label": labels}).to_csv(tmp_path / "m.csv", index=False)
+    copied = pdist(rng.normal(size=(48, 6)) + 1.5 * np.eye(6)[labels]).astype(np.float32)
+    layers = {"noise": pdist(rng.normal(size=(48, 6))), "one": copied, "other": copied}
+    stems = [tmp_path / "nulls" / "d" / "net" / layer for layer in layers]
+    stems[0].parent.mkdir(parents=True)
+    described = [{"layer": layer, "poolings": {"flat": {"dim": 6}}} for layer in layers]
+    (tmp_path / "net.json").write_text(json.dumps({"layers": described}))
+    lines = []
+    for (layer, distances), stem in zip(layers.items(), stems, strict=True):
+        np.save(tmp_path / f"{layer}.npy", distances)
+        kinds = {"null": ".npy", "row": ".csv", "classes": ".classes.csv"}
+        kinds |= {"images": ".images.csv", "halves": ".halves.csv"}
+        written = [f"--{kind}={stem}{suffix}" for kind, suffix in kinds.items()]
+        names = ["--dataset=d", "--extractor=net", f"--layer={layer}", "--pooling=flat"]
+        names += [f"--layers={tmp_path / 'net.json'}", "--permutations=99"]
+        lines.append(["goodness", tmp_path / f"{layer}.npy", tmp_path / "m.csv", *written, *names])
+    rows, halves = ([f"{stem}{suffix}" for stem in stems] for suffix in (".csv", ".halves.csv"))
+    tables = [tmp_path / f"{name}.csv" for name in ("goodness", "comparisons", "verdict")]
+    lines.append(["goodness-table", *rows, "--nulls", tmp_path / "nulls", "-o", tables[0]])
+    lines.append(["compare", *rows, "-o", tables[1]])
+    lines.append(["verdict", *tables[:2], *halves, "-o", tables[2]])
+    for line in lines:
+        done = CliRunner().invoke(main, [*map(str, line)])
+        assert done.exit_code == 0, (done.output, done.exception)
+    (found,) = pd.read_csv(tables[2]).to_dict("records")
+    others = {"one": "other", "other": "one"}
+    assert found["not_distinguishable"] == f"{others[found['layer']]}.flat.euclidean"
+    assert f"Not distinguishable from it at 5 %: {others[found['layer']]}." in found["sentence"]
+    pairs = pd.read_csv(tables[1])
+    pairs = pairs[(pairs.layer_a == "one") & (pairs.layer_b == "other")]
+    assert len(pairs) == 4 and (pairs[["difference", "se", "low", "high"]] == 0).all(axis=None)
+    assert (pairs.p_adjusted == 1).all()
