@@ -222,6 +222,30 @@ def test_readings_switched_on_later_make_only_what_is_new(experiment, finished, 
     assert "Nothing to be done" in snakemake(folder, "--cores", "2", target)
 
 
+def test_a_layer_asked_for_later_leaves_the_others(experiment, finished, tmp_path):
+    target = "results/goodness.csv"
+    folder = with_config(
+        experiment,
+        tmp_path / "run",
+        lambda c: c["extractors"]["small"].update(layers=["deep"], dims={}),
+    )
+    snakemake(folder, "--cores", "2", target)
+    distances = folder / "results/distances/shapes/small/deep.npy"
+    before = distances.stat().st_ino
+
+    shutil.copy(experiment / "experiment.yaml", folder)
+    snakemake(folder, "--cores", "2", target)
+    assert distances.stat().st_ino == before
+    kept = "there already, made from the same"
+    logs = folder / "results/logs"
+    assert kept in (logs / "distances/shapes/small/deep.log").read_text()
+    assert (logs / "goodness/shapes/small/deep.log").read_text().count(kept) == 2
+    assert kept not in (logs / "distances/shapes/small/shallow.log").read_text()
+    for name in ("distances/shapes/small/deep.npy", "distances/shapes/small/shallow.npy"):
+        one, other = (run / "results" / name for run in (folder, finished[0]))
+        np.testing.assert_array_equal(np.load(one), np.load(other))
+
+
 def test_a_class_token_asked_of_a_map_is_said_before_the_first_image(experiment, tmp_path):
     folder = with_config(
         experiment,
