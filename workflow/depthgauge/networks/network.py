@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import whole
+from ..fingerprint import sha256
 from ..seeds import derive_seed
 from .agreement import disagreement
 from .digest import tensor_digests
@@ -46,7 +47,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     graph : path
         Where the GraphDef goes (.pb).
     layers : path
-        Where its description goes (.json): size, resampling, the SHA-256 of the graph and, for
+        Where its description goes (.json): size, resampling, the checksum of the graph and, for
         every layer, name, tensor, shape, dim and the poolings that it has, in the config's order,
         which is that of depth. Each pooling has a tensor, a dim and a digest of all that it is
         computed by.
@@ -92,13 +93,11 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     if nodes is not None:
         _write_nodes(published, nodes)  # without what was moved or added for our own use
     resample = spec.get("resample", "bilinear")
-    frozen = graph_def.SerializeToString(deterministic=True)
-    description = {"extractor": name, "size": size, "resample": resample}
-    description["graph"] = hashlib.sha256(frozen).hexdigest()
     _add_digests(graph_def, described, f"{size} {resample}")
-    description["layers"] = described
     with whole(graph) as beside:
-        beside.write_bytes(frozen)
+        beside.write_bytes(graph_def.SerializeToString(deterministic=True))
+    description = {"extractor": name, "size": size, "resample": resample}
+    description |= {"graph": sha256(graph), "layers": described}
     with whole(layers) as beside:
         beside.write_text(json.dumps(description, indent=1) + "\n")
     for layer in described:
