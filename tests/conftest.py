@@ -1,5 +1,6 @@
 """What the tests share."""
 
+import copy
 import os
 from pathlib import Path
 
@@ -21,3 +22,17 @@ def shared():
         return SHARED / path
 
     return file
+
+
+@pytest.fixture(autouse=True)
+def own_generator(request):
+    """Each test has a generator of its own: the RNG of its module, as that began.
+
+    What a test draws does not hang on which others ran before it.
+    """
+    shared = getattr(request.module, "RNG", None)
+    if shared is not None:
+        request.module.RNG = copy.deepcopy(shared)
+    yield
+    if shared is not None:
+        request.module.RNG = shared

@@ -18,8 +18,9 @@ RNG = np.random.default_rng(5)
 @pytest.fixture(scope="module")
 def cell():
     """(condensed, square, codes) of 90 images, one class of one image."""
-    codes = RNG.permutation(np.repeat([0, 1, 2, 3], [50, 9, 30, 1]))
-    condensed = pdist(RNG.normal(size=(90, 6)) + codes[:, None]).astype(np.float32)
+    rng = np.random.default_rng(5)
+    codes = rng.permutation(np.repeat([0, 1, 2, 3], [50, 9, 30, 1]))
+    condensed = pdist(rng.normal(size=(90, 6)) + codes[:, None]).astype(np.float32)
     return condensed, squareform(condensed.astype(np.float64)), codes
 
 

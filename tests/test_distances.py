@@ -171,7 +171,7 @@ def test_error_bound_holds_before_anything_is_recomputed(tmp_path, monkeypatch):
         error = np.sqrt(seen["squared"][sure]) / brute(features)[sure] - 1
         assert np.abs(error).max() < 1e-5, name
     assert passed["normal"] == 1
-    assert passed["rectified"] > 0.9
+    assert passed["rectified"] > 0.5  # 0.72 to 0.99 from draw to draw
     assert 0 < passed["equal columns, uneven"] < 1
     assert passed["clusters"] < 0.7
 
