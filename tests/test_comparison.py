@@ -47,6 +47,23 @@ def test_intervals_agree_with_p_and_widen_with_the_pairs():
     assert width[0] == pytest.approx(2.85, abs=0.05)  # Tukey's, of 6: q(.95) / sqrt 2
 
 
+@pytest.mark.parametrize("rounding", [1e-15, 1e-12])
+def test_copies_but_for_rounding_are_copies_and_leave_other_intervals_alone(rounding):
+    rng = np.random.default_rng(3)
+    without = rng.standard_normal((60, 2))
+    copied = without[:, 0] * (1 + rounding * rng.standard_normal(60))
+    (alone,) = compare(np.array([1.0, 2.0]), without).itertuples()
+    found = compare(np.array([1.0, 2.0, 1.0]), np.column_stack([without, copied]))
+    pair = found[(found.a == 0) & (found.b == 2)].iloc[0]
+    assert pair.se == pair.low == pair.high == 0 and pair.p_adjusted == 1
+    for row in found[found.b - found.a == 1].itertuples():
+        # Of one pair and its copy, by other draws.
+        assert row.se == pytest.approx(alone.se) and row.p_adjusted == pytest.approx(
+            alone.p_adjusted, abs=0.01
+        )
+        assert row.high - row.low == pytest.approx(alone.high - alone.low, rel=0.02)
+
+
 def test_copies_and_cells_that_are_not_finite():
     without = RNG.standard_normal((40, 3)) / 40
     without[:, 1] = without[:, 0]
