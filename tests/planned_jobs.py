@@ -1,17 +1,22 @@
 """What Snakemake plans for one config after another, in one process, in a run made up as finished.
 
-Usage: planned_jobs.py SNAKEFILE FOLDER < CONFIGS > PLANNED, both JSON. CONFIGS are configs by any
-name; the first is the one of the run that is made up: FOLDER gets all its files, empty, and what
-Snakemake remembers of its jobs. PLANNED tells for each config the names of the rules of which jobs
-have a reason of their own to make anew what is there, and of those whose jobs only follow from
-these. Jobs that make only what was not there before are left out.
+Usage: planned_jobs.py SNAKEFILE FOLDER < CONFIGS > PLANNED, both JSON. CONFIGS are pairs of a
+config and a command by any name; the first config is the one of the run that is made up: FOLDER
+gets all its files, empty, and what Snakemake remembers of its jobs. A command, if it is not empty,
+is a line of the shell that changes files of the user's in a copy of FOLDER, before the plan is made
+there. PLANNED tells for each the names of the rules of which jobs have a reason of their own to
+make anew what is there, and of those whose jobs only follow from these. Jobs that make only what
+was not there before are left out.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from snakemake.api import SnakemakeApi
@@ -62,8 +67,13 @@ def make_up(snakefile, folder, config):
                     os.utime(file, (10**9, 10**9))
 
 
-def planned(snakefile, folder, config):
+def planned(snakefile, folder, config, command):
     """Return (own, following): the rules of the jobs that would make anew what is there."""
+    if command:
+        with tempfile.TemporaryDirectory() as scratch:
+            changed = shutil.copytree(folder, Path(scratch, "copy"))
+            subprocess.run(command, shell=True, check=True, cwd=changed)
+            return planned(snakefile, changed, config, "")
     with workflow_of(snakefile, folder, config) as workflow:
         own, following = set(), set()
         for job in workflow.dag.needrun_jobs():
@@ -79,6 +89,6 @@ if __name__ == "__main__":
     snakefile, folder = map(Path, sys.argv[1:])
     configs = json.load(sys.stdin)
     with contextlib.redirect_stdout(sys.stderr):
-        make_up(snakefile, folder, next(iter(configs.values())))
-        found = {name: planned(snakefile, folder, config) for name, config in configs.items()}
+        make_up(snakefile, folder, next(iter(configs.values()))[0])
+        found = {name: planned(snakefile, folder, *given) for name, given in configs.items()}
     print(json.dumps(found))

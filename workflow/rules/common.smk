@@ -266,12 +266,11 @@ def spec_less(extractor, *keys):
 def frozen_from(wildcards):
     """All that the graph of the wildcards' extractor depends on.
 
-    The graph has all poolings, whichever are read, and `dims` is a check. Files count by their
-    content, wherever they lie: the user's own, and a download of which the checksum is known.
+    The graph has all poolings, whichever are read, and `dims` is a check. Files of the user's own
+    count by their content, wherever they lie; which download it is, its place among the inputs says.
     """
     extractor = wildcards.extractor
-    known = ["url"] if CONFIG["extractors"][extractor].get("sha256") else []
-    spec = spec_less(extractor, "poolings", "dims", "trained_on", "path", *known)
+    spec = spec_less(extractor, "poolings", "dims", "trained_on", "path", "url")
     return [spec, FOUND[f"network {extractor}"]]
 
 

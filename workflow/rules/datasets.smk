@@ -30,7 +30,9 @@ rule download:
         mem_mb=500,
         runtime=240,
     params:
-        urls=lambda wildcards: DOWNLOADS[wildcards.file].urls,
+        # With `output`, for Snakemake not to remember them: another address for the same file does
+        # not have it fetched again. A job of its own accord would hide the reasons of those after it.
+        urls=lambda wildcards, output: DOWNLOADS[wildcards.file].urls,
         checks=lambda wildcards: json.dumps(DOWNLOADS[wildcards.file].checks),
         optional=lambda wildcards: (
             "--optional" if DOWNLOADS[wildcards.file].optional else ""

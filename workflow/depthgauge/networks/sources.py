@@ -1,5 +1,6 @@
 """What an extractor is made from: files to fetch, and files of the user's own."""
 
+import hashlib
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,7 +18,9 @@ def network_sources(name, spec):
     if "url" in spec:
         urls = [spec["url"]] if isinstance(spec["url"], str) else spec["url"]
         checks = {"sha256": spec.get("sha256"), "size": spec.get("bytes")}
-        return [Source(f"networks/{name}/{_file_name(urls[0])}", urls, checks)]
+        # What has another address, or another checksum, is another file, with a place of its own.
+        known_by = hashlib.sha256((spec.get("sha256") or urls[0]).encode()).hexdigest()[:8]
+        return [Source(f"networks/{name}/{known_by}/{_file_name(urls[0])}", urls, checks)]
     if spec["kind"] == "keras_application" and spec["weights"] == "imagenet":
         url, checks = keras_weights(name, spec)
         return [Source(f"networks/keras/{_file_name(url)}", [url], checks)]
