@@ -192,7 +192,7 @@ MADE_ANEW = {
     ),
     "another address without checksum": (
         set_("extractors.remote.url", "https://two.org/graph.pb"),
-        *("", {"download", "network"}, {"remote"}),
+        *("", {"network"}, {"remote"}),
     ),
     "another address for the same checksum": (
         set_("extractors.checked.url", "https://two.org/checked.pb"),
@@ -200,7 +200,7 @@ MADE_ANEW = {
     ),
     "another checksum": (
         set_("extractors.checked.sha256", "1" * 64),
-        *("", {"download", "network"}, {"checked"}),
+        *("", {"network"}, {"checked"}),
     ),
     "another address and another layer": (
         lambda config: config["extractors"]["checked"].update(

@@ -182,6 +182,9 @@ def test_kylberg_urls(tmp_path):
     assert files[0].urls == ["https://x.org/blanket1/y.zip"]
     default = sources("k", {"kind": "kylberg"})[0]
     assert any("www.cb.uu.se/~gustaf" in url for url in default.urls)
+    # Fetched from elsewhere it is another file, which the one that is there does not stand for.
+    other = sources("k", {"kind": "kylberg", "urls": "https://y.org/{class}/y.zip"})
+    assert len({default.path, files[0].path, other[0].path}) == 3
 
 
 def test_kylberg_a_damaged_patch_is_named(two, tmp_path):

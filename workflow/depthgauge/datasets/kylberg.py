@@ -9,7 +9,17 @@ import numpy as np
 from ..archives import unpack
 from ..errors import UserError
 from ..seeds import derive_seed
-from .picture import Note, Picture, Source, choice, natural_key, number, options, stratified
+from .picture import (
+    Note,
+    Picture,
+    Source,
+    choice,
+    known_by,
+    natural_key,
+    number,
+    options,
+    stratified,
+)
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +92,11 @@ def sources(name, spec):
     given = _given(name, spec)
     if given["path"]:
         return []
+    published = given["urls"] == DEFAULTS["urls"]
+    folder = "kylberg" if published else f"kylberg/{known_by(given['urls'])}"
     return [
         Source(
-            f"kylberg/{texture}-without-rotations.zip",
+            f"{folder}/{texture}-without-rotations.zip",
             [url.replace("{class}", texture) for url in given["urls"]],
             {},
         )

@@ -45,6 +45,14 @@ class Source(NamedTuple):
     optional: bool = False  # without it, an empty file takes its place and the rest is made
 
 
+def known_by(urls, sha256=None):
+    """Return eight digits that tell a file to fetch from another of the same name.
+
+    They follow from its checksum, or else from where it comes from first.
+    """
+    return hashlib.sha256((sha256 or urls[0]).encode()).hexdigest()[:8]
+
+
 def options(name, spec, defaults):
     """Return ``spec`` without its kind, completed by ``defaults``.
 

@@ -1,11 +1,10 @@
 """What an extractor is made from: files to fetch, and files of the user's own."""
 
-import hashlib
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ..datasets.picture import Source
+from ..datasets.picture import Source, known_by
 from ..errors import UserError
 from .keras_weights import keras_weights
 
@@ -19,8 +18,8 @@ def network_sources(name, spec):
         urls = [spec["url"]] if isinstance(spec["url"], str) else spec["url"]
         checks = {"sha256": spec.get("sha256"), "size": spec.get("bytes")}
         # What has another address, or another checksum, is another file, with a place of its own.
-        known_by = hashlib.sha256((spec.get("sha256") or urls[0]).encode()).hexdigest()[:8]
-        return [Source(f"networks/{name}/{known_by}/{_file_name(urls[0])}", urls, checks)]
+        place = f"networks/{name}/{known_by(urls, spec.get('sha256'))}/{_file_name(urls[0])}"
+        return [Source(place, urls, checks)]
     if spec["kind"] == "keras_application" and spec["weights"] == "imagenet":
         url, checks = keras_weights(name, spec)
         return [Source(f"networks/keras/{_file_name(url)}", [url], checks)]
