@@ -12,7 +12,6 @@ from depthgauge.networks.fold import fold
 from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixel_pca import fit_pca
-from depthgauge.networks.pools_last import pools_last
 from depthgauge.networks.quiet_tensorflow import tf
 from PIL import Image
 
@@ -208,10 +207,6 @@ def test_pooling_finds_the_papers_four_layers(tmp_path):
     batch = images(299, n=1)
     for actual, expected in zip(run(batch), reference(batch), strict=True):
         np.testing.assert_array_equal(actual, expected)
-    # The nine average pools of its branches follow a convolution; the schematic's do not.
-    nodes = {node.name: node for node in read_graph(tmp_path / "net.pb").node}
-    pools = [node for node in nodes.values() if node.op == "AvgPool"]
-    assert [nodes[pool.input[0]].op for pool in pools] == ["BiasAdd"] * 9
     drawn = pd.read_csv(tmp_path / "nodes.csv").set_index("name")
     sources = drawn[drawn.op == "AvgPool"].inputs
     assert set(drawn.op[sources]) == {"ConcatV2", "MaxPool"} and len(sources) == 9
@@ -583,80 +578,3 @@ def test_fold_looks_behind_identities_of_constants():
         strict=True,
     ):
         assert_close(actual, expected)
-
-
-@pytest.fixture
-def pooled():
-    """Return a function that builds an average pool, a convolution, a bias and a ReLU."""
-
-    def build(side=1, stride=1, channels=3, padding="SAME", read_twice=False):
-        rng = np.random.default_rng(1)
-        weights = rng.normal(size=(side, side, 8, channels)).astype(np.float32)
-        with tf.Graph().as_default() as graph:
-            x = tf.compat.v1.placeholder(tf.float32, [None, 7, 5, 8], name="input")
-            pool = tf.nn.avg_pool2d(x, 3, 1, "SAME", name="pool")
-            conv = tf.nn.conv2d(pool, tf.constant(weights), stride, padding, name="conv")
-            bias = rng.normal(size=channels).astype(np.float32)
-            last = tf.nn.relu(tf.nn.bias_add(conv, tf.constant(bias), name="bias"), name="relu")
-            tf.square(last, name="square")
-            if read_twice:
-                tf.square(pool, name="beside")
-        return graph.as_graph_def()
-
-    return build
-
-
-def reads(graph_def, name):
-    return next(node.input[0] for node in graph_def.node if node.name == name)
-
-
-def test_average_pools_move_behind_convolutions_to_fewer_channels(pooled):
-    graph = pooled()
-    moved = pools_last(graph, ["square"])
-    found = [reads(moved, name) for name in ("conv", "bias", "pool", "relu")]
-    assert found == ["input", "conv", "bias", "pool"]
-    batch = np.random.default_rng(2).normal(size=(2, 7, 5, 8)).astype(np.float32)
-    exact = in_double(graph, "input", ["relu:0", "square:0"])
-    exact = values(exact, "input", batch.astype(np.float64), ["relu:0", "square:0"])
-    for actual, expected in zip(
-        graph_function(moved, ["relu:0", "square:0"])(batch), exact, strict=True
-    ):
-        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
-    assert reads(graph, "conv") == "pool"  # what was given is as it was
-
-
-@pytest.mark.parametrize(
-    ("shape", "outputs"),
-    [
-        ({"side": 3}, ["square"]),  # not linear over places alone
-        ({"stride": 2}, ["square"]),
-        ({"channels": 16}, ["square"]),  # more to average, not less
-        ({"padding": [[0, 0], [1, 1], [0, 0], [0, 0]]}, ["square"]),  # zeros around the averages
-        ({"read_twice": True}, ["square", "beside"]),
-        ({}, ["square", "pool"]),
-        ({}, ["square", "conv"]),
-        ({}, ["square", "bias"]),
-    ],
-)
-def test_average_pools_stay_where_they_must(pooled, shape, outputs):
-    graph = pooled(**shape)
-    assert pools_last(graph, outputs) == graph
-
-
-def test_average_pools_in_a_row_all_move():
-    rng = np.random.default_rng(3)
-    batch = rng.normal(size=(2, 9, 9, 8)).astype(np.float32)
-    with tf.Graph().as_default() as graph:
-        x = tf.compat.v1.placeholder(tf.float32, [None, 9, 9, 8], name="input")
-        for channels in (4, 2):
-            x = tf.nn.avg_pool2d(x, 3, 2, "VALID")
-            weights = rng.normal(size=(1, 1, x.shape[-1], channels)).astype(np.float32)
-            x = tf.nn.conv2d(x, tf.constant(weights), 1, "SAME")
-        tf.identity(x, name="end")
-    given = graph.as_graph_def()
-    moved = pools_last(given, ["end"])
-    ops = {node.name: node.op for node in moved.node}
-    sources = [ops[reads(moved, name)] for name, op in ops.items() if op == "AvgPool"]
-    assert sources == ["Conv2D", "Conv2D"]
-    (actual,), (expected,) = (graph_function(g, ["end:0"])(batch) for g in (moved, given))
-    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)

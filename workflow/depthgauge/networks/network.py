@@ -18,7 +18,6 @@ from .dims import check_dims
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
 from .pooling import add_poolings
-from .pools_last import pools_last
 from .quiet_tensorflow import tf, use_threads
 
 log = logging.getLogger(__name__)
@@ -80,7 +79,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     check_dims(name, spec.get("dims", {}), described)
     prefix_tokens = spec.get("prefix_tokens")
     published = fold(unfolded, outputs)
-    graph_def = add_poolings(name, pools_last(published, outputs), described, prefix_tokens)
+    graph_def = add_poolings(name, published, described, prefix_tokens)
     if departs := disagreement(graph_def, described, images, values):
         log.warning(
             "%s: not folded. Folding its batch norms and constants would change layer %s (%s) by "
@@ -88,10 +87,9 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
             *(name, *departs),
         )
         published = unfolded
-        graph_def = tf.compat.v1.graph_util.extract_sub_graph(unfolded, outputs)
-        graph_def = add_poolings(name, graph_def, described, prefix_tokens)
+        graph_def = add_poolings(name, unfolded, described, prefix_tokens)
     if nodes is not None:
-        _write_nodes(published, nodes)  # without what was moved or added for our own use
+        _write_nodes(published, nodes)  # without the poolings that were added for our own use
     resample = spec.get("resample", "bilinear")
     _add_digests(graph_def, described, f"{size} {resample}")
     with whole(graph) as beside:

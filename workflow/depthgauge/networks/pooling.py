@@ -53,8 +53,10 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
                 layer["poolings"][pooling] = {"tensor": kept.name, "dim": shape[-1]}
         added = graph.as_graph_def().node
     known = {node.name for node in graph_def.node}
-    graph_def.node.extend(node for node in added if node.name not in known)
-    return graph_def
+    extended = tf.compat.v1.GraphDef()
+    extended.CopyFrom(graph_def)
+    extended.node.extend(node for node in added if node.name not in known)
+    return extended
 
 
 def _prefix(name, layer, stated):
