@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from depthgauge.distances.angle import angles, write_angles
 from depthgauge.distances.matrix import Distances, pair_index
+from depthgauge.distances.reading import open_distances
 from depthgauge.errors import UserError
-from depthgauge.readings import Reading, open_distances, parse_reading
+from depthgauge.readings import Reading, parse_reading
 from scipy.spatial.distance import pdist
 
 

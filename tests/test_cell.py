@@ -8,18 +8,20 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
+from depthgauge.distances.labelled import Labelled
 from depthgauge.distances.matrix import Distances
+from depthgauge.distances.reading import open_distances
 from depthgauge.errors import UserError
-from depthgauge.readings import METRICS, Reading, choose, open_reading
+from depthgauge.readings import METRICS, Reading, choose
 from depthgauge.seeds import derive_seed
-from depthgauge.statistics import layer_goodness
+from depthgauge.statistics import layer as module
+from depthgauge.statistics.accuracy import halve
+from depthgauge.statistics.auc import rank_auc
 from depthgauge.statistics.cell import as_text
+from depthgauge.statistics.geometry import SPREAD
 from depthgauge.statistics.goodness import goodness
-from depthgauge.statistics.halves import halve
-from depthgauge.statistics.layer_goodness import write_goodness
+from depthgauge.statistics.layer import write_layer
 from depthgauge.statistics.measures import measures
-from depthgauge.statistics.rank_auc import rank_auc
-from depthgauge.statistics.spread import SPREAD
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(12)
@@ -49,7 +51,7 @@ def test_files_of_a_cell(mine):
     out = mine / "out"
     files = {name: out / f"pool.{name}.csv" for name in FILES}
     (mine / "d.npy").rename(mine / "pool.npy")
-    write_goodness(
+    write_layer(
         *(mine / "pool.npy", mine / "manifest.csv"),
         null=out / "pool.npy",
         **files,
@@ -62,15 +64,14 @@ def test_files_of_a_cell(mine):
     )
     condensed = np.load(mine / "pool.npy")
     labels = np.repeat(["x", "y", "z"], 12)
+    data = Labelled(condensed, labels)
     tested = goodness(
-        *(condensed, labels),
+        data,
         permutations=99,
         seed=derive_seed(8, "digits", "permutations"),
         progress=False,
     )
-    measured = measures(
-        condensed, labels, seed=derive_seed(8, "digits", "measures"), progress=False
-    )
+    measured = measures(data, seed=derive_seed(8, "digits", "measures"), progress=False)
     np.testing.assert_array_equal(np.load(out / "pool.npy", allow_pickle=False), [tested.null])
     assert files["row"].read_text().startswith(COLUMNS + ",")
     (row,) = csv.DictReader(files["row"].open(newline=""))
@@ -111,7 +112,7 @@ def test_auc_in_halves_is_that_of_the_half_alone_to_first_order(mine):
     condensed = pdist(RNG.standard_normal((300, 3)) + np.eye(3)[labels])
     np.save(mine / "d.npy", condensed)
     (mine / "labels.csv").write_text("\n".join(map(str, labels)))
-    write_goodness(
+    write_layer(
         *(mine / "d.npy", mine / "labels.csv"),
         halves=mine / "halves.csv",
         permutations=9,
@@ -133,20 +134,18 @@ def test_auc_in_halves_is_that_of_the_half_alone_to_first_order(mine):
 def test_files_that_do_not_belong_together(mine):
     (mine / "labels.csv").write_text("x\ny\n")
     with pytest.raises(UserError, match="d.npy.* of 36 images where 2"):
-        write_goodness(mine / "d.npy", mine / "labels.csv", progress=False)
+        write_layer(mine / "d.npy", mine / "labels.csv", progress=False)
     (mine / "labels.csv").write_text("label\n" + '""\n' * 36)
     with pytest.raises(UserError, match="labels.csv: no image has a label"):
-        write_goodness(mine / "d.npy", mine / "labels.csv", progress=False)
+        write_layer(mine / "d.npy", mine / "labels.csv", progress=False)
 
 
 def test_groups_are_not_passed_over_in_silence(mine, caplog):
     with caplog.at_level(logging.WARNING):
-        (row,) = write_goodness(
-            mine / "d.npy", mine / "grouped.csv", permutations=99, progress=False
-        )
+        (row,) = write_layer(mine / "d.npy", mine / "grouped.csv", permutations=99, progress=False)
     assert "p is too small" in caplog.text and row["permuted"] == "images"
     caplog.clear()
-    (row,) = write_goodness(
+    (row,) = write_layer(
         mine / "d.npy", mine / "grouped.csv", permute="groups", permutations=99, progress=False
     )
     assert "p is too small" not in caplog.text and row["permuted"] == "groups"
@@ -155,7 +154,7 @@ def test_groups_are_not_passed_over_in_silence(mine, caplog):
 def test_few_groups_have_no_intervals_and_the_terminal_says_why(mine):
     table = pd.read_csv(mine / "manifest.csv").assign(group=np.arange(36) % 6)
     table.to_csv(mine / "grouped.csv", index=False)
-    (few,) = write_goodness(
+    (few,) = write_layer(
         mine / "d.npy", mine / "grouped.csv", row=mine / "row.csv", permutations=9, progress=False
     )
     empty = ["goodness_low", "goodness_high", "log_goodness_se", "auc_se"]
@@ -174,7 +173,7 @@ def test_an_image_without_a_group_stands_alone(mine):
     for alone in (table.image, ""):
         group = np.where(np.arange(36) < 20, (np.arange(36) // 2).astype(str), alone)
         table.assign(group=group).to_csv(mine / "grouped.csv", index=False)
-        rows += write_goodness(mine / "d.npy", mine / "grouped.csv", permutations=9, progress=False)
+        rows += write_layer(mine / "d.npy", mine / "grouped.csv", permutations=9, progress=False)
     pd.testing.assert_frame_equal(*[pd.DataFrame([row]) for row in rows])
     assert rows[0]["groups"] == 26
 
@@ -182,7 +181,7 @@ def test_an_image_without_a_group_stands_alone(mine):
 def test_classes_of_one_image_are_named_once(mine, caplog):
     (mine / "labels.csv").write_text("\n".join([*"xy" * 17, "lone", "only"]))
     with caplog.at_level(logging.WARNING):
-        write_goodness(mine / "d.npy", mine / "labels.csv", permutations=99, progress=False)
+        write_layer(mine / "d.npy", mine / "labels.csv", permutations=99, progress=False)
     assert caplog.text.count("one image") == caplog.text.count("lone, only") == 1
 
 
@@ -204,7 +203,7 @@ def test_classes_that_differ_in_spread_alone_are_said_to(mine):
     spread = np.repeat([0.2, 2.0], [60, 20])
     np.save(mine / "d.npy", pdist(spread[:, None] * RNG.standard_normal((80, 3))))
     (mine / "labels.csv").write_text("\n".join(np.repeat(["tight", "loose"], [60, 20])))
-    (row,) = write_goodness(mine / "d.npy", mine / "labels.csv", permutations=999, progress=False)
+    (row,) = write_layer(mine / "d.npy", mine / "labels.csv", permutations=999, progress=False)
     assert row["p_value"] < 0.01 and row["p_pearson"] < 0.01
     assert row["permdisp_p"] < 0.01
     assert SPREAD in as_text(row)
@@ -229,7 +228,7 @@ READINGS = [Reading(pooling, metric) for pooling in ("flat", "mean") for metric 
 def measure(folder, readings, **options):
     out = folder / "out"
     files = {name: out / f"pool.{name}.csv" for name in FILES}
-    write_goodness(
+    write_layer(
         *(folder / "pool.npy", folder / "manifest.csv"),
         **{"null": out / "pool.npy", **files, **CELL, "dims": {"flat": 8, "mean": 4}},
         **{"permutations": 49, "readings": readings, "progress": False, **options},
@@ -247,11 +246,9 @@ def test_all_readings_of_a_layer_stand_one_after_another(layer):
     nulls = np.load(layer / "out" / "pool.npy", allow_pickle=False)
     images = pd.read_csv(layer / "out" / "pool.images.csv")
     for place, (reading, row) in enumerate(zip(READINGS, rows.itertuples(), strict=True)):
-        with open_reading(layer / "pool.npy", reading) as condensed:
-            labels = np.repeat(["x", "y", "z"], 12)
-            measured = measures(
-                condensed, labels, seed=derive_seed(0, "digits", "measures"), progress=False
-            )
+        with open_distances(layer / "pool.npy", reading) as distances:
+            data = Labelled(distances, np.repeat(["x", "y", "z"], 12))
+            measured = measures(data, seed=derive_seed(0, "digits", "measures"), progress=False)
         assert row.knn1 == measured.knn1 and row.auc == measured.auc
         assert row.p_value == (1 + (nulls[place] >= row.goodness).sum()) / 50
         own = images[(images.pooling == reading.pooling) & (images.metric == reading.metric)]
@@ -263,13 +260,13 @@ def test_only_readings_that_are_new_are_measured(layer, monkeypatch):
     (layer / "out" / "pool.npy").unlink()
     measure(layer, READINGS[:2])
     measured = []
-    original = layer_goodness.measured_cell
+    original = module.measured_cell
 
     def counted(condensed, manifest, names, **options):
         measured.append((names["pooling"], names["metric"]))
         return original(condensed, manifest, names, **options)
 
-    monkeypatch.setattr(layer_goodness, "measured_cell", counted)
+    monkeypatch.setattr(module, "measured_cell", counted)
     assert measure(layer, READINGS) == whole  # to the byte
     assert measured == READINGS[2:]
     measured.clear()
@@ -283,7 +280,7 @@ def test_only_readings_that_are_new_are_measured(layer, monkeypatch):
         measure(layer, READINGS, **change)
         assert measured == READINGS
     measured.clear()
-    monkeypatch.setattr(layer_goodness, "code_digest", lambda *names: "another")
+    monkeypatch.setattr(module, "code_digest", lambda *names: "another")
     measure(layer, READINGS, permutations=50)
     assert measured == READINGS
     measured.clear()

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from depthgauge.distances import passes as module
 from depthgauge.distances.matrix import pairs
 from depthgauge.distances.neighbours import nearest_neighbours
-from depthgauge.statistics import class_sums as module
-from depthgauge.statistics.class_goodness import class_distances, class_goodness, image_goodness
-from depthgauge.statistics.class_sums import class_sums
-from depthgauge.statistics.silhouette import silhouettes
-from depthgauge.statistics.vote import vote
+from depthgauge.distances.passes import class_sums
+from depthgauge.statistics.accuracy import vote
+from depthgauge.statistics.goodness import class_distances, class_goodness, image_goodness
+from depthgauge.statistics.measures import silhouettes
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import silhouette_samples
 
@@ -28,7 +28,7 @@ def cell():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n", [2, 3, 65, 400])
 def test_sums_are_direct_and_the_same_for_any_threads(n, dtype, squared, monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 5000)
+    monkeypatch.setattr(module, "BLOCK", 5000)
     condensed = RNG.uniform(0, 3, pairs(n)).astype(dtype)
     codes = np.r_[0, 1, RNG.integers(0, 7, n - 2)]
     square = squareform(condensed.astype(np.float64)) ** (2 if squared else 1)

@@ -23,9 +23,9 @@ TARGETS = {
 @pytest.mark.parametrize("name", TARGETS)
 def test_options_are_what_the_function_takes(name):
     takes = signature(TARGETS[name])
-    open_ended = TARGETS[name] == "statistics.layer_goodness:goodness"
+    open_ended = TARGETS[name] == "statistics.layer:goodness"
     if open_ended:
-        takes |= signature("statistics.layer_goodness:write_goodness")
+        takes |= signature("statistics.layer:write_layer")
     options = {o.name: o for o in main.commands[name].params if o.name != "log"}
     assert options.keys() <= takes.keys()
     # What may be left out has a default there; what has none there must be given.

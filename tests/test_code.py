@@ -86,8 +86,8 @@ def test_files_beside_count_by_themselves(package):
 
 
 def test_the_same_code_elsewhere_has_the_same_digest(tmp_path, monkeypatch):
-    before = code.code_digest("statistics.layer_goodness", "report/page/report.html")
+    before = code.code_digest("statistics.layer", "report/page/report.html")
     ignore = shutil.ignore_patterns("__pycache__")
     copy = shutil.copytree(REPOSITORY / "workflow/depthgauge", tmp_path / "else", ignore=ignore)
     monkeypatch.setattr(code, "_PACKAGE", copy)
-    assert code.code_digest("report/page/report.html", "statistics.layer_goodness") == before
+    assert code.code_digest("report/page/report.html", "statistics.layer") == before

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from depthgauge.distances.passes import class_sums
 from depthgauge.errors import UserError
 from depthgauge.statistics import comparison as module
-from depthgauge.statistics.class_sums import class_sums
 from depthgauge.statistics.comparison import compare, write_comparisons
-from depthgauge.statistics.jackknife import log_goodness_without, standard_error
+from depthgauge.statistics.goodness import log_goodness_without, standard_error
 from scipy.spatial.distance import pdist
 from scipy.stats import binomtest, norm
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from depthgauge.statistics.class_sums import class_sums
-from depthgauge.statistics.dispersion import centroid_distances, dispersion
+from depthgauge.distances.passes import class_sums
+from depthgauge.statistics.geometry import centroid_distances, dispersion
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import binom, f_oneway
 from skbio.stats.distance import DistanceMatrix, permdisp

@@ -41,7 +41,7 @@ def brute_force(distances, k):
 @pytest.mark.parametrize("decimals", [None, 1, 0])
 def test_neighbours_are_those_of_a_sort(n, k, decimals, monkeypatch):
     # Several blocks of rows, the last of them ragged.
-    monkeypatch.setattr("depthgauge.distances.neighbours._BLOCK", 3 * n + 1)
+    monkeypatch.setattr("depthgauge.distances.passes.BLOCK", 3 * n + 1)
     distances = condensed(points(n))
     if decimals is not None:  # many ties, or nothing else
         distances = np.round(distances, decimals).astype(np.float32)

@@ -6,17 +6,22 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from depthgauge.distances.labelled import Labelled
 from depthgauge.distances.matrix import pairs
 from depthgauge.errors import UserError
-from depthgauge.statistics import permutations as module
-from depthgauge.statistics.exchange import exchange
+from depthgauge.statistics import permutation as module
 from depthgauge.statistics.goodness import goodness
-from depthgauge.statistics.permutations import within_sums
+from depthgauge.statistics.permutation import exchange, within_sums
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import binomtest, chisquare, kstest
 from skbio.stats.distance import DistanceMatrix, permanova
 
 RNG = np.random.default_rng(11)
+
+
+def found_by(condensed, labels, *, groups=None, collections=None, **options):
+    data = Labelled(condensed, labels, groups=groups, collections=collections)
+    return goodness(data, **options)
 
 
 def random_distances(n, dtype=np.float32):
@@ -51,7 +56,7 @@ def test_sums_are_those_of_the_labels_drawn(n, classes, dtype):
 def test_goodness_is_the_ratio_of_direct_means():
     condensed = random_distances(200)
     labels = RNG.choice(["a", "b", "c d", "é"], 200, p=[0.6, 0.2, 0.1, 0.1])
-    found = goodness(condensed, labels, permutations=99, progress=False)
+    found = found_by(condensed, labels, permutations=99, progress=False)
     within, between = direct(condensed, labels)
     assert found.within == pytest.approx(within, rel=1e-12)
     assert found.between == pytest.approx(between, rel=1e-12)
@@ -76,7 +81,7 @@ def test_null_is_that_of_full_enumeration():
     ratios = np.sort([between / within for within, between in every])
     assert len(ratios) == 60 and np.diff(ratios).min() > 1e-9
     m = 12_000
-    found = goodness(condensed, labels, permutations=m, seed=3, progress=False)
+    found = found_by(condensed, labels, permutations=m, seed=3, progress=False)
     at = np.abs(found.null[:, None] - ratios[None, :]).argmin(axis=1)
     np.testing.assert_allclose(found.null, ratios[at], rtol=1e-12)
     assert chisquare(np.bincount(at, minlength=60)).pvalue > 1e-4
@@ -88,7 +93,7 @@ def test_null_is_that_of_full_enumeration():
 def test_equal_partitions_tie_to_the_last_bit(dtype):
     """Two classes of 4 part 8 images in 35 ways: whichever class has which name."""
     condensed = (random_distances(8, np.float64) ** 9).astype(dtype)
-    found = goodness(condensed, list("abababab"), permutations=3000, progress=False)
+    found = found_by(condensed, list("abababab"), permutations=3000, progress=False)
     assert len(np.unique(found.null)) == 35
     assert found.goodness in found.null
 
@@ -115,8 +120,8 @@ def test_permanova_of_scikit_bio():
 def test_planted_ratio(ratio):
     labels = np.repeat(list("abcd"), 25)
     same = labels[:, None] == labels[None, :]
-    condensed = squareform(np.where(same, 1, ratio) * ~np.eye(100, dtype=bool))
-    found = goodness(condensed, labels, permutations=199, progress=False)
+    condensed = squareform(np.where(same, 1.0, ratio) * ~np.eye(100, dtype=bool))
+    found = found_by(condensed, labels, permutations=199, progress=False)
     assert found.goodness == pytest.approx(ratio, rel=1e-12)
     assert found.p_value == (1 if ratio <= 1 else 1 / 200)
     assert abs(found.null_mean - 1) < 0.01
@@ -128,7 +133,7 @@ def test_p_values_are_uniform_where_labels_mean_nothing():
         condensed = pdist(RNG.standard_normal((24, 3)))
         labels = RNG.integers(0, 3, 24)
         values.append(
-            goodness(condensed, labels, permutations=99, seed=trial, progress=False).p_value
+            found_by(condensed, labels, permutations=99, seed=trial, progress=False).p_value
         )
     assert kstest(np.array(values) - 0.005, "uniform").pvalue > 1e-4
     assert abs(np.mean(np.array(values) <= 0.05) - 0.05) < 5 * np.sqrt(0.05 * 0.95 / 300)
@@ -139,7 +144,7 @@ def test_same_bits_for_any_threads(monkeypatch):
     condensed = random_distances(700) ** 7
     labels = RNG.integers(0, 5, 700)
     nulls = [
-        goodness(condensed, labels, permutations=300, threads=threads, progress=False).null
+        found_by(condensed, labels, permutations=300, threads=threads, progress=False).null
         for threads in (1, 2, 3, 8)
     ]
     for null in nulls[1:]:
@@ -153,7 +158,7 @@ def test_permutations_are_those_of_the_seed_alone(monkeypatch):
     labels = RNG.integers(0, 3, 50)
 
     def null(scale, permutations, seed):
-        return goodness(
+        return found_by(
             condensed * np.float32(scale),
             labels,
             permutations=permutations,
@@ -174,7 +179,7 @@ def test_memory_does_not_grow_with_the_permutations(monkeypatch):
     peaks = []
     for m in (500, 5000):
         tracemalloc.start()
-        goodness(condensed, labels, permutations=m, progress=False)
+        found_by(condensed, labels, permutations=m, progress=False)
         peaks.append(tracemalloc.get_traced_memory()[1] - 6 * 8 * m)  # a few numbers each
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
@@ -183,7 +188,7 @@ def test_memory_does_not_grow_with_the_permutations(monkeypatch):
 def test_copies_within_classes_are_infinitely_good():
     labels = np.repeat(list("abc"), 4)
     condensed = pdist(np.repeat(RNG.standard_normal((3, 2)), 4, axis=0))
-    found = goodness(condensed, labels, permutations=9999, progress=False)
+    found = found_by(condensed, labels, permutations=9999, progress=False)
     assert found.within == 0 and found.between > 0 and found.goodness == np.inf
     assert found.p_value == (1 + np.isinf(found.null).sum()) / 10_000
     # 3! of the 12!/(4!)^3 arrangements are as good
@@ -194,7 +199,7 @@ def test_single_images_are_between_alone(caplog):
     labels = ["a", "a", "b", "a", "c"]
     condensed = random_distances(5)
     with caplog.at_level(logging.WARNING):
-        found = goodness(condensed, labels, permutations=9, progress=False)
+        found = found_by(condensed, labels, permutations=9, progress=False)
     within, between = direct(condensed, labels)
     assert found.goodness == pytest.approx(between / within, rel=1e-12)
     assert "b, c" in caplog.text
@@ -205,7 +210,7 @@ def test_single_images_are_between_alone(caplog):
     [
         (np.ones(3), "aab", 0, "at least 1"),
         (np.ones(3), "aabb", 9, "4 of them .* of 3 images"),
-        (np.ones(4), "aab", 9, "not the number of pairs"),
+        (np.ones(4), "aab", 9, "4 entries are not the number"),
         (np.ones(3), "abc", 9, "no two images"),
         (np.ones(3), "aaa", 9, "at least two classes"),
         (np.ones(3), ["a", "b", ""], 9, "no label"),
@@ -217,7 +222,7 @@ def test_single_images_are_between_alone(caplog):
 )
 def test_refusals(condensed, labels, permutations, says):
     with pytest.raises(UserError, match=says):
-        goodness(condensed, list(labels), permutations=permutations, progress=False)
+        found_by(condensed, list(labels), permutations=permutations, progress=False)
 
 
 def every_goodness(condensed, labels, orders):
@@ -252,7 +257,7 @@ def test_permuting_within_groups_and_collections(kind):
         for first in itertools.permutations(range(3))
         for second in itertools.permutations(range(3, 7))
     ]
-    found = goodness(
+    found = found_by(
         *(condensed, labels),
         **{kind: parts},
         permute=f"within_{kind}",
@@ -267,9 +272,9 @@ def test_permuting_within_groups_and_collections(kind):
 def test_within_one_collection_images_are_permuted():
     condensed, labels = random_distances(8), list("aabbabca")
     options = {"permutations": 99, "seed": 3, "progress": False}
-    plain = goodness(condensed, labels, **options)
+    plain = found_by(condensed, labels, **options)
     options |= {"collections": ["x"] * 8, "permute": "within_collections"}
-    one = goodness(condensed, labels, **options)
+    one = found_by(condensed, labels, **options)
     np.testing.assert_array_equal(one.null, plain.null)
     assert (one.p_value, one.p_pearson, one.z) == (plain.p_value, plain.p_pearson, plain.z)
 
@@ -286,7 +291,7 @@ def test_permuting_whole_groups(sizes):
         for order in itertools.permutations(range(len(sizes)))
         if all(sizes[a] == sizes[b] for a, b in enumerate(order))
     ]
-    found = goodness(
+    found = found_by(
         *(condensed, labels),
         groups=groups,
         permute="groups",
@@ -314,7 +319,8 @@ def test_permuting_whole_groups(sizes):
 def test_distinct_permutations_are_counted(codes, strata):
     codes = np.array(codes)
     groups = None if strata is None else np.array(strata)
-    of = exchange(codes, "abc", groups, "images" if strata is None else "within_groups")
+    data = Labelled(random_distances(7), np.array(list("abc"))[codes], groups=groups)
+    of = exchange(data, "images" if strata is None else "within_groups")
     partitions = set()
     for order in itertools.permutations(range(7)):
         order = list(order)
@@ -331,7 +337,7 @@ def first_names(codes):
 
 def test_few_distinct_permutations_are_said(caplog):
     with caplog.at_level(logging.WARNING):
-        found = goodness(random_distances(4), list("aabb"), permutations=9, progress=False)
+        found = found_by(random_distances(4), list("aabb"), permutations=9, progress=False)
     assert found.distinct == 3 and "3 distinct ways" in caplog.text
 
 
@@ -348,7 +354,7 @@ def test_few_distinct_permutations_are_said(caplog):
 )
 def test_groups_that_cannot_be_permuted(labels, groups, permute, says):
     with pytest.raises(UserError, match=says):
-        goodness(
+        found_by(
             random_distances(4),
             list(labels),
             groups=groups and list(groups),
@@ -368,7 +374,7 @@ def test_patches_of_one_photograph_make_images_look_significant():
         x = 3 * rng.standard_normal((12, 3))[photographs] + rng.standard_normal((48, 3))
         labels = rng.permutation(np.arange(12) % 2)[photographs]
         for permute in rejected:
-            found = goodness(
+            found = found_by(
                 *(pdist(x), labels),
                 groups=photographs,
                 permute=permute,
@@ -392,7 +398,7 @@ def test_exact_moments_keep_to_their_level_and_have_power(balanced):
         x = rng.standard_normal((30, 3))
         for values, shift in ((null, 0), (planted, 1.5)):
             y = x + shift * np.eye(3)[np.repeat(range(3), sizes)]
-            found = goodness(pdist(y), labels, permutations=1, progress=False)
+            found = found_by(pdist(y), labels, permutations=1, progress=False)
             values.append(found.p_pearson)
     assert kstest(null, "uniform").pvalue > 1e-4
     assert binomtest(int(np.sum(np.array(null) <= 0.05)), 150, 0.05).pvalue > 1e-3

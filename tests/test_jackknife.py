@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from depthgauge.distances.matrix import Distances
-from depthgauge.statistics.class_sums import class_sums
-from depthgauge.statistics.few_groups import few_groups
-from depthgauge.statistics.jackknife import log_goodness_without, standard_error
-from depthgauge.statistics.rank_auc import rank_auc
+from depthgauge.distances.passes import class_sums
+from depthgauge.manifest import few_groups
+from depthgauge.statistics.auc import rank_auc
+from depthgauge.statistics.goodness import log_goodness_without, standard_error
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(8)

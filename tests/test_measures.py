@@ -4,8 +4,9 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from depthgauge.distances.labelled import Labelled
 from depthgauge.errors import UserError
-from depthgauge.statistics import principal, rank_auc
+from depthgauge.statistics import auc, geometry
 from depthgauge.statistics.goodness import goodness
 from depthgauge.statistics.measures import measures
 from scipy.spatial.distance import pdist, squareform
@@ -24,8 +25,8 @@ def planted(n=150, dimensions=70, classes=4, apart=3.0):
     return features, np.array(["abcdefgh"[c] for c in codes])
 
 
-def found(condensed, labels, **options):
-    return measures(condensed, labels, progress=False, **options)
+def found(condensed, labels, groups=None, **options):
+    return measures(Labelled(condensed, labels, groups=groups), progress=False, **options)
 
 
 def test_equal_to_the_definitions():
@@ -34,7 +35,7 @@ def test_equal_to_the_definitions():
     got = found(condensed, labels)
     square = squareform(condensed.astype(np.float64))
     assert got.goodness == pytest.approx(
-        goodness(condensed, labels, permutations=1, progress=False).goodness, rel=1e-12
+        goodness(Labelled(condensed, labels), permutations=1, progress=False).goodness, rel=1e-12
     )
     assert got.silhouette == pytest.approx(
         silhouette_score(square, labels, metric="precomputed"), rel=1e-10
@@ -44,7 +45,7 @@ def test_equal_to_the_definitions():
     # What the components of the features themselves give.
     components = pdist(PCA(50, svd_solver="full").fit_transform(features))
     assert got.goodness_pca50 == pytest.approx(
-        goodness(components, labels, permutations=1, progress=False).goodness, rel=1e-6
+        goodness(Labelled(components, labels), permutations=1, progress=False).goodness, rel=1e-6
     )
     assert got.goodness_pca50 > got.goodness
     np.fill_diagonal(square, np.inf)
@@ -91,8 +92,8 @@ def test_equal_to_vegan(metric, a, r, f):
 
 @pytest.mark.parametrize("n", [60, 300])
 def test_same_bits_for_any_threads(n, monkeypatch):
-    monkeypatch.setattr(rank_auc, "RANKED", 1 << 14)
-    assert 60 <= principal.DENSE < 300
+    monkeypatch.setattr(auc, "RANKED", 1 << 14)
+    assert 60 <= geometry.DENSE < 300
     features, labels = planted(n)
     condensed = pdist(features).astype(np.float32)
     one, two, three = (found(condensed, labels, threads=t, seed=4) for t in (1, 2, 3))
@@ -158,7 +159,7 @@ def test_two_images_of_one_class_and_one_of_another():
         ({"condensed": np.r_[np.ones(13), np.nan, 1]}, "images 4 and 6 is nan"),
         ({"condensed": np.r_[1, -1, np.ones(13)]}, "images 1 and 3 is -1"),
         ({"condensed": np.r_[1, np.inf, np.ones(13)]}, "images 1 and 3 is inf"),
-        ({"condensed": np.ones(14)}, "not the number of pairs"),
+        ({"condensed": np.ones(14)}, "entries are not the number"),
     ],
 )
 def test_bad_input_is_named(change, message):

@@ -7,7 +7,7 @@ import pytest
 from depthgauge.distances.matrix import pairs
 from depthgauge.statistics import moments as module
 from depthgauge.statistics.moments import null_moments
-from depthgauge.statistics.permutations import within_sums
+from depthgauge.statistics.permutation import within_sums
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearson3
 
@@ -50,7 +50,7 @@ def test_sums_over_distances_are_those_of_the_whole_matrix(monkeypatch, dtype):
     """In double precision, whatever that of the distances: what is left is small beside them."""
     monkeypatch.setattr(module, "ROWS", 48)
     condensed = RNG.uniform(0.5, 1.5, pairs(200)).astype(dtype)
-    mean, found = module._of_distances(condensed, threads=2, progress=False)
+    mean, found = module._of_distances(condensed, 200, threads=2, progress=False)
     wide = condensed.astype(np.float64)
     x = squareform(wide - wide.mean())
     r, q = x.sum(axis=1), (x**2).sum(axis=1)

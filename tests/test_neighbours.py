@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from depthgauge.distances import neighbours
+from depthgauge.distances import passes
 from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.errors import UserError
 from scipy.spatial.distance import pdist, squareform
@@ -19,7 +19,7 @@ def distances(n, decimals=6):
 @pytest.mark.parametrize("k", [1, 7, 40])
 def test_none_is_of_the_own_group(k, decimals, threads, monkeypatch):
     n = 120
-    monkeypatch.setattr(neighbours, "_BLOCK", 3 * n)  # several blocks of rows
+    monkeypatch.setattr(passes, "BLOCK", 3 * n)  # several blocks of rows
     groups = np.random.default_rng(0).integers(0, 4, n) * 17 - 5
     condensed = distances(n, decimals)
     indices, nearest = nearest_neighbours(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from depthgauge.distances.matrix import pairs
-from depthgauge.statistics import principal
-from depthgauge.statistics.principal import coordinate_goodness, principal_coordinates, spectrum
+from depthgauge.statistics import geometry
+from depthgauge.statistics.geometry import coordinate_goodness, principal_coordinates, spectrum
 from scipy.spatial.distance import pdist, squareform
 
 RNG = np.random.default_rng(9)
@@ -69,7 +69,7 @@ def test_same_bits_for_any_threads(n, dimensions):
 
 
 def test_goodness_of_coordinates():
-    assert principal.DENSE < 300  # so that both ways are tested above
+    assert geometry.DENSE < 300  # so that both ways are tested above
     codes = RNG.integers(0, 3, 80)
     features = RNG.normal(size=(80, 7)) + codes[:, None]
     i, j = np.triu_indices(80, 1)

@@ -10,7 +10,7 @@ import pytest
 from depthgauge.datasets import affective, fingerprint, image_count, kylberg, sources
 from depthgauge.datasets.affective import emotion, most_voted
 from depthgauge.errors import UserError
-from depthgauge.statistics.layer_goodness import write_goodness
+from depthgauge.statistics.layer import write_layer
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -385,7 +385,7 @@ def test_affective_parts_are_no_groups(tmp_path, parts, permute):
     places = 3 * rng.normal(size=(way.max() + 1, 8))[way]
     condensed = pdist(places + rng.normal(size=(len(manifest), 8)))
     np.save(tmp_path / "distances.npy", condensed)
-    (row,) = write_goodness(
+    (row,) = write_layer(
         tmp_path / "distances.npy",
         tmp_path / "out/manifest.csv",
         permute=permute,

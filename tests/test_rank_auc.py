@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from depthgauge.distances.matrix import Distances, pairs
-from depthgauge.statistics import rank_auc as module
-from depthgauge.statistics.rank_auc import rank_auc
+from depthgauge.statistics import auc as module
+from depthgauge.statistics.auc import rank_auc
 from scipy.spatial.distance import squareform
 from scipy.stats import mannwhitneyu
 from skbio.stats.distance import DistanceMatrix, anosim

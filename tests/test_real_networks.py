@@ -10,6 +10,7 @@ import yaml
 from conftest import REPOSITORY
 from depthgauge.datasets import make_dataset, sources
 from depthgauge.distances.distances import distances
+from depthgauge.distances.labelled import Labelled
 from depthgauge.download import download
 from depthgauge.networks.features import features
 from depthgauge.networks.network import build_network
@@ -36,7 +37,7 @@ def goodness_by_layer(folder, extractor, shared):
         distances([file], condensed, threads=2, rows=len(labels))
         exact = pdist(np.load(file).astype(np.float64))
         np.testing.assert_allclose(np.load(condensed), exact, rtol=1e-5)
-        found[name] = goodness(np.load(condensed), labels, permutations=999, seed=1)
+        found[name] = goodness(Labelled(np.load(condensed), labels), permutations=999, seed=1)
     return found
 
 

@@ -18,7 +18,7 @@ from depthgauge.manifest import read_manifest
 from depthgauge.plan import Plan
 from depthgauge.readings import Reading
 from depthgauge.statistics.comparison import write_comparisons
-from depthgauge.statistics.layer_goodness import write_goodness
+from depthgauge.statistics.layer import write_layer
 from depthgauge.statistics.multiplicity import max_t, write_goodness_table
 from depthgauge.statistics.sampled_goodness import sampled_goodness, write_sampled_goodness
 from depthgauge.statistics.verdict import write_verdict
@@ -240,7 +240,7 @@ def measured(whole, tmp_path_factory):
         distances = folder / f"{dataset}.npy"
         np.save(distances, Distances(whole[0]).among(chosen).condensed)
         files = {name: stem.with_suffix(f".{name}.csv") for name in ("classes", "images", "halves")}
-        write_goodness(
+        write_layer(
             *(distances, folder / f"{dataset}.csv"),
             **{"null": stem.with_suffix(".npy"), "row": stem.with_suffix(".csv")},
             **files,

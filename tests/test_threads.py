@@ -6,6 +6,8 @@ import time
 import numpy as np
 import pytest
 from depthgauge.distances.distances import distances
+from depthgauge.distances.labelled import Labelled
+from depthgauge.distances.matrix import Distances
 from depthgauge.maps.embedding import embed
 from depthgauge.statistics.goodness import goodness
 
@@ -20,13 +22,13 @@ def stage_goodness(folder):
     rng = np.random.default_rng(0)
     condensed = rng.uniform(1, 2, 3000 * 2999 // 2).astype(np.float32)
     labels = rng.integers(0, 5, 3000).astype(str)
-    return lambda: goodness(condensed, labels, permutations=999, progress=False)
+    return lambda: goodness(Labelled(condensed, labels), permutations=999, progress=False)
 
 
 def stage_embedding(folder):
     points = np.random.default_rng(0).standard_normal((250, 5))
     condensed = np.linalg.norm(points[:, None] - points, axis=2)[np.triu_indices(250, 1)]
-    return lambda: embed(condensed.astype(np.float32), progress=False)
+    return lambda: embed(Distances(condensed.astype(np.float32)), progress=False)
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one core: nothing could run on two")

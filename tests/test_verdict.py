@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
 from depthgauge.config import checked_config
+from depthgauge.distances.labelled import Labelled
 from depthgauge.plan import Plan
 from depthgauge.readings import choose
-from depthgauge.statistics.halves import expected_in_half, half_accuracies, halve
+from depthgauge.statistics.accuracy import expected_in_half, half_accuracies, halve
 from depthgauge.statistics.measures import measures
 from depthgauge.statistics.verdict import OPINIONS, verdicts, write_verdict
 from depthgauge.summary import print_summary
@@ -297,7 +298,7 @@ def test_files_and_summary(tmp_path, capsys):
 def test_accuracy_in_halves_is_that_of_each_half_alone(groups):
     codes = np.arange(80) % 3
     condensed = pdist(RNG.standard_normal((80, 2)) + codes[:, None])
-    measured = measures(condensed, codes.astype(str), groups=groups, progress=False)
+    measured = measures(Labelled(condensed, codes.astype(str), groups=groups), progress=False)
     found, halves = half_accuracies(measured.neighbours, codes, seed=3)
     square = squareform(condensed) + np.diag(np.full(80, np.inf))
     if groups is not None:

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY
+from depthgauge.distances.labelled import Labelled
 from depthgauge.manifest import read_manifest
 from depthgauge.readings import pooled_name
 from depthgauge.seeds import derive_seed
@@ -478,10 +479,13 @@ def test_labels_are_permuted_as_the_config_says(from_distances):
     results = from_distances / "results"
     rows = read_table(results / "goodness.csv").set_index("dataset")
     assert rows.permuted.to_dict() == {"sampled": "images", "parted": "within_collections"}
-    expected = goodness(
+    data = Labelled(
         np.load(results / "distances/parted/net/layer.npy"),
         read_manifest(results / "datasets/parted/manifest.csv").label,
         collections=np.arange(40) // 20,
+    )
+    expected = goodness(
+        data,
         permute="within_collections",
         permutations=199,
         seed=derive_seed(1, "parted", "permutations"),

@@ -69,15 +69,16 @@ def pairwise(folder, args):
 
 
 def permuted(args):
+    from depthgauge.distances.labelled import Labelled
     from depthgauge.statistics.goodness import goodness
-    from depthgauge.statistics.permutations import within_sums
+    from depthgauge.statistics.permutation import within_sums
 
     problems = {n: problem(n, 10) for n in args.pairs}
     options = {"permutations": args.permutations, "threads": args.threads, "progress": False}
     codes = {n: np.unique(labels, return_inverse=True)[1] for n, (_, labels) in problems.items()}
     return (
         lambda n: within_sums(problems[n][0], codes[n], seed=0, **options),
-        lambda n: goodness(*problems[n], **options),
+        lambda n: goodness(Labelled(*problems[n]), **options),
     )
 
 

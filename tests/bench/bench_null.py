@@ -7,8 +7,9 @@ import argparse
 import os
 
 import numpy as np
+from depthgauge.distances.labelled import Labelled
 from depthgauge.statistics.goodness import goodness
-from depthgauge.statistics.permutations import within_sums
+from depthgauge.statistics.permutation import within_sums
 from scipy.spatial.distance import squareform
 from side_by_side import report, row, side_by_side, timed
 
@@ -28,7 +29,8 @@ def main():
     condensed, labels = problem(n, args.classes)
 
     def ours(permutations=args.permutations, problem=(condensed, labels)):
-        goodness(*problem, permutations=permutations, threads=args.threads, progress=False)
+        data = Labelled(*problem)
+        goodness(data, permutations=permutations, threads=args.threads, progress=False)
 
     ours(1)  # compiles the kernels
     ways = {"depthgauge": ours}

@@ -12,8 +12,8 @@ import argparse
 
 import numpy as np
 import pandas as pd
-from depthgauge.statistics import jackknife
-from depthgauge.statistics.rank_auc import rank_auc
+from depthgauge.statistics import goodness
+from depthgauge.statistics.auc import rank_auc
 from depthgauge.tables import write_table
 from scipy.spatial.distance import pdist, squareform
 
@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output")
     options = parser.parse_args()
-    jackknife.LEAST_GROUPS = 2  # which is what is looked into
+    goodness.LEAST_GROUPS = 2  # which is what is looked into
     rows = []
     for count in GROUPS:
         rng = np.random.default_rng([options.seed, count])
@@ -50,14 +50,14 @@ def measured(count, rng):
     condensed = pdist(points)
     square = squareform(condensed)
     sums = square @ np.eye(3)[codes]
-    theta = jackknife.log_goodness_without(sums, codes)
+    theta = goodness.log_goodness_without(sums, codes)
     same = squareform(codes[:, None] == codes, checks=False)
     log_goodness = np.log(condensed[~same].mean() / condensed[same].mean())
     auc, auc_theta = rank_auc(condensed, codes, progress=False)
     square[groups[:, None] == groups] = np.inf
     right = codes[square.argmin(axis=1)] == codes
     without = (right.sum() - right) / (len(right) - 1)
-    errors = [jackknife.standard_error(one, groups) for one in (theta, auc_theta, without)]
+    errors = [goodness.standard_error(one, groups) for one in (theta, auc_theta, without)]
     return (log_goodness, auc, right.mean()), errors
 
 

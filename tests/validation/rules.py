@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from depthgauge.distances.matrix import Distances
 from depthgauge.readings import METRICS, choose
-from depthgauge.statistics.halves import expected_in_half, halve
+from depthgauge.statistics.accuracy import expected_in_half, halve
 from scores import by_metric, h_score, linear_accuracy, log_me, measures
 
 POINT = 0.01

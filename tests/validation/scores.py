@@ -9,7 +9,7 @@ import numpy as np
 from depthgauge.distances.angle import angles
 from depthgauge.distances.matrix import Distances
 from depthgauge.distances.neighbours import nearest_neighbours
-from depthgauge.statistics.halves import expected_in_half
+from depthgauge.statistics.accuracy import expected_in_half
 from scipy.linalg import cho_factor, cho_solve, eigh
 from sklearn.linear_model import RidgeClassifierCV
 
@@ -28,7 +28,8 @@ def measures(condensed, codes):
     """Return, of one cell, a dict of numbers and ``right``, whether neighbours are of the class.
 
     Keys: ``right``, (n, 10) of bool, from the nearest on; ``knn1``, ``knn3``, ``knn5``, ``knn10``,
-    leave-one-out accuracies; ``knn1_half``, see ``halves.expected_in_half``; ``auc``; ``goodness``.
+    leave-one-out accuracies; ``knn1_half``, see ``accuracy.expected_in_half``; ``auc``;
+    ``goodness``.
     """
     n = len(codes)
     order, _ = nearest_neighbours(condensed, min(RANKS, n - 1), progress=False)

@@ -225,7 +225,7 @@ def angle():
     """
 
 
-@stage("statistics.layer_goodness:goodness")
+@stage("statistics.layer:goodness")
 @file("distances")
 @file("labels")
 @file_option("--null", help=".npy to write: goodness when permuted.")

@@ -9,7 +9,6 @@ A *metric* says how two images are compared: ``euclidean``, or ``angle``, the Eu
 of features from which the dataset's mean is subtracted and which are scaled to length one.
 """
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +82,7 @@ def choose(accuracy, auc):
     wrong neighbour, the thirtieth nearest is not to decide.
 
     The accuracy is that expected of the nearest neighbour in half of the images,
-    ``statistics.halves.expected_in_half``, which was held against other rules
+    ``statistics.accuracy.expected_in_half``, which was held against other rules
     (docs/statistics.md).
     """
     import numpy as np  # the names of readings are had without it
@@ -130,55 +129,6 @@ def usual(poolings, metrics):
         "flat" if "flat" in poolings else poolings[0],
         "angle" if "angle" in metrics else metrics[0],
     )
-
-
-@contextmanager
-def open_distances(path, reading=None, *, expected=None, threads=1):
-    """Open the distances of one reading of a layer, read-only.
-
-    Parameters
-    ----------
-    path : path
-        Euclidean distances of the layer in any pooling, LAYER.npy or LAYER.POOLING.npy; those
-        of the reading's pooling lie beside it.
-    reading : Reading, optional
-        Without one the file is taken as it is.
-    expected : int, optional
-        The number of images that it must be of.
-    threads : int
-        They do not change a bit.
-
-    Yields
-    ------
-    Distances
-        Memory-mapped; by angle, of a file that is gone when it is closed.
-
-    Raises
-    ------
-    UserError
-        As ``distances.matrix.read_distances``, and if the disk is full.
-    """
-    from .distances.matrix import Distances, read_distances  # and numpy, see `choose`
-
-    path = Path(path)
-    if reading is not None:
-        layer, _ = split_name(path.stem)
-        path = path.with_name(f"{pooled_name(layer, reading.pooling)}{path.suffix}")
-    distances = read_distances(path, expected)
-    if reading is None or reading.metric == "euclidean":
-        yield distances
-    else:
-        from .distances.angle import scratch_angles
-
-        with scratch_angles(distances.condensed, path, threads=threads) as angles:
-            yield Distances(angles, path)
-
-
-@contextmanager
-def open_reading(path, reading=None, **options):
-    """Open as :func:`open_distances` does, and yield the condensed array alone."""
-    with open_distances(path, reading, **options) as distances:
-        yield distances.condensed
 
 
 def parse_reading(text):

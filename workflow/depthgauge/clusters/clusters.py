@@ -10,9 +10,10 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from tqdm import tqdm
 
+from ..distances.reading import open_distances
 from ..errors import UserError
 from ..maps.embedding import embed
-from ..readings import Reading, chosen, open_distances, split_name
+from ..readings import Reading, chosen, split_name
 from ..seeds import derive_seed
 from ..tables import read_table, write_table
 from .cluster_agreement import cluster_agreement

@@ -12,16 +12,14 @@ close and this does not. No second product of features is needed: the matrix is 
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import pairwise
-from tempfile import TemporaryFile
 
 import numpy as np
 
-from ..files import no_space, whole
+from ..files import whole
 from ..kernels import kernel
-from ..statistics.class_sums import class_sums
-from .matrix import Distances, read_distances
+from .matrix import read_distances
+from .passes import class_sums
 
 log = logging.getLogger(__name__)
 
@@ -113,34 +111,6 @@ def _chords(condensed, reach, first, last, offset, made):
             else:
                 square = 2.0 if d > 0 else 0.0
             made[start + j - offset] = np.sqrt(min(square, 4.0))
-
-
-@contextmanager
-def scratch_angles(condensed, path, *, threads=1):
-    """Yield the distances by angle as a read-only memory map, in a file that leaves no trace.
-
-    It lies in the folder of ``path``, where the Euclidean distances are, and has no name: when
-    the map is closed, or the process killed, it is gone. Memory is O(n).
-
-    Parameters
-    ----------
-    condensed : (n (n - 1) / 2,) array
-        Euclidean distances.
-    path : path
-        Their file.
-    threads : int
-        They do not change a bit.
-
-    Raises
-    ------
-    UserError
-        If the disk is full.
-    """
-    with no_space(path), TemporaryFile(dir=path.parent) as file:
-        for made in angles(Distances(condensed, path), threads=threads):
-            file.write(made)
-        file.flush()
-        yield np.memmap(file, condensed.dtype, "r", shape=condensed.shape)
 
 
 def write_angles(distances, output, *, threads=1):

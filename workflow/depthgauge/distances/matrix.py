@@ -52,6 +52,11 @@ class Distances:
             )
         self.condensed, self.source, self.n = condensed, source, n
 
+    @classmethod
+    def of(cls, distances):
+        """Return ``distances``, which may be their condensed array, as Distances."""
+        return distances if isinstance(distances, cls) else cls(distances)
+
     def rows(self, indices):
         """Return the distances from the images at ``indices`` to all images, one row for each.
 
@@ -126,11 +131,6 @@ def read_distances(path, expected=None):
             "file and run again."
         )
     return found
-
-
-def read_condensed(path, expected=None):
-    """Return the array alone of :func:`read_distances`."""
-    return read_distances(path, expected).condensed
 
 
 def pairs(n):

@@ -1,24 +1,20 @@
 """The nearest neighbours of every image, from the distances, read once."""
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
-from tqdm import tqdm
 
 from ..errors import UserError
 from ..kernels import kernel
 from .matrix import Distances
-
-_BLOCK = 1 << 23  # pairs in a block of rows: 32 MiB, so that its second reading is from a cache
+from .passes import to_each_image
 
 
 def nearest_neighbours(distances, k, *, groups=None, threads=1, progress=True):
     """Return the ``k`` nearest other images of each image, exactly.
 
-    The matrix is read once, front to back, a block of rows at a time; memory is
-    O(n k). Images equally far away are taken in the order of their index, so the
-    result is one and the same for any number of threads.
+    The matrix is read once, and memory is O(n k). Images equally far away are taken in
+    the order of their index, so the result is one and the same for any number of threads.
 
     Parameters
     ----------
@@ -28,9 +24,8 @@ def nearest_neighbours(distances, k, *, groups=None, threads=1, progress=True):
     groups : (n,) integer array, optional
         Images of one group are not each other's neighbours: patches cut from one photograph,
         say. At least ``k`` images must be outside of each group.
-    threads : int
-    progress : bool
-        Show a bar on stderr when it lasts.
+    threads, progress
+        As for ``passes.over_rows``.
 
     Returns
     -------
@@ -45,42 +40,21 @@ def nearest_neighbours(distances, k, *, groups=None, threads=1, progress=True):
         If distances among the nearest are not finite, or if a group leaves too few images
         outside of it.
     """
-    if not isinstance(distances, Distances):
-        distances = Distances(distances)
+    distances = Distances.of(distances)
     condensed, n = np.asarray(distances.condensed), distances.n
     if not 1 <= k < n:
         raise ValueError(f"k is {k}; {n} images have from 1 to {n - 1} neighbours each.")
     groups = np.arange(n) if groups is None else _checked(groups, n, k)
     indices = np.full((n, k), n, np.int64)
     nearest = np.full((n, k), np.inf, np.float32)
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        tqdm(
-            total=n - 1,
-            desc="neighbours",
-            unit="image",
-            mininterval=1,
-            delay=1,
-            disable=not progress,
-        ) as bar,
-    ):
-
-        def share(kernel, first, last, *block):
-            # A thread alone changes the images that it was given: no locks, no races.
-            bounds = np.linspace(first, last, threads + 1).astype(np.int64)
-            for done in [
-                pool.submit(kernel, condensed, groups, *block, a, b, indices, nearest)
-                for a, b in pairwise(bounds)
-            ]:
-                done.result()
-
-        first = 0
-        while first < n - 1:
-            last = min(n - 1, first + max(1, _BLOCK // (n - 1 - first)))
-            share(_offer_along_rows, first, last)
-            share(_offer_along_columns, first + 1, n, first, last)
-            bar.update(last - first)
-            first = last
+    to_each_image(
+        partial(_offer_along_rows, condensed, groups, indices, nearest),
+        partial(_offer_along_columns, condensed, groups, indices, nearest),
+        n,
+        threads=threads,
+        progress=progress,
+        desc="neighbours",
+    )
     _sort(indices, nearest)
     if not np.isfinite(nearest).all():
         image = int(np.flatnonzero(~np.isfinite(nearest).all(axis=1))[0])
@@ -108,10 +82,10 @@ def _checked(groups, n, k):
 
 
 @kernel()
-def _offer_along_rows(condensed, groups, first, last, indices, distances):
-    """Offer to each image i of first..last the images j > i of other groups."""
+def _offer_along_rows(condensed, groups, indices, distances, begin, end):
+    """Offer to each image i of begin..end the images j > i of other groups."""
     n = len(groups)
-    for i in range(first, last):
+    for i in range(begin, end):
         start = i * (2 * n - i - 1) // 2 - i - 1
         for j in range(i + 1, n):
             distance = np.float32(condensed[start + j])
@@ -120,12 +94,12 @@ def _offer_along_rows(condensed, groups, first, last, indices, distances):
 
 
 @kernel()
-def _offer_along_columns(condensed, groups, first_row, last_row, first, last, indices, distances):
-    """Offer to each image j of first..last the images i < j of first_row..last_row."""
+def _offer_along_columns(condensed, groups, indices, distances, first, last, begin, end):
+    """Offer to each image j of begin..end the images i < j of first..last."""
     n = len(groups)
-    for i in range(first_row, last_row):
+    for i in range(first, last):
         start = i * (2 * n - i - 1) // 2 - i - 1
-        for j in range(max(i + 1, first), last):
+        for j in range(max(i + 1, begin), end):
             distance = np.float32(condensed[start + j])
             if distance <= distances[j, 0] and groups[i] != groups[j]:
                 _take(indices[j], distances[j], i, distance)

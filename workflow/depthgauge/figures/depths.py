@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
+from ..manifest import few_groups
 from ..readings import KEYS, METRICS, POOLINGS
-from ..statistics.few_groups import few_groups
 from ..tables import read_table
 from .style import COLUMN, GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 

@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..distances.neighbours import nearest_neighbours
+from ..distances.reading import open_distances
 from ..manifest import class_codes, read_manifest
-from ..readings import chosen, open_distances, split_name
+from ..readings import chosen, split_name
 from ..seeds import derive_seed
 from ..tables import write_table
 from . import nearest_labelled, propagation

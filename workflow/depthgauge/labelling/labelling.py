@@ -10,12 +10,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..distances.neighbours import nearest_neighbours
+from ..distances.reading import open_distances
 from ..errors import UserError
 from ..manifest import read_manifest
-from ..readings import Reading, choose, open_distances, split_name
+from ..readings import Reading, choose, split_name
 from ..seeds import derive_seed
-from ..statistics.halves import REACH, expected_in_half
-from ..statistics.rank_auc import rank_auc
+from ..statistics.accuracy import REACH, expected_in_half
+from ..statistics.auc import rank_auc
 from ..tables import write_table
 from . import nearest_labelled, propagation
 from .calibration import calibration

@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from ..distances.matrix import pair_index
 from ..distances.neighbours import nearest_neighbours
+from ..distances.reading import open_distances
 from ..errors import UserError
 from ..manifest import read_manifest
-from ..readings import chosen, open_distances
+from ..readings import chosen
 from ..seeds import derive_seed
 from ..tables import write_table
 from .perplexity import usable_perplexity

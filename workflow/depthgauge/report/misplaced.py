@@ -8,7 +8,7 @@ import pandas as pd
 from ..best_reading import of_reading, read_rows
 from ..errors import UserError
 from ..readings import best_of_layer
-from ..statistics.vote import vote
+from ..statistics.accuracy import vote
 from ..tables import read_table, write_table
 
 NEIGHBOURS = 5

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ..distances.neighbours import nearest_neighbours
+from ..distances.reading import open_distances
 from ..manifest import groups_of, read_manifest
-from ..readings import chosen, open_distances, split_name
+from ..readings import chosen, split_name
 from ..tables import write_table
 
 

@@ -12,10 +12,10 @@ import yaml
 from ..datasets import about
 from ..figures.style import DPI, in_reading_order
 from ..files import whole
+from ..manifest import few_groups
 from ..plan import read_plan
 from ..readings import KEYS, pooled_name
-from ..statistics.few_groups import few_groups
-from ..statistics.recipe import reading_words, recipe_code
+from ..statistics.verdict import reading_words, recipe_code
 from ..tables import read_table, write_table
 from .claims import NOT_TESTABLE
 from .run_record import run_record

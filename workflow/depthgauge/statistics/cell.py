@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..manifest import class_codes, groups_of
+from ..distances.labelled import Labelled
+from ..manifest import few_groups, groups_of
 from ..seeds import derive_seed
-from .few_groups import few_groups
+from .accuracy import half_accuracies, half_means
+from .geometry import SPREAD
 from .goodness import goodness
-from .halves import half_accuracies, half_means
 from .measures import measures
-from .spread import SPREAD
 
 # The columns of goodness.csv after the names of the cell: those of the test, those of `measures`.
 TESTED = ("images", "classes", "within", "between", "goodness")
@@ -38,8 +38,8 @@ class Cell:
     images : DataFrame
         A row an image: image,label,goodness,silhouette,nearest,nearest_label,nearest_correct,
         nearest_expected,theta,auc_theta and group where there are groups. The nearest is that of
-        another group; nearest_expected is ``halves.expected_in_half``; theta and auc_theta are log
-        goodness and AUC without the image.
+        another group; nearest_expected is ``accuracy.expected_in_half``; theta and auc_theta are
+        log goodness and AUC without the image.
     halves : DataFrame
         A row a half of the images: split,half,knn1_half,auc (the latter to first order, from the
         delete-one values).
@@ -53,7 +53,7 @@ class Cell:
 
 
 def measured_cell(
-    condensed,
+    distances,
     manifest,
     names,
     *,
@@ -71,8 +71,7 @@ def measured_cell(
 
     Parameters
     ----------
-    condensed : (n (n - 1) / 2,) array or memory map
-        Distances in SciPy's condensed order.
+    distances : Distances
     manifest : DataFrame
         Of the n images, see ``manifest.read_labels``.
     names : dict
@@ -91,26 +90,25 @@ def measured_cell(
     Raises
     ------
     UserError
-        As ``goodness`` and ``measures``.
+        As ``Labelled``, ``goodness`` and ``measures``.
     """
-    labels = manifest.label
-    groups = groups_of(manifest)
-    codes, classes = class_codes(labels, source=source)
+    data = Labelled(
+        distances,
+        manifest.label,
+        groups=groups_of(manifest),
+        collections=manifest.collection if "collection" in manifest else None,
+        source=source,
+    )
     work = {"threads": threads, "progress": progress}
     dataset = names["dataset"]
     tested = goodness(
-        condensed,
-        labels,
-        groups=groups,
-        collections=manifest.collection if "collection" in manifest else None,
+        data,
         permute=permute,
         permutations=permutations,
         seed=derive_seed(seed, dataset, "permutations"),
         **work,
     )
-    measured = measures(
-        condensed, labels, groups=groups, seed=derive_seed(seed, dataset, "measures"), **work
-    )
+    measured = measures(data, seed=derive_seed(seed, dataset, "measures"), **work)
     row = names | {name: getattr(tested, name) for name in TESTED}
     row |= {"permuted": permute, "z": tested.z, "p_pearson": tested.p_pearson}
     row |= dict(
@@ -121,13 +119,13 @@ def measured_cell(
         )
     )
     row |= {name: getattr(measured, name) for name in MEASURED}
-    if groups is not None:
-        row["groups"] = len(np.unique(groups))
+    if data.groups is not None:
+        row["groups"] = len(np.unique(data.groups))
     accuracies, members = half_accuracies(
-        measured.neighbours, codes, seed=derive_seed(seed, dataset, "halves")
+        measured.neighbours, data.codes, seed=derive_seed(seed, dataset, "halves")
     )
     # To first order a half's AUC is that of all and the mean of its images' influences.
-    influence = (len(codes) - 1) * (measured.auc - measured.auc_theta)
+    influence = (data.n - 1) * (measured.auc - measured.auc_theta)
     split, half = np.indices(accuracies.shape).reshape(2, -1)
     halves = {
         "split": split,
@@ -138,7 +136,7 @@ def measured_cell(
     return Cell(
         row,
         tested.null,
-        _by_class(measured, classes, np.bincount(codes)),
+        _by_class(measured, data.classes, data.sizes),
         _by_image(measured, manifest),
         pd.DataFrame(halves),
     )

@@ -7,11 +7,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..errors import UserError
-from ..manifest import groups_of
+from ..manifest import LEAST_GROUPS, groups_of
 from ..readings import KEYS
 from ..seeds import derive_seed
 from ..tables import read_table, write_table
-from .few_groups import LEAST_GROUPS
 
 # Draws of the largest difference under no difference; p is at least 1 / (1 + DRAWS).
 DRAWS = 100_000
@@ -27,7 +26,7 @@ def compare(values, without, *, groups=None, seed=0):
 
     A difference has the paired jackknife's standard error: that of the delete-one values of one
     cell less those of the other, so that what moves both cells alike does not count. Where
-    images come in groups, groups are the independent units (see ``jackknife.standard_error``).
+    images come in groups, groups are the independent units (see ``goodness.standard_error``).
     The intervals hold for all pairs at once, and the p-values are adjusted for all pairs, by
     the largest |t| of multivariate normal differences that have the jackknife's covariance and
     no mean (Hothorn, Bretz & Westfall 2008, doi 10.1002/bimj.200810425, single step; the tail
@@ -40,7 +39,7 @@ def compare(values, without, *, groups=None, seed=0):
     without : array of float64, shape (n, cells)
         The same without each image in turn.
     groups : array, shape (n,), optional
-        What images belong to; fewer than ``few_groups.LEAST_GROUPS`` give no interval.
+        What images belong to; fewer than ``manifest.LEAST_GROUPS`` give no interval.
     seed : int
         The simulation follows from it.
 

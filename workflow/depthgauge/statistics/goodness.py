@@ -1,4 +1,4 @@
-"""Clustering goodness of one distance matrix, and its null under permutation of the labels."""
+"""Clustering goodness: of all, and tested by permutation; of classes and images; its jackknife."""
 
 import logging
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ import numpy as np
 
 from ..distances.matrix import pairs
 from ..errors import UserError
-from .checked import checked
-from .exchange import exchange, group_sums
+from ..manifest import LEAST_GROUPS
 from .moments import null_moments
-from .permutations import within_sums
+from .permutation import exchange, group_sums, within_sums
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +44,7 @@ class Goodness:
     distinct: int
 
 
-def goodness(
-    condensed,
-    labels,
-    *,
-    groups=None,
-    collections=None,
-    permute="images",
-    permutations=9999,
-    seed=0,
-    threads=1,
-    progress=True,
-):
+def goodness(data, *, permute="images", permutations=9999, seed=0, threads=1, progress=True):
     """Return how much farther apart the images of different labels are than those of the same.
 
     Goodness is the mean distance of pairs with different labels over the mean distance of
@@ -76,18 +64,14 @@ def goodness(
 
     Parameters
     ----------
-    condensed : array of float32 or float64, shape (n(n-1)/2,)
-        The distances of the pairs i < j in SciPy's condensed order; a memory map is welcome.
-    labels : sequence of str, length n
-        At least two different ones, at least one of them on two images. The only image of a
-        class is in pairs with different labels alone.
-    groups, collections : sequence of str, length n, optional
+    data : Labelled
+        Where a class has one image, it is in pairs with different labels alone.
     permute : {"images", "within_groups", "groups", "within_collections"}
-        What changes labels, see ``exchange.exchange``.
+        What changes labels, see ``permutation.exchange``.
     permutations : int
         m, at least 1.
     seed, threads, progress
-        As for ``permutations.within_sums``.
+        As for ``permutation.within_sums``.
 
     Returns
     -------
@@ -96,20 +80,17 @@ def goodness(
     Raises
     ------
     UserError
-        If the labels are not as said above, or of another number of images than the matrix;
-        if a distance is negative or not finite, or all are zero; if ``permutations`` < 1; if
-        there is nothing to permute as ``permute`` says.
+        If ``permutations`` < 1, or there is nothing to permute as ``permute`` says.
     """
     if permutations < 1:
         raise UserError(f"permutations: {permutations}; at least 1 is needed, 9999 is usual.")
-    codes, classes, total = checked(condensed, labels)
-    n, sizes = len(codes), np.bincount(codes)
+    condensed, n, sizes = data.condensed, data.n, data.sizes
     if sizes.min() < 2:
         log.warning(
             "classes of one image, which have no within-class distances: %s",
-            ", ".join(classes[sizes == 1]),
+            ", ".join(data.classes[sizes == 1]),
         )
-    units = exchange(codes, classes, groups, permute, collections)
+    units = exchange(data, permute)
     if units.distinct < FEW:
         log.warning(
             "Permuting %s parts the images in %d distinct ways only; p is at least about 1/%d.",
@@ -141,19 +122,19 @@ def goodness(
         )
         z, p_pearson = moments.z, moments.p_value
     else:
-        spread = sums[1:].std(ddof=1) if permutations > 1 else 0.0
-        z = (sums[1:].mean() - sums[0]) / spread if spread > 0 else 0.0
+        deviation = sums[1:].std(ddof=1) if permutations > 1 else 0.0
+        z = (sums[1:].mean() - sums[0]) / deviation if deviation > 0 else 0.0
         p_pearson = float("nan")
     within = sums / within_pairs
     # Round-off may leave a hair below zero where all distances between classes are zero.
-    between = np.maximum(total - sums, 0) / (pairs(n) - within_pairs)
+    between = np.maximum(data.total - sums, 0) / (pairs(n) - within_pairs)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = between / within
         null = ratio[1:]
         mean, sd = null.mean(), null.std(ddof=1) if permutations > 1 else 0.0
     return Goodness(
         images=n,
-        classes=len(classes),
+        classes=len(data.classes),
         within=float(within[0]),
         between=float(between[0]),
         goodness=float(ratio[0]),
@@ -166,3 +147,168 @@ def goodness(
         p_pearson=p_pearson,
         distinct=units.distinct,
     )
+
+
+def class_distances(sums, codes):
+    """Return the mean distance of the images of each class to those of each class.
+
+    Parameters
+    ----------
+    sums : array of float64, shape (n, k)
+        As from ``passes.class_sums``.
+    codes : array of int, shape (n,)
+
+    Returns
+    -------
+    array of float64, shape (k, k)
+        Symmetric. On the diagonal the mean over pairs of different images of the class; NaN
+        for a class of one.
+    """
+    sizes = np.bincount(codes)
+    totals = np.stack([np.bincount(codes, column) for column in sums.T], axis=1)
+    with np.errstate(invalid="ignore"):
+        means = totals / (np.outer(sizes, sizes) - np.diag(sizes))
+    return (means + means.T) / 2
+
+
+def class_goodness(sums, codes):
+    """Return, by class, the mean distance to other classes over the mean distance within.
+
+    Both means are over pairs of images, so the goodness of a class is that of the labels "this
+    class" and "another", counting only the pairs that an image of the class is in.
+
+    Parameters
+    ----------
+    sums, codes
+        As for ``class_distances``.
+
+    Returns
+    -------
+    array of float64, shape (k,)
+        Infinite where a class is of copies; NaN for a class of one.
+    """
+    sizes = np.bincount(codes)
+    own, other = _own_and_other(sums, codes)
+    return _ratio(
+        np.bincount(codes, other),
+        sizes * (len(codes) - sizes),
+        np.bincount(codes, own),
+        sizes * (sizes - 1),
+    )
+
+
+def image_goodness(sums, codes):
+    """Return, by image, the mean distance to other classes over the mean distance to its own.
+
+    Parameters
+    ----------
+    sums, codes
+        As for ``class_distances``.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        Infinite where an image has only copies in its class; NaN for the only one of a class.
+    """
+    sizes = np.bincount(codes)[codes]
+    own, other = _own_and_other(sums, codes)
+    return _ratio(other, len(codes) - sizes, own, sizes - 1)
+
+
+def _own_and_other(sums, codes):
+    own = np.take_along_axis(sums, codes[:, None], axis=1)[:, 0]
+    # Added up without the own class, not taken off: what is small is not lost in round-off.
+    other = np.sum(sums, axis=1, where=np.arange(sums.shape[1]) != codes[:, None])
+    return own, other
+
+
+def _ratio(between, between_pairs, within, within_pairs):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (between / between_pairs) / (within / within_pairs)
+
+
+def log_goodness_without(sums, codes):
+    """Return the log goodness of the labels with each image left out in turn.
+
+    With w_i and t_i the summed distance of image i to its class and to all, S_w and T their
+    sums over all pairs, N_w and N_b the numbers of pairs within and between classes:
+
+        theta_i = log[((T - S_w) - (t_i - w_i)) / (N_b - (N - n_c))]
+                - log[(S_w - w_i) / (N_w - (n_c - 1))]
+
+    which is goodness computed anew from the pairs that do not contain image i (Efron 1982,
+    *The Jackknife, the Bootstrap and Other Resampling Plans*, ch. 3; images are left out, never
+    pairs, for pairs that share an image are not independent).
+
+    Parameters
+    ----------
+    sums, codes
+        As for ``class_distances``.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        Infinite where the images left are copies within their classes; NaN where no pair
+        within, or none between classes, is left.
+    """
+    sizes = np.bincount(codes)[codes]
+    n = len(codes)
+    own = np.take_along_axis(sums, codes[:, None], axis=1)[:, 0]
+    other = sums.sum(axis=1) - own
+    within_pairs = (sizes - 1).sum() / 2
+    between_pairs = (n - sizes).sum() / 2
+    within = _left(own)
+    between = _left(other)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = within / (within_pairs - (sizes - 1))
+        between = between / (between_pairs - (n - sizes))
+        return np.log(between) - np.log(within)
+
+
+def _left(sums):
+    """Return the sum over the pairs that do not contain each image, from its images' sums."""
+    total = sums.sum() / 2
+    left = total - sums
+    # Where nothing is left, round-off may leave a hair.
+    return np.where(left > 1e-12 * total, left, 0)
+
+
+def standard_error(theta, groups=None):
+    """Return the jackknife standard error of a statistic from its delete-one values.
+
+    SE^2 = (N-1)/N * sum (theta_i - mean)^2 (Efron 1982). Where images belong together, as
+    patches of one photograph do, the deviations are summed by group first:
+    SE^2 = ((N-1)/N)^2 * G/(G-1) * sum_g (sum_{i in g} (theta_i - mean))^2, the
+    cluster-robust variance of the same influences (Cameron & Miller 2015,
+    doi 10.3368/jhr.50.2.317), which is the former where each image is a group of its own.
+
+    It errs on the safe side (Efron & Stein 1981, doi 10.1214/aos/1176345462): where classes hardly
+    differ it was 20 % too large for 60 images, 7 % for 200, and 95 % intervals covered the
+    truth in 96 to 98 %.
+
+    Parameters
+    ----------
+    theta : array of float64, shape (n,)
+        The statistic without each image in turn; or the difference of two, for their
+        paired comparison.
+    groups : array of str or int, shape (n,), optional
+        What images belong to.
+
+    Returns
+    -------
+    float
+        NaN where a value is not finite, with fewer than two images, or with fewer groups than
+        ``manifest.LEAST_GROUPS``, by which intervals cover too little.
+    """
+    n = len(theta)
+    if not np.isfinite(theta).all():
+        return float("nan")
+    deviations = theta - theta.mean()
+    least = 2
+    if groups is not None:
+        deviations = np.bincount(np.unique(groups, return_inverse=True)[1], deviations)
+        least = LEAST_GROUPS
+    parts = len(deviations)
+    if parts < least:
+        return float("nan")
+    return float((n - 1) / n * np.sqrt(parts / (parts - 1) * np.sum(deviations**2)))

@@ -6,18 +6,19 @@ import numpy as np
 
 from ..distances.matrix import pairs
 from ..distances.neighbours import nearest_neighbours
+from ..distances.passes import class_sums
 from ..errors import UserError
 from ..seeds import derive_seed
-from .checked import checked
-from .class_goodness import class_distances, class_goodness, image_goodness
-from .class_sums import class_sums
-from .dispersion import dispersion
-from .halves import REACH, expected_in_half
-from .jackknife import log_goodness_without, standard_error
-from .principal import coordinate_goodness, principal_coordinates, spectrum
-from .rank_auc import rank_auc
-from .silhouette import silhouettes
-from .vote import vote
+from .accuracy import REACH, expected_in_half, vote
+from .auc import rank_auc
+from .geometry import coordinate_goodness, dispersion, principal_coordinates, spectrum
+from .goodness import (
+    class_distances,
+    class_goodness,
+    image_goodness,
+    log_goodness_without,
+    standard_error,
+)
 
 # Neighbours that vote in ``knn5``; components of ``goodness_pca50``.
 NEIGHBOURS = 5
@@ -47,15 +48,15 @@ class Measures:
         Mean of ``silhouettes``.
     knn1, knn5 : float
         Share of images whose class is that of the nearest other image, or of most of the five
-        nearest (see ``vote`` for ties; of fewer than five where there are not so many).
+        nearest (see ``accuracy.vote`` for ties; of fewer than five where there are not so many).
     knn1_half : float
         Mean of ``knn1_expected``, by which layers and readings are chosen.
     goodness_pca50 : float
         Goodness of the distances along the first 50 principal components.
     effective_dimension : float
-        Participation ratio of the components' variances, see ``principal.Spectrum``.
+        Participation ratio of the components' variances, see ``geometry.Spectrum``.
     permdisp_f, permdisp_p : float
-        See ``dispersion``; NaN where it is undefined.
+        See ``geometry.dispersion``; NaN where it is undefined.
     spread_warning : bool
         Whether classes differ in spread, at 5 %, and in spread more than in place: then
         goodness, ANOSIM and MRPP may speak of spread alone.
@@ -65,16 +66,16 @@ class Measures:
         Log goodness, and AUC, without each image in turn.
     knn1_correct : array of bool, shape (n,)
     knn1_expected : array of float64, shape (n,)
-        See ``halves.expected_in_half``; of the 32 nearest images.
+        See ``accuracy.expected_in_half``; of the 32 nearest images.
     image_goodness : array of float64, shape (n,)
-        See ``class_goodness.image_goodness``.
+        See ``goodness.image_goodness``.
     silhouettes : array of float64, shape (n,)
     neighbours : array of int64, shape (n, 32 at most)
         The nearest other images (of other groups, with groups), from 0, nearest first.
     class_distances : array of float64, shape (k, k)
         Mean distances, classes in sorted order; on the diagonal those within.
     class_goodness : array of float64, shape (k,)
-        See ``class_goodness.class_goodness``.
+        See ``goodness.class_goodness``.
     """
 
     goodness: float
@@ -104,7 +105,7 @@ class Measures:
     class_goodness: np.ndarray
 
 
-def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True):
+def measures(data, *, threads=1, seed=0, progress=True):
     """Return what one distance matrix says of the labels, beside its permutation test.
 
     The matrix is streamed some dozens of times and never copied whole; memory is O(n k), and
@@ -112,22 +113,14 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
 
     Parameters
     ----------
-    condensed : array of float32 or float64, shape (n(n-1)/2,)
-        The distances of the pairs i < j in SciPy's condensed order; a memory map is welcome.
-    labels : sequence of str, length n
-        At least two different ones, at least one of them on two images. Classes of one image
-        are in pairs between classes alone.
-    groups : sequence, length n, optional
-        What images belong together, as patches of one photograph: they are not each other's
-        neighbours, errors take groups for the independent units, and PERMDISP is of the first
-        image of each group in a class. Goodness, AUC and silhouette count their pairs like any
-        other.
-    threads : int
-        Does not change a bit of the result.
+    data : Labelled
+        Images of one of its groups are not each other's neighbours, errors take groups for the
+        independent units, and PERMDISP is of the first image of each group in a class. Goodness,
+        AUC and silhouette count their pairs like any other.
+    threads, progress
+        As for ``passes.over_rows``.
     seed : int
         PERMDISP's permutations follow from it.
-    progress : bool
-        Whether to show progress bars on stderr when they last.
 
     Returns
     -------
@@ -136,12 +129,10 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
     Raises
     ------
     UserError
-        If labels or groups are not as said above, or of another number of images than the
-        matrix; if a distance is negative or not finite, or all are zero; if all images are of
-        one group.
+        If all images are of one group.
     """
-    condensed = np.asarray(condensed)
-    codes, _, _ = checked(condensed, labels, groups)
+    condensed, n, codes, sizes = data.condensed, data.n, data.codes, data.sizes
+    groups = data.groups
     if groups is not None and len(np.unique(groups)) < 2:
         raise UserError(
             f"groups: all images are of the one group {groups[0]!r}, so none has a neighbour of "
@@ -149,7 +140,6 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
         )
     stream = {"threads": threads, "progress": progress}
     sums = class_sums(condensed, codes, **stream)
-    n, sizes = len(codes), np.bincount(codes)
     within_pairs = pairs(sizes).sum()
     own = np.take_along_axis(sums, codes[:, None], axis=1).sum() / 2
     total = sums.sum() / 2
@@ -159,14 +149,14 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
     auc, auc_theta = rank_auc(condensed, codes, **stream)
     kept = n - 1 if groups is None else n - np.unique(groups, return_counts=True)[1].max()
     indices, distances = nearest_neighbours(
-        condensed, max(1, min(REACH, kept)), groups=groups, **stream
+        data.distances, max(1, min(REACH, kept)), groups=groups, **stream
     )
     right = codes[indices] == codes[:, None]
     expected = expected_in_half(right)
     few = slice(min(NEIGHBOURS, indices.shape[1]))
     spectral = spectrum(condensed, **stream)
     components = principal_coordinates(condensed, COMPONENTS, spectral.norm, threads=threads)
-    spread = _dispersion(condensed, codes, groups, seed, stream)
+    dispersed = _dispersion(condensed, codes, groups, seed, stream)
     with np.errstate(divide="ignore"):
         goodness = ((total - own) / (pairs(n) - within_pairs)) / (own / within_pairs)
     return Measures(
@@ -182,9 +172,9 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
         # Copies stay copies, whatever the round-off of their coordinates.
         goodness_pca50=coordinate_goodness(components, codes, **stream) if own > 0 else np.inf,
         effective_dimension=spectral.effective_dimension,
-        permdisp_f=spread.f,
-        permdisp_p=spread.p_value,
-        spread_warning=spread.warning,
+        permdisp_f=dispersed.f,
+        permdisp_p=dispersed.p_value,
+        spread_warning=dispersed.warning,
         log_goodness_se=standard_error(theta, groups),
         auc_se=standard_error(auc_theta, groups),
         theta=theta,
@@ -197,6 +187,35 @@ def measures(condensed, labels, *, groups=None, threads=1, seed=0, progress=True
         class_distances=class_distances(sums, codes),
         class_goodness=by_class,
     )
+
+
+def silhouettes(sums, codes):
+    """Return the silhouette of each image from its summed distances to the classes.
+
+    (b - a) / max(a, b), a the mean distance of the image to the others of its class, b the
+    least of its mean distances to the other classes (Rousseeuw 1987,
+    doi 10.1016/0377-0427(87)90125-7).
+
+    Parameters
+    ----------
+    sums : array of float64, shape (n, k)
+        As from ``passes.class_sums``.
+    codes : array of int, shape (n,)
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        From -1 to 1; 0 for the only image of a class, and where a = b = 0.
+    """
+    sizes = np.bincount(codes)
+    own = codes[:, None]
+    means = sums / sizes
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a = np.take_along_axis(sums, own, axis=1)[:, 0] / (sizes[codes] - 1)
+        np.put_along_axis(means, own, np.inf, axis=1)
+        b = means.min(axis=1)
+        values = (b - a) / np.maximum(a, b)
+    return np.where((sizes[codes] > 1) & np.isfinite(values), values, 0.0)
 
 
 def _dispersion(condensed, codes, groups, seed, stream):

@@ -10,7 +10,7 @@ from scipy.special import gammainc, gammaincc, ndtr
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ..distances.matrix import images, pairs
+from ..distances.matrix import pairs
 from ..kernels import REORDERED, kernel
 
 # Rows of the matrix that are held side by side in double precision: 8 ROWS n bytes a panel, and
@@ -52,16 +52,15 @@ def null_moments(condensed, codes, within, *, least_p=0.0, threads=1, progress=T
     Parameters
     ----------
     condensed : array of float32 or float64, shape (n(n-1)/2,)
-        The distances of the pairs i < j in SciPy's condensed order; a memory map is welcome.
+        See ``matrix.Distances``.
     codes : array of int, shape (n,)
         The class of each image, 0 to k-1; at least two images share one.
     within : float
         W under ``codes``.
     least_p : float
         What the p-value cannot be below, one in the number of distinct labellings.
-    threads : int
-        Does not change a single bit of the result.
-    progress : bool
+    threads, progress
+        As for ``passes.over_rows``; the result is the same to the last bit.
 
     Returns
     -------
@@ -69,9 +68,9 @@ def null_moments(condensed, codes, within, *, least_p=0.0, threads=1, progress=T
         Where W is the same however the labels are permuted, ``sd`` and ``z`` are 0 and the
         p-value is 1.
     """
-    mean, of_distances = _of_distances(condensed, threads, progress)
+    mean, of_distances = _of_distances(condensed, len(codes), threads, progress)
     of_labels = _of_labels(np.bincount(codes))
-    second, third, scale = _moments(of_labels, of_distances, images(len(condensed)))
+    second, third, scale = _moments(of_labels, of_distances, len(codes))
     # Round-off, of sums that cancel or of distances that are all the same, is no variance.
     if second <= max(1e-12 * scale, 1e-24 * of_labels["q"] * mean**2):
         return NullMoments(mean, 0.0, 0.0, 0.0, 1.0)
@@ -164,13 +163,12 @@ def _of_labels(sizes):
     return sums
 
 
-def _of_distances(condensed, threads, progress):
+def _of_distances(condensed, n, threads, progress):
     """Return the mean distance, and the sums of the distances less that mean.
 
     T, q, c: the sums of all X_ij, X_ij^2, X_ij^3; with r, q and c now the same of each row,
     qr = sum of q r, rrr of r^3, P of r^2 - q, rho = r'Xr, tri = sum of X_ij (XX)_ij.
     """
-    n = images(len(condensed))
     starts = range(0, n, ROWS)
     mean = fsum(float(_rows(condensed, n, i).sum(dtype=np.float64)) for i in starts) / pairs(n)
     r, q, c = powers = np.zeros((3, n))

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from ..distances.matrix import pairs
+from ..distances.passes import class_sums
+from ..distances.reading import open_distances
 from ..errors import UserError
 from ..manifest import class_codes, read_manifest
-from ..readings import Reading, open_reading
+from ..readings import Reading
 from ..tables import read_text_table, write_table
-from .class_sums import class_sums
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,13 @@ def sampled_goodness(condensed, labels, population, *, threads=1, progress=True)
     Parameters
     ----------
     condensed : array of float32 or float64, shape (m(m-1)/2,)
-        The distances of the sample's pairs i < j in SciPy's condensed order.
+        Of the sample.
     labels : sequence of str, length m
         Of the sample; within each class the images are a simple random sample.
     population : sequence of int, length m
         How many images the whole dataset has of the label of each.
     threads, progress
-        As for ``class_sums``.
+        As for ``passes.class_sums``.
 
     Returns
     -------
@@ -160,9 +161,9 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
     cells = read_text_table(row).to_dict("records")
     for cell in cells:
         reading = Reading(cell["pooling"], cell["metric"])
-        with open_reading(distances, reading, expected=m, threads=threads) as condensed:
+        with open_distances(distances, reading, expected=m, threads=threads) as opened:
             found = sampled_goodness(
-                condensed, table.label, population, threads=threads, progress=progress
+                opened.condensed, table.label, population, threads=threads, progress=progress
             )
         cell["population_images"] = whole
         cell |= {f"population_{name}": value for name, value in found._asdict().items()}

@@ -1,13 +1,12 @@
-"""The verdict: the depth to use and its reading, how sure that is, what else would do as well."""
+"""The verdict: the depth and the reading to use, how to have it at home, how sure that is."""
 
 import numpy as np
 import pandas as pd
 
+from ..manifest import few_groups
 from ..readings import KEYS, choose
 from ..tables import read_table, write_table
-from .few_groups import few_groups
-from .recipe import reading_advice, reading_words, recipe
-from .spread import SPREAD
+from .geometry import SPREAD
 
 OPINIONS = {
     "auc": "AUC",
@@ -20,13 +19,25 @@ _FOUND = ["depth", "knn1", "knn1_half", "auc", "goodness", "p_max_t"]
 _COLUMNS = ["scope", "dataset", *_CELL, *_FOUND]
 _COLUMNS += ["not_distinguishable", "stability", "layer_stability"]
 _COLUMNS += [*(f"by_{name}" for name in OPINIONS), "agree", "spread_warning", "recipe", "sentence"]
+_VALUES = {
+    "flat": "all its values",
+    "mean": "averaged over positions",
+    "cls": "its class token",
+}
+_COMPARED = {"euclidean": "by Euclidean distance", "angle": "by angle"}
+_TAKE = {
+    "flat": "Take all values of {}",
+    "mean": "Take the values of {}, average them over all positions or patches",
+    "cls": "Take the class token of {}",
+}
+_SCALE = "subtract the mean vector of your images, divide each image's vector by its length"
 
 
 def verdicts(cells, comparisons, halves):
     """Return the cell to use of each dataset and extractor, and the extractor of each dataset.
 
     The rule: the cell, a layer and how it is read, of the highest accuracy that the nearest
-    neighbour is expected to have in half of the images (``halves.expected_in_half``: nearly the
+    neighbour is expected to have in half of the images (``accuracy.expected_in_half``: nearly the
     leave-one-out accuracy, and steadier); of cells of the same, that of the highest AUC. Not
     distinguishable from it
     are those whose simultaneous 95 % interval of the difference in that accuracy holds zero, and
@@ -243,3 +254,62 @@ def write_verdict(goodness, comparisons, halves, output):
     """Write verdict.csv from goodness.csv, comparisons.csv and the halves of all cells (CSV)."""
     of_halves = pd.concat(map(read_table, halves))
     write_table(verdicts(read_table(goodness), read_table(comparisons), of_halves), output)
+
+
+def reading_words(pooling, metric):
+    """Return how a reading is called in a sentence: ``averaged over positions by angle``.
+
+    An empty pooling is not named, as that of a vector, which has but one.
+    """
+    return f"{_VALUES[pooling]} {_COMPARED[metric]}" if pooling else _COMPARED[metric]
+
+
+def reading_advice(pooling, metric):
+    """Return what follows the name of a layer that is advised: ``all its values compared by ...``.
+
+    An empty pooling is not named.
+    """
+    compared = f"compared {_COMPARED[metric]}"
+    if pooling == "mean":
+        compared = f"and {compared}"
+    return f"{_VALUES[pooling]} {compared}" if pooling else compared
+
+
+def recipe(layer, pooling, metric):
+    """Return a sentence that says how to compute a reading of a layer."""
+    take = _TAKE[pooling].format(layer)
+    if metric == "angle":
+        take += f", {_SCALE},"
+    elif pooling == "mean":
+        take += ","
+    return f"{take} and compare by Euclidean distance."
+
+
+def recipe_code(layer, pooling, metric, before=0):
+    """Return the lines of Python that compute the distances of a reading of a layer.
+
+    They make ``x``, a row an image, and ``distances`` [images, images] of ``values``, what the
+    layer gives: [images, height, width, channels], [images, tokens, channels] or, of a vector,
+    [images, channels].
+
+    Parameters
+    ----------
+    layer, pooling, metric : str
+    before : int
+        The tokens of a sequence that stand before those of its patches.
+    """
+    pooled = {
+        "flat": "values.reshape(len(values), -1)",
+        "mean": f"values[:, {before}:].mean(axis=1)"
+        if before
+        else "values.reshape(len(values), -1, values.shape[-1]).mean(axis=1)",
+        "cls": "values[:, 0] if values.ndim == 3 else values",
+    }[pooling]
+    lines = ["import numpy as np", f"x = {pooled}  # values of {layer}, images first"]
+    if metric == "angle":
+        lines += [
+            "x = x - x.mean(axis=0, dtype=float)  # the mean vector of your images",
+            "x = x / np.linalg.norm(x, axis=1, keepdims=True)",
+        ]
+    lines.append("distances = np.array([np.linalg.norm(x - one, axis=1) for one in x])")
+    return "\n".join(lines)

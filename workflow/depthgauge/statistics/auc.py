@@ -6,9 +6,9 @@ from queue import SimpleQueue
 import numpy as np
 from tqdm import tqdm
 
-from ..distances.matrix import images, pairs
+from ..distances.matrix import pairs
+from ..distances.passes import over_rows
 from ..kernels import kernel
-from .row_parts import over_rows
 
 # Matrices of so few pairs are replaced by their ranks, which costs one sort in memory.
 RANKED = 1 << 22
@@ -35,14 +35,11 @@ def rank_auc(condensed, codes, *, threads=1, progress=True):
     Parameters
     ----------
     condensed : array of float32 or float64, shape (n(n-1)/2,)
-        The distances of the pairs i < j in SciPy's condensed order, finite, not negative; a
-        memory map is welcome. In float64, more than 4 million of them are compared as float32.
+        Finite, not negative. In float64, more than 4 million of them are compared as float32.
     codes : array of int, shape (n,)
         The class of each image, 0 to k-1.
-    threads : int
-        Does not change a bit of the result, for all is counted in whole numbers.
-    progress : bool
-        Whether to show progress bars on stderr when they last.
+    threads, progress
+        As for ``passes.over_rows``; all is counted in whole numbers.
 
     Returns
     -------
@@ -57,8 +54,8 @@ def rank_auc(condensed, codes, *, threads=1, progress=True):
     distance, is counted at a time, and takes 64 MiB a thread and 128 MiB; the matrix is read
     twice for each window that is not empty. n = 60,000 takes no more memory than that.
     """
-    n = images(len(condensed))
     codes = np.asarray(codes, np.int64)
+    n = len(codes)
     sizes = np.bincount(codes)
     within_pairs = int(pairs(sizes).sum())
     between_pairs = pairs(n) - within_pairs

@@ -2,15 +2,13 @@
 
 import json
 import logging
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..code import code_digest
-from ..distances.angle import scratch_angles
-from ..distances.matrix import read_condensed as read_distances
+from ..distances.reading import file_of, open_distances
 from ..errors import UserError
 from ..files import whole
 from ..fingerprint import read_fingerprint, sha256, write_header
@@ -21,12 +19,10 @@ from ..readings import (
     choose,
     layer_poolings,
     pooled,
-    pooled_name,
-    split_name,
 )
 from ..tables import read_text_table, write_table
 from .cell import as_text, measured_cell
-from .spread import SPREAD
+from .geometry import SPREAD
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +34,7 @@ AS_IT_IS = Reading("", "euclidean")  # of anybody's distances
 def goodness(
     distances, labels, *, layer="", layers=None, poolings=(), metrics=("euclidean",), **options
 ):
-    """Call ``write_goodness`` for readings by name; print the rows, where no file takes them.
+    """Call ``write_layer`` for readings by name; print the rows, where no file takes them.
 
     Parameters
     ----------
@@ -51,12 +47,12 @@ def goodness(
         All readings that they make up. Poolings are those of a layer described, flat if none is
         given; of anybody's distances there is one, without a name.
     options
-        As of ``write_goodness``.
+        As of ``write_layer``.
 
     Raises
     ------
     UserError
-        As ``write_goodness``; if the network has no such layer, or the layer no such pooling.
+        As ``write_layer``; if the network has no such layer, or the layer no such pooling.
     """
     depth, dims = "", {}
     if layers is not None:
@@ -64,7 +60,7 @@ def goodness(
         poolings = layer_poolings(described, poolings or ["flat"])
         dims = {pooling: pooled(described, pooling)["dim"] for pooling in poolings}
     readings = [Reading(pooling, metric) for pooling in poolings or [""] for metric in metrics]
-    rows = write_goodness(
+    rows = write_layer(
         distances, labels, layer=layer, depth=depth, dims=dims, readings=readings, **options
     )
     if not any(options.get(file) for file in ("null", *TABLES)):
@@ -85,7 +81,7 @@ def _described(layers, name):
     )
 
 
-def write_goodness(
+def write_layer(
     distances_path,
     labels_path,
     *,
@@ -158,7 +154,7 @@ def write_goodness(
     files = dict(zip(TABLES, (row, classes, images, halves), strict=True))
     made_from = names | {
         "labels": sha256(labels_path),
-        "code": code_digest("statistics.layer_goodness"),
+        "code": code_digest("statistics.layer"),
     }
     made_from |= {"permute": permute, "permutations": permutations, "seed": seed}
     made_from["readings"] = {}
@@ -166,7 +162,7 @@ def write_goodness(
     tables, nulls, digests = {name: [] for name in TABLES}, [], {}
     for place, reading in enumerate(readings):
         key = str(reading)
-        source = _source(distances_path, reading)
+        source = file_of(distances_path, reading)
         if source not in digests:  # both metrics are of one file
             digests[source] = sha256(source)
         digest = digests[source]
@@ -175,8 +171,10 @@ def write_goodness(
             _, its_null, found = kept[key]
         else:
             last = place == len(readings) - 1 and not nulls
-            with _opened(source, reading.metric, len(manifest), threads) as condensed:
-                if not last and not condensed.max():
+            with open_distances(
+                distances_path, reading, expected=len(manifest), threads=threads
+            ) as opened:
+                if not last and not opened.condensed.max():
                     log.warning(
                         "%s, %s: all images coincide, so there is nothing to compare; this "
                         "reading is left out.",
@@ -184,7 +182,7 @@ def write_goodness(
                     )
                     continue
                 cell = measured_cell(
-                    condensed,
+                    opened,
                     manifest,
                     names
                     | {"pooling": reading.pooling, "metric": reading.metric}
@@ -215,25 +213,6 @@ def write_goodness(
             write_header(file, "<f8", (len(nulls), permutations), made_from)
             file.write(np.array(nulls, "<f8"))
     return rows.to_dict("records")
-
-
-def _source(path, reading):
-    """Return the file of Euclidean distances of a reading."""
-    if not reading.pooling:
-        return Path(path)
-    layer, _ = split_name(Path(path).stem)
-    return Path(path).with_name(f"{pooled_name(layer, reading.pooling)}.npy")
-
-
-@contextmanager
-def _opened(path, metric, expected, threads):
-    """Open the distances of a reading; anybody's may be square."""
-    condensed = read_distances(path, expected=expected)
-    if metric == "euclidean":
-        yield condensed
-    else:
-        with scratch_angles(condensed, path, threads=threads) as angles:
-            yield angles
 
 
 def _tables(cell, names, reading):
