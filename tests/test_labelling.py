@@ -76,7 +76,7 @@ def test_scores_solve_the_equations_and_leaving_out_solves_them_anew(method):
     expected = dense_scores(method, weights, labelled, given, 3)
     np.testing.assert_allclose(scores, expected, atol=1e-4 * np.abs(expected).max())
     evaluated = np.array([0, 2, 4, 7])
-    left_out = propagation.left_out(method, graph, labelled, given, 3, evaluated)
+    left_out = propagation.leave_one_out(method, graph, labelled, given, 3, evaluated)
     for row, place in zip(left_out, evaluated, strict=True):
         keep = np.arange(len(labelled)) != place
         size = np.count_nonzero(given == given[place])
@@ -113,7 +113,7 @@ def test_a_component_without_label_stays_unlabelled_and_one_class_takes_its_comp
     assert np.isneginf(scores[24:]).all()
     np.testing.assert_array_equal(scores[:24].argmax(axis=1), codes[:24])
     assert np.isfinite(scores[:24]).any(axis=1).all()
-    left_out = propagation.left_out(
+    left_out = propagation.leave_one_out(
         method, graph, labelled, codes[labelled], 3, np.arange(len(labelled))
     )
     assert np.isneginf(left_out[0]).all()

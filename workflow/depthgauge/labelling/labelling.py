@@ -71,7 +71,7 @@ def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=T
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         for name, method in propagation.METHODS.items():
             parts = pool.map(
-                lambda part, name=name: propagation.left_out(
+                lambda part, name=name: propagation.leave_one_out(
                     name, graph, labelled, given, classes, part
                 ),
                 [evaluated[i : i + _COLUMNS] for i in range(0, len(evaluated), _COLUMNS)],

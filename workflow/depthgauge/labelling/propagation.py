@@ -60,7 +60,7 @@ def poisson_learning(graph, labelled, codes, classes):
 METHODS = {"label_spreading": label_spreading, "poisson_learning": poisson_learning}
 
 
-def left_out(method, graph, labelled, codes, classes, evaluated):
+def leave_one_out(method, graph, labelled, codes, classes, evaluated):
     """Return the scores of labelled images as if each of them alone had no label.
 
     They are those of a solve without that one label, to the solver's tolerance: as the
