@@ -16,7 +16,7 @@ from depthgauge.config import checked_config, checked_extractor
 from depthgauge.errors import UserError
 from depthgauge.figures.learning_curve import draw_learning_curve
 from depthgauge.figures.reconstructions import draw_reconstructions
-from depthgauge.networks import training
+from depthgauge.networks import autoencoder
 from depthgauge.networks.autoencoder import build_autoencoder
 from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.keras_save import save_model
@@ -24,7 +24,7 @@ from depthgauge.networks.learned import check_learned, is_learned, learned_layer
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixel_pca import fit_pca
 from depthgauge.networks.pixels import load_stack
-from depthgauge.networks.quiet_tensorflow import tf
+from depthgauge.networks.tensorflow_setup import tf
 from PIL import Image
 
 SMALL = {"kind": "autoencoder", "size": 16, "channels": [4, 8], "latent": 3, "epochs": 3}
@@ -60,7 +60,7 @@ def test_training_learns_what_differs():
     spec = spec_of(epochs=60, latent=4)
     model = build_autoencoder(spec, 1)
     images, held_out = blobs(96), blobs(24, seed=1)
-    curve = training.fit(model, images, held_out, spec, np.random.default_rng(0))
+    curve = autoencoder.fit(model, images, held_out, spec, np.random.default_rng(0))
     mean_image = ((held_out / 255 - (images / 255).mean(0)) ** 2).mean()
     error = ((held_out / 255 - model.predict(held_out, verbose=0)) ** 2).mean()
     kept = curve[curve.kept].iloc[0]
@@ -73,7 +73,7 @@ def test_training_ends_when_nothing_gets_better_and_keeps_the_best():
     spec = spec_of(epochs=50, patience=2, learning_rate=1e-12)  # too small to change anything
     model = build_autoencoder(spec, 1)
     before = model.get_weights()
-    curve = training.fit(model, blobs(20), blobs(4), spec, np.random.default_rng(0))
+    curve = autoencoder.fit(model, blobs(20), blobs(4), spec, np.random.default_rng(0))
     assert len(curve) < 51
     kept = int(curve.epoch[curve.kept].iloc[0])
     assert curve.epoch.iloc[-1] == kept + 2
@@ -83,7 +83,7 @@ def test_training_ends_when_nothing_gets_better_and_keeps_the_best():
 
 def after_step(monkeypatch, number, change):
     """Have ``change(model)`` called after the step of training of this number."""
-    make_step = training._step
+    make_step = autoencoder._step
 
     def changed(model, optimizer):
         step, numbers = make_step(model, optimizer), itertools.count(1)
@@ -96,7 +96,7 @@ def after_step(monkeypatch, number, change):
 
         return then_change
 
-    monkeypatch.setattr(training, "_step", changed)
+    monkeypatch.setattr(autoencoder, "_step", changed)
 
 
 def test_divergence_after_progress_keeps_the_last_good_weights(monkeypatch, caplog):
@@ -110,7 +110,7 @@ def test_divergence_after_progress_keeps_the_last_good_weights(monkeypatch, capl
     model = build_autoencoder(spec, 1)
     with caplog.at_level(logging.WARNING, "depthgauge"):
         images = blobs(32)
-        curve = training.fit(model, images, images, spec, np.random.default_rng(0), name="net")
+        curve = autoencoder.fit(model, images, images, spec, np.random.default_rng(0), name="net")
     assert curve.epoch.iloc[-1] == 5 and not np.isfinite(curve.validation.iloc[-1])
     assert curve.epoch[curve.kept].tolist() == [4]
     for weights, expected in zip(model.get_weights(), good, strict=True):
@@ -126,7 +126,7 @@ def test_a_network_that_dies_with_a_finite_loss_has_diverged(monkeypatch, caplog
     after_step(monkeypatch, 5, kill)  # two a pass
     spec, images = spec_of(epochs=20), blobs(32)
     with caplog.at_level(logging.WARNING, "depthgauge"):
-        curve = training.fit(
+        curve = autoencoder.fit(
             build_autoencoder(spec, 1), images, images, spec, np.random.default_rng(0)
         )
     assert np.isfinite(curve.validation).all() and curve.epoch.iloc[-1] == 3
@@ -138,7 +138,7 @@ def test_divergence_from_the_start_is_an_error():
     spec = spec_of(learning_rate=1e30)
     images = blobs(20)
     with pytest.raises(UserError, match=r"diverged in epoch 1 .* smaller `learning_rate`"):
-        training.fit(build_autoencoder(spec, 1), images, images, spec, np.random.default_rng(0))
+        autoencoder.fit(build_autoencoder(spec, 1), images, images, spec, np.random.default_rng(0))
 
 
 def train(dataset, folder, threads):
@@ -245,13 +245,13 @@ def test_pca_is_the_singular_value_decomposition_of_the_centred_pixels(dataset, 
 def test_validation_split_holds_out_a_fifth_in_whole_groups():
     images = [f"{i}.jpg" for i in range(40)]
     table = pd.DataFrame({"image": images, "label": "a"})
-    assert training.validation_split(table, np.random.default_rng(0)).sum() == 8
+    assert autoencoder.validation_split(table, np.random.default_rng(0)).sum() == 8
     table["group"] = [f"photograph {i // 4}" for i in range(40)]
-    held_out = training.validation_split(table, np.random.default_rng(0))
+    held_out = autoencoder.validation_split(table, np.random.default_rng(0))
     assert held_out.sum() == 8
     assert set(table.group[held_out]).isdisjoint(table.group[~held_out])
     table["group"] = "the only one"
-    assert training.validation_split(table, np.random.default_rng(0)).sum() == 8
+    assert autoencoder.validation_split(table, np.random.default_rng(0)).sum() == 8
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 # Takes and frees 96 MB in pieces of 3 MB, and prints the pages that the system had to bring.
 CHURN = """
 import resource, sys
-from depthgauge.networks.memory import keep_freed_memory
+from depthgauge.networks.tensorflow_setup import _keep_freed_memory
 import numpy as np
 if sys.argv[1] == "keep":
-    keep_freed_memory()
+    _keep_freed_memory()
 for _ in range(32):
     np.ones(3 << 17)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)

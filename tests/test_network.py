@@ -12,7 +12,7 @@ from depthgauge.networks.fold import fold
 from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixel_pca import fit_pca
-from depthgauge.networks.quiet_tensorflow import tf
+from depthgauge.networks.tensorflow_setup import tf
 from PIL import Image
 
 keras = tf.keras

@@ -164,7 +164,7 @@ def bring_network(mirror):
 
     Too long for Snakemake to compare contents: by its date alone it would count as changed.
     """
-    from depthgauge.networks.quiet_tensorflow import tf
+    from depthgauge.networks.tensorflow_setup import tf
 
     rng = np.random.default_rng(0)
     with tf.Graph().as_default() as graph:

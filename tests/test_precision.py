@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 from depthgauge.networks.features import features
 from depthgauge.networks.network import build_network
-from depthgauge.networks.precision import BFLOAT16, processor_flags, usable_precision
-from depthgauge.networks.quiet_tensorflow import use_precision
+from depthgauge.networks.tensorflow_setup import (
+    BFLOAT16,
+    processor_flags,
+    usable_precision,
+    use_precision,
+)
 from PIL import Image
 
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from depthgauge.networks.precision import usable_precision
+from depthgauge.networks.tensorflow_setup import usable_precision
 from side_by_side import report, row, sgemm, timed
 
 FEW = 8
@@ -40,7 +40,7 @@ def prepare(folder, images):
 
 def write_weights(path):
     import numpy as np
-    from depthgauge.networks.quiet_tensorflow import tf
+    from depthgauge.networks.tensorflow_setup import tf
 
     tf.keras.utils.set_random_seed(1)
     model = tf.keras.applications.InceptionV3(include_top=False, weights=None)
@@ -64,7 +64,7 @@ def few_lines(folder, images):
 def extract(folder, threads, images, precision="float32"):
     """Return the seconds that the feature stage takes for the first ``images``."""
     from depthgauge.networks.features import features
-    from depthgauge.networks.quiet_tensorflow import use_threads
+    from depthgauge.networks.tensorflow_setup import use_threads
 
     use_threads(threads)
     outputs = shards(folder, precision)
@@ -110,7 +110,7 @@ def keras(folder, threads, batch):
     import numpy as np
     from depthgauge.networks.keras_network import _paper_layers
     from depthgauge.networks.pixels import load_pixels
-    from depthgauge.networks.quiet_tensorflow import tf
+    from depthgauge.networks.tensorflow_setup import tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     weights = folder / "net.weights.h5"

@@ -83,7 +83,7 @@ def permuted(args):
 
 
 def extraction(folder, args):
-    from depthgauge.networks.quiet_tensorflow import use_threads
+    from depthgauge.networks.tensorflow_setup import use_threads
 
     use_threads(args.threads)
     prepare(folder, -(-max(args.extraction) // 4) * 4)

@@ -128,7 +128,7 @@ def dataset():
     """Make the dataset NAME of SPEC (YAML), with the downloaded SOURCES that it needs."""
 
 
-@stage("networks.training:write_autoencoder")
+@stage("networks.autoencoder:write_autoencoder")
 @name
 @extractor_spec
 @place("images")

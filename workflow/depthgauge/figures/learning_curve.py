@@ -17,7 +17,7 @@ def draw_learning_curve(history, stem, *, title="", seed):
     Parameters
     ----------
     history : DataFrame
-        What :func:`depthgauge.networks.training.train_autoencoder` writes.
+        What :func:`depthgauge.networks.autoencoder.train_autoencoder` writes.
     stem : path
         Of the .png, .pdf and .csv that are written.
     title : str

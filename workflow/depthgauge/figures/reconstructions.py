@@ -20,7 +20,7 @@ def draw_reconstructions(examples, stem, *, title="", latent):
     ----------
     examples : mapping
         ``image`` (names), ``original`` and ``reconstruction``, uint8 [n, size, size, 3]: what
-        :func:`depthgauge.networks.training.train_autoencoder` writes.
+        :func:`depthgauge.networks.autoencoder.train_autoencoder` writes.
     stem : path
         Of the .png, .pdf and .csv that are written; the csv has ``image`` and the ``error``,
         the mean squared difference of the pixels (0-1) as drawn.

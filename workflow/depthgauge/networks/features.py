@@ -19,8 +19,7 @@ from ..readings import layer_poolings, pooled
 from ..room import check_features_room
 from .graph import graph_function, read_graph
 from .pixels import load_pixels
-from .precision import usable_precision
-from .quiet_tensorflow import use_precision, use_threads
+from .tensorflow_setup import usable_precision, use_precision, use_threads
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ def features(
         ``float32`` or ``float16``: how they are stored.
     precision : str
         ``float32`` or ``bfloat16``: how they are computed; see
-        :func:`depthgauge.networks.precision.usable_precision`.
+        :func:`depthgauge.networks.tensorflow_setup.usable_precision`.
     threads : int
         Batches in flight.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .quiet_tensorflow import tf
+from .tensorflow_setup import tf
 
 CONVOLUTIONS = {"Conv2D", "DepthwiseConv2dNative"}
 BATCH_NORMS = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}

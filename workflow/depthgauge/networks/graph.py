@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 
 from ..archives import unpack
 from ..errors import UserError
-from .quiet_tensorflow import tf
+from .tensorflow_setup import tf
 
 
 def read_graph(path):

@@ -6,16 +6,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from keras.src.utils import file_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ..errors import UserError
 from .autoencoder import build_autoencoder
 from .learned import is_learned, learned_layers
-from .left_out import left_out
-from .quiet_tensorflow import tf
-
-with left_out("matplotlib", "sklearn"):  # half a second, for drawings and estimators
-    from keras.src.utils import file_utils
+from .tensorflow_setup import tf
 
 # The networks of keras.applications that were trained at something else than 224 pixels.
 SIZES = {

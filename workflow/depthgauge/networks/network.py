@@ -18,7 +18,7 @@ from .dims import check_dims
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
 from .pooling import add_poolings
-from .quiet_tensorflow import tf, use_threads
+from .tensorflow_setup import tf, use_threads
 
 log = logging.getLogger(__name__)
 

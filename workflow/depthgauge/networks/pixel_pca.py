@@ -11,7 +11,7 @@ from ..seeds import derive_seed
 from .keras_save import save_model
 from .learned import check_learned
 from .pixels import load_stack
-from .quiet_tensorflow import tf
+from .tensorflow_setup import tf
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from math import isqrt, prod
 
 from ..errors import UserError
-from .quiet_tensorflow import tf
+from .tensorflow_setup import tf
 
 
 def add_poolings(name, graph_def, described, prefix_tokens=None):

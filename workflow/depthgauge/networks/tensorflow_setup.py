@@ -1,0 +1,101 @@
+"""TensorFlow, set up for features: its start, threads, memory and precision.
+
+Nothing but the stages of this folder imports it. What each of these choices buys is in
+docs/architecture.md.
+"""
+
+import ctypes
+import logging
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# The last thing that TensorFlow imports, and with it all of Keras, which a frozen graph does
+# without. An import of a module that is None fails; `tf.keras` imports it when it is asked for.
+_OPTIMIZERS = "keras.src.optimizers"
+sys.modules.setdefault(_OPTIMIZERS, None)
+try:
+    import tensorflow as tf
+finally:
+    if sys.modules[_OPTIMIZERS] is None:
+        del sys.modules[_OPTIMIZERS]
+
+tf.get_logger().setLevel("ERROR")
+
+log = logging.getLogger(__name__)
+
+# As Linux names what oneDNN needs for bfloat16 faster than float32.
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+
+# From glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+
+
+def use_threads(threads):
+    """Compute up to ``threads`` operations at once, each on one thread.
+
+    One thread for each operation makes the numbers independent of how many there are: a sum
+    split over several threads is rounded otherwise than one that is not.
+
+    Call it before anything is computed.
+    """
+    _keep_freed_memory()
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # a GPU's three digits
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def _keep_freed_memory():
+    """Have glibc's malloc, where there is one, give nothing back before the process ends.
+
+    A network's activations are megabytes each, and are freed at once; given back, each of them
+    comes again as fresh pages that the system must fill with zeros.
+    """
+    if sys.platform.startswith("linux"):
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_ARENA_MAX, 1)
+            mallopt(M_MMAP_MAX, 0)
+            mallopt(M_TRIM_THRESHOLD, -1)
+
+
+def use_precision(precision):
+    """Run graphs in ``float32``, or multiply in ``bfloat16`` and add in float32.
+
+    What a graph takes and gives stays float32; oneDNN does it, where the processor can.
+    """
+    option = {"auto_mixed_precision_onednn_bfloat16": precision == "bfloat16"}
+    tf.config.optimizer.set_experimental_options(option)
+
+
+def usable_precision(precision, flags=None):
+    """Return ``precision``, or float32, with a warning, where bfloat16 would be no faster.
+
+    Parameters
+    ----------
+    precision : str
+        ``float32`` or ``bfloat16``.
+    flags : set of str, optional
+        The processor's features as Linux names them; by default those of this one.
+    """
+    if precision != "bfloat16":
+        return precision
+    if not BFLOAT16 & (processor_flags() if flags is None else flags):
+        reason = f"this processor has neither of {', '.join(sorted(BFLOAT16))}"
+    elif os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        reason = "TF_ENABLE_ONEDNN_OPTS=0 switches oneDNN off, which does it"
+    else:
+        return precision
+    log.warning("precision: bfloat16 is not used but float32, for %s.", reason)
+    return "float32"
+
+
+def processor_flags(path="/proc/cpuinfo"):
+    """Return the features of the processor; none where there is no such file, as on macOS."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
