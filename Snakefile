@@ -51,11 +51,11 @@ report: "workflow/report/workflow.rst"
 
 
 if workflow.is_main_process:
-    warn_of_room()
+    warn_of_capacity()
 
 
 onstart:
-    check_room()
+    check_capacity()
 
 
 onsuccess:

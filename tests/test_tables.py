@@ -136,7 +136,7 @@ def test_tables_are_read_and_written_in_one_place():
 
 
 def test_what_plans_a_run_does_without_pandas_and_numba():
-    modules = ["config", "readings", "datasets", "room", "fingerprint", "networks.learned"]
+    modules = ["config", "readings", "datasets", "capacity", "fingerprint", "networks.learned"]
     modules += ["networks.keras_weights", "datasets.sampling", "distances.blocks"]
     code = "import importlib, sys\n"
     code += f"for name in {modules}: importlib.import_module('depthgauge.' + name)\n"

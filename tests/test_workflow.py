@@ -532,7 +532,7 @@ MODULES = sorted(
     for file in (REPOSITORY / "workflow/depthgauge").rglob("*.py")
     if file.name != "__main__.py"
 )
-# TensorFlow's room, less what the plan of a run needs of it.
+# Where TensorFlow is imported, less what the plan of a run needs of it.
 WITHOUT_TENSORFLOW = {"dims", "keras_weights", "learned", "pixels", "sources"}
 
 

@@ -21,8 +21,8 @@ rule autoencoder:
     threads: threads_up_to(4)
     resources:
         # 8,000 images of 64 x 64: 1.0 GB; 600 of 296 x 296: 1.4 GB.
-        mem_mb=growing(lambda wildcards: 2000 + 7 * stack_mb(wildcards) // 2),
-        runtime=growing(lambda wildcards: 30 + IMAGES[wildcards.dataset] // 20),
+        mem_mb=per_attempt(lambda wildcards: 2000 + 7 * stack_mb(wildcards) // 2),
+        runtime=per_attempt(lambda wildcards: 30 + IMAGES[wildcards.dataset] // 20),
     params:
         code=code("autoencoder"),
         spec=to_learn,
@@ -53,8 +53,8 @@ rule pca:
     threads: 1
     resources:
         # In bytes once, in single precision as many times as it is scaled and centred.
-        mem_mb=growing(lambda wildcards: 2000 + 14 * stack_mb(wildcards)),
-        runtime=growing(30),
+        mem_mb=per_attempt(lambda wildcards: 2000 + 14 * stack_mb(wildcards)),
+        runtime=per_attempt(30),
     params:
         code=code("pca"),
         spec=to_learn,

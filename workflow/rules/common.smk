@@ -298,7 +298,7 @@ def unless_kept(extractor, name, path):
     return path if CONFIG["keep_features"] or small else temp(path)
 
 
-def turn(dataset, extractor):
+def priority_of(dataset, extractor):
     """The priority of a cell's features, below that of what uses them up, from 9 down to 0."""
     cells = [(name, network) for name in PLAN.datasets for network in PLAN.layers]
     return 9 * (1 - cells.index((dataset, extractor)) / len(cells))

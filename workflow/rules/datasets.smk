@@ -60,8 +60,8 @@ rule dataset:
     threads: image_threads
     resources:
         # 10,000 digits: 0.1 GB, 2 s. The rest is for photographs.
-        mem_mb=growing(2000),
-        runtime=growing(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 1000),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 1000),
     params:
         code=dataset_code,
         spec=lambda wildcards: json.dumps(CONFIG["datasets"][wildcards.dataset]),

@@ -35,8 +35,8 @@ for poolings in CHOICES:
             "../../envs/depthgauge.yaml"
         threads: threads_up_to(8)
         resources:
-            mem_mb=growing(distances_mb),
-            runtime=growing(distances_minutes),
+            mem_mb=per_attempt(distances_mb),
+            runtime=per_attempt(distances_minutes),
         params:
             code=code("distances"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
@@ -76,8 +76,8 @@ for poolings in CHOICES:
             "../../envs/depthgauge.yaml"
         threads: threads_up_to(8)
         resources:
-            mem_mb=growing(distances_mb),
-            runtime=growing(distances_minutes),
+            mem_mb=per_attempt(distances_mb),
+            runtime=per_attempt(distances_minutes),
         params:
             code=code("distances"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],
@@ -116,10 +116,12 @@ for poolings in CHOICES:
         threads: 1
         resources:
             # A band of 256 rows; the rest is read and written in passing.
-            mem_mb=growing(
+            mem_mb=per_attempt(
                 lambda wildcards: 1000 + 3 * IMAGES[wildcards.dataset] // 1000
             ),
-            runtime=growing(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 1000),
+            runtime=per_attempt(
+                lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 1000
+            ),
         params:
             code=code("join-blocks"),
             outputs=lambda wildcards, output: [f"--output={file}" for file in output],

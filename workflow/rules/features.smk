@@ -18,8 +18,8 @@ rule network:
     threads: 1
     resources:
         # Inception-v3: 1.9 to 3.1 GB, 10 s.
-        mem_mb=growing(4500),
-        runtime=growing(15),
+        mem_mb=per_attempt(4500),
+        runtime=per_attempt(15),
     params:
         code=code("network"),
         # What Snakemake remembers, and compares; a parameter that takes `output` it does not.
@@ -66,15 +66,15 @@ for extractor in PLAN.layers:
         benchmark:
             f"results/benchmarks/features/{{dataset}}/{extractor}/{{shard}}.tsv"
         # One cell after another, each up to its distances: features of all would not fit.
-        priority: lambda wildcards, extractor=extractor: turn(wildcards.dataset, extractor)
+        priority: lambda wildcards, extractor=extractor: priority_of(wildcards.dataset, extractor)
         conda:
             "../../envs/depthgauge.yaml"
         threads: threads_up_to(8)
         resources:
             # Inception-v3 on 1, 2, 8 threads: 2.2, 3.2, 6.7 GB; 5.5 images/s and thread. Networks
             # that take ten times as long still fit.
-            mem_mb=growing(lambda wildcards, threads: 2600 + 750 * threads),
-            runtime=growing(
+            mem_mb=per_attempt(lambda wildcards, threads: 2600 + 750 * threads),
+            runtime=per_attempt(
                 lambda wildcards, threads: 10 + SHARD_IMAGES // (30 * threads)
             ),
         params:

@@ -188,8 +188,8 @@ for name, figure in FIGURES.items():
             "../../envs/depthgauge.yaml"
         threads: 1
         resources:
-            mem_mb=growing(1000),
-            runtime=growing(10),
+            mem_mb=per_attempt(1000),
+            runtime=per_attempt(10),
         params:
             code=code(name.replace("_", "-")),
             command=name.replace("_", "-"),

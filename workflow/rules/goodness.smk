@@ -24,8 +24,8 @@ rule goodness:
     threads: threads_up_to(8)
     resources:
         # 4,000 images: 0.8 GB, 36 s on two busy cores; the moments take n^3, 7 s of 10,000 images.
-        mem_mb=growing(lambda wildcards: 1500 + 4 * pairs_mb(wildcards.dataset)),
-        runtime=growing(
+        mem_mb=per_attempt(lambda wildcards: 1500 + 4 * pairs_mb(wildcards.dataset)),
+        runtime=per_attempt(
             lambda wildcards: 10
             + len(PLAN.poolings[wildcards.extractor])
             * len(PLAN.metrics)
@@ -74,8 +74,10 @@ rule sampled_goodness:
     threads: 2
     resources:
         # 10,000 images: 0.6 GB.
-        mem_mb=growing(lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2),
-        runtime=growing(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 100),
+        mem_mb=per_attempt(
+            lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2
+        ),
+        runtime=per_attempt(lambda wildcards: 10 + pairs_mb(wildcards.dataset) // 100),
     params:
         code=code("sampled-goodness"),
     message:
@@ -102,8 +104,8 @@ rule goodness_table:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=growing(700),
-        runtime=growing(10),
+        mem_mb=per_attempt(700),
+        runtime=per_attempt(10),
     params:
         code=code("goodness-table"),
     message:
@@ -128,8 +130,8 @@ rule comparisons:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(20),
+        mem_mb=per_attempt(1500),
+        runtime=per_attempt(20),
     params:
         code=code("compare"),
         seed=CONFIG["seed"],
@@ -156,8 +158,8 @@ rule verdict:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=growing(700),
-        runtime=growing(10),
+        mem_mb=per_attempt(700),
+        runtime=per_attempt(10),
     params:
         code=code("verdict"),
     message:

@@ -18,13 +18,13 @@ rule label_accuracy:
     resources:
         # A trial holds the distances of its labelled images, 5,000 at most, to all. 4,000 images:
         # 0.4 GB; 10,000: 0.8 GB.
-        mem_mb=growing(
+        mem_mb=per_attempt(
             lambda wildcards, threads: 1000
             + 5 * pairs_mb(wildcards.dataset) // 2
             + threads
             * min(IMAGES[wildcards.dataset] // 25, 4 * pairs_mb(wildcards.dataset))
         ),
-        runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
+        runtime=per_attempt(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
     params:
         code=code("label-accuracy"),
         distances=first_poolings,
@@ -62,7 +62,7 @@ rule linear_probe:
     resources:
         mem_mb=lambda wildcards, threads, attempt: attempt
         * (1000 + IMAGES[wildcards.dataset] * (threads + 2) // 25),
-        runtime=growing(30),
+        runtime=per_attempt(30),
     params:
         code=code("linear-probe"),
         layer=lambda wildcards: PLAN.layers[wildcards.extractor][-1],
@@ -99,13 +99,13 @@ rule labels:
     threads: threads_up_to(8)
     resources:
         # 4,000 images: 0.8 GB; 10,000: 1.3 GB.
-        mem_mb=growing(
+        mem_mb=per_attempt(
             lambda wildcards, threads: 800
             + 80 * threads
             + 5 * pairs_mb(wildcards.dataset)
             + threads * IMAGES[wildcards.dataset] // 200
         ),
-        runtime=growing(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
+        runtime=per_attempt(lambda wildcards: 15 + IMAGES[wildcards.dataset] // 200),
     params:
         code=code("labels"),
         confidence=CONFIG["label_confidence"],

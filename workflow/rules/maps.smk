@@ -18,8 +18,10 @@ rule embedding:
     threads: threads_up_to(4)
     resources:
         # By angle two matrices are held. 4,000 images: 0.4 GB; 10,000: 0.8 GB, 90 s.
-        mem_mb=growing(lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2),
-        runtime=growing(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500),
+        mem_mb=per_attempt(
+            lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2
+        ),
+        runtime=per_attempt(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500),
     params:
         code=code("embedding"),
         reading=reading_followed,
@@ -63,10 +65,10 @@ for extractor, layers in PLAN.layers.items():
         threads: threads_up_to(4)
         resources:
             # 10,000 images: 0.7 GB.
-            mem_mb=growing(
+            mem_mb=per_attempt(
                 lambda wildcards: 1000 + 5 * pairs_mb(wildcards.dataset) // 2
             ),
-            runtime=growing(
+            runtime=per_attempt(
                 lambda wildcards, count=len(layers): 10
                 + count * (1 + IMAGES[wildcards.dataset] // 5000)
             ),
@@ -110,8 +112,10 @@ for extractor, layers in PLAN.layers.items():
         threads: threads_up_to(4)
         resources:
             # 10,000 images: 0.6 GB.
-            mem_mb=growing(lambda wildcards: 700 + 5 * pairs_mb(wildcards.dataset) // 2),
-            runtime=growing(
+            mem_mb=per_attempt(
+                lambda wildcards: 700 + 5 * pairs_mb(wildcards.dataset) // 2
+            ),
+            runtime=per_attempt(
                 lambda wildcards, count=len(layers): 10
                 + count * pairs_mb(wildcards.dataset) // 1000
             ),
@@ -148,8 +152,8 @@ for extractor, layers in PLAN.layers.items():
             "../../envs/depthgauge.yaml"
         threads: 1
         resources:
-            mem_mb=growing(lambda wildcards: 700 + IMAGES[wildcards.dataset] // 100),
-            runtime=growing(10),
+            mem_mb=per_attempt(lambda wildcards: 700 + IMAGES[wildcards.dataset] // 100),
+            runtime=per_attempt(10),
         params:
             code=code("misplaced"),
             neighbours=lambda wildcards, input: os.path.dirname(input.neighbours[0]),
@@ -179,8 +183,8 @@ rule cluster_table:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=growing(700),
-        runtime=growing(10),
+        mem_mb=per_attempt(700),
+        runtime=per_attempt(10),
     params:
         code=code("cluster-table"),
         goodness="--goodness results/goodness.csv" if LABELLED else "",

@@ -39,8 +39,8 @@ rule table_1:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=growing(700),
-        runtime=growing(10),
+        mem_mb=per_attempt(700),
+        runtime=per_attempt(10),
     params:
         code=code("table-one"),
         stem=lambda wildcards, output: os.path.splitext(output[0])[0],
@@ -69,8 +69,8 @@ rule claims:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=growing(700),
-        runtime=growing(10),
+        mem_mb=per_attempt(700),
+        runtime=per_attempt(10),
     params:
         code=code("claims"),
         depends=sha256(*filter(None, [claims_file()])),
@@ -113,12 +113,12 @@ rule explorer:
     threads: 1
     resources:
         # 10,000 images: one layer 0.21 GB, eight 0.27 GB.
-        mem_mb=growing(
+        mem_mb=per_attempt(
             700
             + max(IMAGES.values()) // 50
             + sum(min(IMAGES[name], 10_000) for name, *_ in PLAN.cells()) // 1000
         ),
-        runtime=growing(10 + sum(IMAGES.values()) // 2000),
+        runtime=per_attempt(10 + sum(IMAGES.values()) // 2000),
     params:
         code=code(
             "explorer",
@@ -147,8 +147,8 @@ rule report:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
         code=code("report", "report/page/report.html", "report/page/methods.html"),
     message:

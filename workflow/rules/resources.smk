@@ -4,13 +4,13 @@
 
 from math import ceil
 
-from depthgauge.room import check_disk, check_memory, disk_ahead
+from depthgauge.capacity import check_disk, check_memory, disk_ahead
 
 # What a thread does in a second at least, and a disk: half the rates of a slow machine.
 FLOPS, BYTES = 20e9, 50e6
 
 
-def growing(amount):
+def per_attempt(amount):
     """What a job asks for: ``amount``, then twice as much if it has to be tried again, and so on.
 
     ``amount`` is a number or a function of the wildcards, and of the threads if it takes them.
@@ -68,7 +68,7 @@ def distances_minutes(wildcards, threads):
     return ceil(10 + seconds / 60)
 
 
-def check_room():
+def check_capacity():
     """Raise a WorkflowError if disk or memory cannot hold what the run's jobs are going to make."""
     jobs = [job for job in workflow.dag.jobs if workflow.dag.needrun(job)]
     cells = [
@@ -90,7 +90,7 @@ def check_room():
         raise WorkflowError(str(error)) from None
 
 
-def warn_of_room():
+def warn_of_capacity():
     """Say before the first job, and in a dry run, what the whole plan would lack."""
     cells = [
         (dataset, extractor, layer)

@@ -1,1 +1,1 @@
-"""TensorFlow's room: networks frozen into graphs, trained ones, and the features they give."""
+"""What needs TensorFlow: networks frozen into graphs, trained ones, and the features they give."""

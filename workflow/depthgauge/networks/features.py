@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..capacity import check_features_disk
 from ..errors import UserError
 from ..files import reserve, second_name, whole
 from ..fingerprint import fingerprint, sha256, write_header
 from ..manifest import read_manifest
 from ..readings import layer_poolings, pooled
-from ..room import check_features_room
 from .graph import graph_function, read_graph
 from .pixels import load_pixels
 from .tensorflow_setup import usable_precision, use_precision, use_threads
@@ -49,7 +49,7 @@ def write_features(
     Raises
     ------
     UserError
-        As ``features`` and ``room.check_features_room``; if there are not as many outputs as
+        As ``features`` and ``capacity.check_features_disk``; if there are not as many outputs as
         layers and poolings.
     """
     described = json.loads(Path(layers).read_text())["layers"]
@@ -63,7 +63,7 @@ def write_features(
         for layer in described
         for pooling in layer_poolings(layer, poolings)
     ]
-    check_features_room(outputs, len(read_manifest(manifest)), dims, dtype)
+    check_features_disk(outputs, len(read_manifest(manifest)), dims, dtype)
     use_threads(threads)
     features(
         *(graph, layers, images, manifest, outputs),

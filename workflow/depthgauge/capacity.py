@@ -162,7 +162,7 @@ def check_memory(needs, *, total=None):
         )
 
 
-def check_features_room(outputs, images, dims, dtype, *, free=None):
+def check_features_disk(outputs, images, dims, dtype, *, free=None):
     """Before the first image: whether all layers of a dataset find room beside one another.
 
     Parameters

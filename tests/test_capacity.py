@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import REPOSITORY
-from depthgauge import room
-from depthgauge.cli import main
-from depthgauge.distances.matrix import pairs
-from depthgauge.errors import UserError
-from depthgauge.room import (
+from depthgauge import capacity
+from depthgauge.capacity import (
     bytes_under,
     check_disk,
-    check_features_room,
+    check_features_disk,
     check_memory,
     distance_bytes,
     feature_bytes,
     size,
 )
+from depthgauge.cli import main
+from depthgauge.distances.matrix import pairs
+from depthgauge.errors import UserError
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -61,15 +61,15 @@ def test_largest_job_counts_not_the_sum():
 
 def test_features_that_are_there_need_no_room(tmp_path):
     outputs = [tmp_path / layer / "1-of-2.npy" for layer in ("pool", "pool_3")]
-    check_features_room(outputs, 10, [300, 20], "float32", free=12_800)
+    check_features_disk(outputs, 10, [300, 20], "float32", free=12_800)
     with pytest.raises(UserError, match=r"features of 10 images with 320 values each 12\.8 kB"):
-        check_features_room(outputs, 10, [300, 20], "float32", free=12_799)
+        check_features_disk(outputs, 10, [300, 20], "float32", free=12_799)
     outputs[0].parent.mkdir()
     (tmp_path / "pool" / "0-of-2.npy").write_bytes(bytes(6_000))
     assert bytes_under(tmp_path) == 6_000
-    check_features_room(outputs, 10, [300, 20], "float32", free=6_800)
+    check_features_disk(outputs, 10, [300, 20], "float32", free=6_800)
     with pytest.raises(UserError):
-        check_features_room(outputs, 10, [300, 20], "float32", free=6_799)
+        check_features_disk(outputs, 10, [300, 20], "float32", free=6_799)
 
 
 def test_features_stop_before_the_first_image(tmp_path, monkeypatch, caplog):
@@ -78,7 +78,7 @@ def test_features_stop_before_the_first_image(tmp_path, monkeypatch, caplog):
     (tmp_path / "layers.json").write_text(json.dumps(layers))
     (tmp_path / "manifest.csv").write_text("image,label\na.jpg,a\nb.jpg,b\n")
     usage = shutil.disk_usage(tmp_path)._replace(free=7_999_999)
-    monkeypatch.setattr(room.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(capacity.shutil, "disk_usage", lambda folder: usage)
     paths = [str(tmp_path / name) for name in ("none.pb", "layers.json", "none", "manifest.csv")]
     done = CliRunner().invoke(main, ["features", *paths, str(tmp_path / "pool" / "0-of-1.npy")])
     assert done.exit_code == 1
