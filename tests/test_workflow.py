@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 from conftest import REPOSITORY
+from depthgauge.cli import main
 from depthgauge.distances.labelled import Labelled
 from depthgauge.manifest import read_manifest
 from depthgauge.readings import pooled_name
@@ -425,13 +427,14 @@ def test_names_that_look_like_numbers_or_nothing_stay_what_they_are(experiment, 
 
 @pytest.fixture(scope="module")
 def from_distances(tmp_path_factory):
-    """A run of the statistics alone, on planted distances: a sample, and two collections."""
+    """A run on planted distances: a sample, two collections, and a folder labelled in part."""
     folder = tmp_path_factory.mktemp("from_distances")
     (folder / "model.keras").touch()
     extractor = {"kind": "keras_file", "path": "model.keras", "layers": ["layer"]}
     config = {
-        **{"permutations": 199, "pairs": 1000, "metrics": ["euclidean"]},
+        **{"permutations": 199, "pairs": 1000, "metrics": ["euclidean"], "label_confidence": 0.8},
         "datasets": {
+            "partly": {"kind": "folder", "path": "partly", "unlabelled": "new"},
             "sampled": {"kind": "synthetic", "per_class": 100},
             "parted": {"kind": "synthetic", "per_class": 10},
         },
@@ -441,22 +444,31 @@ def from_distances(tmp_path_factory):
     (folder / "experiment.yaml").write_text(yaml.safe_dump(config))
     rng = np.random.default_rng(3)
     results = folder / "results"
-    for dataset, images in (("sampled", 48), ("parted", 40)):
+    for dataset, images in (("sampled", 48), ("parted", 40), ("partly", 44)):
         labels = np.arange(images) % 4
         points = rng.normal(size=(images, 5)) + np.eye(5)[labels]
         parts = np.arange(images) // 20
-        columns = {"population": 100} if dataset == "sampled" else {"collection": parts}
+        if dataset == "partly":
+            points += 2 * np.eye(5)[labels]
+            labels = np.where(np.arange(images) < 24, labels.astype(str), "")
+            for i, label in enumerate(labels):
+                (folder / "partly" / (label or "new")).mkdir(parents=True, exist_ok=True)
+                (folder / "partly" / (label or "new") / f"{i}.png").touch()
+        columns = {"sampled": {"population": 100}, "parted": {"collection": parts}, "partly": {}}
         for file in (f"datasets/{dataset}/manifest.csv", f"distances/{dataset}/net/layer.npy"):
             (results / file).parent.mkdir(parents=True)
         table = pd.DataFrame({"image": [f"{i}.jpg" for i in range(images)], "label": labels})
-        table.assign(**columns).to_csv(results / f"datasets/{dataset}/manifest.csv", index=False)
+        table.assign(**columns[dataset]).to_csv(
+            results / f"datasets/{dataset}/manifest.csv", index=False
+        )
         np.save(results / f"distances/{dataset}/net/layer.npy", pdist(points).astype(np.float32))
     flat = {"flat": {"tensor": "layer:0", "dim": 5}}
     layer = {"layer": "layer", "tensor": "layer:0", "shape": [5], "dim": 5, "poolings": flat}
     (results / "networks").mkdir()
     (results / "networks/net.json").write_text(json.dumps({"layers": [layer]}))
-    rules = ("goodness", "sampled_goodness", "goodness_table")
-    snakemake(folder, "results/goodness.csv", "--cores", "2", "--allowed-rules", *rules)
+    rules = ("goodness", "sampled_goodness", "goodness_table", "labels")
+    targets = ("results/goodness.csv", "results/labels/partly/labels.csv")
+    snakemake(folder, *targets, "--cores", "2", "--allowed-rules", *rules)
     return folder
 
 
@@ -492,6 +504,88 @@ def test_labels_are_permuted_as_the_config_says(from_distances):
         progress=False,
     )
     np.testing.assert_array_equal(np.load(results / "nulls/parted/net/layer.npy")[0], expected.null)
+
+
+def test_labels_are_given_from_the_confidence_of_the_config_on(from_distances):
+    results = from_distances / "results"
+
+    def labelled_from(confidence):
+        files = ["datasets/partly/manifest.csv", "distances/partly/net/layer.npy"]
+        written = [f"--{name}={from_distances / name}.csv" for name in ("output", "accuracy")]
+        names = ["--dataset=partly", "--metric=euclidean", "--seed=1"]
+        line = ["labels", *(str(results / file) for file in files), *written, *names]
+        done = CliRunner().invoke(main, [*line, f"--confidence={confidence}"])
+        assert done.exit_code == 0, (done.output, done.exception)
+        return [(from_distances / f"{name}.csv").read_text() for name in ("output", "accuracy")]
+
+    names = ("labels", "accuracy")
+    found = [(results / f"labels/partly/{name}.csv").read_text() for name in names]
+    assert found == labelled_from(0.8)
+    assert found[0] not in (labelled_from(0.5)[0], labelled_from(0.99)[0])
+    table = read_table(results / "labels/partly/labels.csv")
+    assert table.origin.value_counts()["given"] == 24 and len(table) == 44
+    taken = table.origin == "propagated"
+    assert taken.any() and (table.probability[taken] >= 0.8).all()
+    assert (table.probability[table.origin == "unlabelled"] < 0.8).all()
+    accuracy = read_table(results / "labels/partly/accuracy.csv")
+    assert accuracy.expected_accuracy[0] > 0.5 and len(accuracy) == 4
+
+
+def test_paths_of_the_users_may_have_anything_in_them(experiment, tmp_path, monkeypatch):
+    """Braces, which Snakemake reads as wildcards, blanks and quotes, and `~` for the home."""
+    from depthgauge.networks.quiet_tensorflow import tf
+
+    home = tmp_path / "home of {user}"
+    monkeypatch.setenv("HOME", str(home))
+    folder, own = tmp_path / "run", home / "my {x} it's"
+    for place in (folder / "results", own / "nets {wildcards.x}", own / "photos {dataset}"):
+        place.mkdir(parents=True)
+    shutil.copy(experiment / "model.keras", own / "nets {wildcards.x}/a {model}.keras")
+    with tf.Graph().as_default() as graph:
+        images = tf.compat.v1.placeholder(tf.float32, (None, 8, 8, 3), name="x")
+        tf.reduce_mean(images, axis=(1, 2), name="y")
+    (own / "a {graph}.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    rng = np.random.default_rng(0)
+    for i in range(8):
+        pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(own / f"photos {{dataset}}/{{{i}}} x.png")
+    lines = [f"{{{i}}} x.png,{'ab'[i % 2]}" for i in range(8)]
+    (own / "the {labels}.csv").write_text("\n".join(["image,label", *lines, ""]))
+    claim = {"id": "size", "claim": "So many.", "check": "size", "dataset": "photos"}
+    claims = [claim | {"images": 8, "classes": 2}]
+    (own / "the {claims}.yaml").write_text(yaml.safe_dump(claims))
+    there = "~/my {x} it's"
+    kind = {"kind": "folder", "path": f"{there}/photos {{dataset}}"}
+    model = {"kind": "keras_file", "path": f"{there}/nets {{wildcards.x}}/a {{model}}.keras"}
+    graph = {"kind": "frozen_graph", "path": f"{there}/a {{graph}}.pb", "input": "x:0", "size": 8}
+    config = {
+        "permutations": 99,
+        "claims": f"{there}/the {{claims}}.yaml",
+        "datasets": {"photos": kind | {"labels": f"{there}/the {{labels}}.csv"}},
+        "extractors": {
+            "model": model | {"layers": ["deep"]},
+            "graph": graph | {"layers": {"y": "y:0"}},
+        },
+    }
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(config))
+    cells = {"dataset": ["photos"], "extractor": "model", "layer": "deep", "extractor_a": "model"}
+    for name in ("goodness", "comparisons"):
+        pd.DataFrame(cells).to_csv(folder / f"results/{name}.csv", index=False)
+    made = ["networks/model.pb", "networks/graph.pb", "datasets/photos/manifest.csv"]
+    targets = [f"results/{name}" for name in (*made, "claims.csv", "plan.json")]
+    rules = ("network", "dataset", "table_1", "claims", "plan")
+    snakemake(folder, *targets, "--cores", "2", "--allowed-rules", *rules)
+    results = folder / "results"
+    manifest = read_manifest(results / "datasets/photos/manifest.csv")
+    assert manifest.source.tolist() == [f"{{{i}}} x.png" for i in range(8)]
+    assert manifest.label.tolist() == ["a", "b"] * 4
+    for name, layer in (("model", "deep"), ("graph", "y")):
+        described = json.loads((results / f"networks/{name}.json").read_text())
+        assert [one["layer"] for one in described["layers"]] == [layer]
+    assert read_table(results / "claims.csv").outcome.tolist() == ["reproduced"]
+    assert "photos {dataset}" in (results / "table_1.md").read_text()
+    assert json.loads((results / "plan.json").read_text())["config"]["claims"] == config["claims"]
+    assert "report" in snakemake(folder, "-n", "--quiet", "rules")
 
 
 def test_unknown_layer_stops_before_the_first_image_and_keeps_the_rest(experiment, tmp_path):

@@ -361,7 +361,8 @@ def claims_file():
     """The file of claims, in the folder of the run or else beside the Snakefile; or none."""
     if CONFIG["claims"] is None:
         return None
-    places = [Path(CONFIG["claims"]), Path(workflow.basedir) / CONFIG["claims"]]
+    path = Path(CONFIG["claims"]).expanduser()
+    places = [path, Path(workflow.basedir) / path]
     for place in places:
         if place.is_file():
             return str(place)

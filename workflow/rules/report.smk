@@ -15,7 +15,7 @@ rule plan:
         mem_mb=100,
         runtime=5,
     params:
-        plan=PLAN.text(),
+        plan=lambda wildcards: PLAN.text(),
     message:
         "Writing down what this run consists of"
     shell:
@@ -44,7 +44,8 @@ rule table_1:
     params:
         code=code("table-one"),
         stem=lambda wildcards, output: os.path.splitext(output[0])[0],
-        links=[
+        # A function: in plain text Snakemake would read braces of a path as wildcards.
+        links=lambda wildcards: [
             f"--link={name}={datasets.about(name, spec)['link']}"
             for name, spec in CONFIG["datasets"].items()
         ],
