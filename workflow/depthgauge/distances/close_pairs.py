@@ -21,12 +21,12 @@ ROUNDOFF = 2.0**-24
 SHARE = 4096
 
 
-def squared_distances(totals, tiles, norms, spread, d, pool):
+def squared_distances(totals, tiles, norms, fourths, d, pool):
     """Turn inner products into squared distances, in place, and list the close pairs.
 
     Parameters
     ----------
-    totals, norms, spread
+    totals, norms, fourths
         What ``products`` returned, of ``d`` columns, for ``tiles``.
     pool : Executor
 
@@ -54,7 +54,7 @@ def squared_distances(totals, tiles, norms, spread, d, pool):
     """
     columns = DEPTH + RUN**2
     drift = columns / 4 * ROUNDOFF
-    fluctuation = 4 * columns**0.5 * ROUNDOFF * np.sqrt(spread) / 2
+    fluctuation = 4 * columns**0.5 * ROUNDOFF * np.sqrt(fourths) / 2
     lost = d * 2.0**-126
 
     def one(total, tile):

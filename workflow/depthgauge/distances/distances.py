@@ -188,8 +188,8 @@ def _squared(shards, n, d, place, threads, progress):
     """Return the tiles of a block, and the squared distances of each."""
     rows, tiles = block(n, *place)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        totals, norms, spread = products(shards, n, d, rows, tiles, pool, progress)
-        close = squared_distances(totals, tiles, norms, spread, d, pool)
+        totals, norms, fourths = products(shards, n, d, rows, tiles, pool, progress)
+        close = squared_distances(totals, tiles, norms, fourths, d, pool)
         count = sum(len(columns) for _, columns in close)
         if count:
             log.info("%d pairs are computed once more", count)

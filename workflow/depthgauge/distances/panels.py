@@ -37,7 +37,7 @@ _posix_fadvise = types.ExternalFunction(
 _HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 
-def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
+def panels(shards, rows, d, pool, shifts, norms, fourths, description, progress):
     """Yield (start, stop, panel): columns ``start`` to ``stop`` of the features of ``rows``.
 
     A panel is a float32 array of C order, a row an image; what it holds beyond those columns
@@ -55,7 +55,7 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
     pool : Executor
     shifts : callable
         ``shifts(start, stop)`` returns the float32 numbers to subtract from these columns.
-    norms, spread : (m,) float64 array
+    norms, fourths : (m,) float64 array
         |x_p|^2 and |x_p|^4 of the parts x_p of each row in every block p are added to these.
     description : str
         For the bar on stderr, shown if ``progress``.
@@ -91,7 +91,7 @@ def panels(shards, rows, d, pool, shifts, norms, spread, description, progress):
                 task.result()
             for norm, fourth in powers.transpose(1, 2, 0):  # in order, however wide the panel is
                 norms += norm
-                spread += fourth
+                fourths += fourth
             yield start, stop, panel
             if later is not None:
                 coming.append(reading(later))

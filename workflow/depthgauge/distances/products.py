@@ -33,7 +33,7 @@ def products(shards, n, d, rows, tiles, pool, progress):
     -------
     totals : list of float64 array
         The inner products of each tile; of one on the diagonal, its upper half.
-    norms, spread : (m,) float64 array
+    norms, fourths : (m,) float64 array
         |x|^2, and the sum of |x_p|^4 over the blocks p of columns.
 
     Raises
@@ -49,11 +49,11 @@ def products(shards, n, d, rows, tiles, pool, progress):
         return lines.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     totals = [np.zeros((t.bottom - t.top, t.right - t.left)) for t in tiles]
-    norms, spread = np.zeros(len(rows)), np.zeros(len(rows))
+    norms, fourths = np.zeros(len(rows)), np.zeros(len(rows))
     under_way, last = [], [None] * len(tiles)
     with np.errstate(all="ignore"):  # what is not finite is looked at below
         for start, stop, panel in panels(
-            shards, rows, d, pool, origin, norms, spread, "distances", progress
+            shards, rows, d, pool, origin, norms, fourths, "distances", progress
         ):
             if not np.isfinite(norms).all():
                 refuse_nonfinite(shards, start, stop)
@@ -67,7 +67,7 @@ def products(shards, n, d, rows, tiles, pool, progress):
                 task.result()
         for task in under_way:
             task.result()
-    return totals, norms, spread
+    return totals, norms, fourths
 
 
 def _multiply(run, tile, total, before):

@@ -83,9 +83,9 @@ def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=T
     for name, method in nearest_labelled.METHODS.items():
         found[name] = method(others, given, classes), method(near, given, classes)
     made = {}
-    for name, (left_out, scores) in found.items():
-        left_codes, margins = _decided(left_out)
-        made[name] = Candidate(left_codes == given[evaluated], margins, *_decided(scores))
+    for name, (by_others, scores) in found.items():
+        proposed, margins = _decided(by_others)
+        made[name] = Candidate(proposed == given[evaluated], margins, *_decided(scores))
     return made
 
 

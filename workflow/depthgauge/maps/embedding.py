@@ -186,9 +186,9 @@ def _start(distances, rng):
     points -= points.mean(axis=0)
     # Eigenvectors have no sign of their own: the farthest image lies on the positive side.
     points *= np.sign(points[np.abs(points).argmax(axis=0), np.arange(points.shape[1])])
-    spread = points[:, 0].std()
-    if spread > 0:
-        points /= spread
+    deviation = points[:, 0].std()
+    if deviation > 0:
+        points /= deviation
     return 1e-4 * (points + 0.01 * rng.standard_normal(points.shape))
 
 

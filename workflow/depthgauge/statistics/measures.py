@@ -27,82 +27,39 @@ COMPONENTS = 50
 
 @dataclass(frozen=True)
 class Measures:
-    """What ``measures`` found, for n images of k classes; distances in the unit of the matrix.
+    """What ``measures`` found, for n images of k classes; distances in the unit of the matrix."""
 
-    Attributes
-    ----------
-    goodness : float
-        Mean distance of pairs of different classes over mean distance of pairs of one class.
-        Infinite where all images of each class are copies.
-    goodness_macro : float
-        Mean of ``class_goodness`` over the classes of two images or more, so that each class
-        counts alike whatever its size.
-    auc : float
-        P(between > within) + P(between = within) / 2 over all such pairs of pairs.
-    anosim_r : float
-        2 ``auc`` - 1, which is ANOSIM's R.
-    mrpp_a : float
-        1 - W / D, W the mean distance within, D that of all pairs: MRPP's chance-corrected
-        agreement A with weights n_c (n_c - 1) (Mielke & Berry; vegan's weight.type = 3).
-    silhouette : float
-        Mean of ``silhouettes``.
-    knn1, knn5 : float
-        Share of images whose class is that of the nearest other image, or of most of the five
-        nearest (see ``accuracy.vote`` for ties; of fewer than five where there are not so many).
-    knn1_half : float
-        Mean of ``knn1_expected``, by which layers and readings are chosen.
-    goodness_pca50 : float
-        Goodness of the distances along the first 50 principal components.
-    effective_dimension : float
-        Participation ratio of the components' variances, see ``geometry.Spectrum``.
-    permdisp_f, permdisp_p : float
-        See ``geometry.dispersion``; NaN where it is undefined.
-    spread_warning : bool
-        Whether classes differ in spread, at 5 %, and in spread more than in place: then
-        goodness, ANOSIM and MRPP may speak of spread alone.
-    log_goodness_se, auc_se : float
-        Jackknife standard errors; with groups, cluster-robust. NaN where undefined.
-    theta, auc_theta : array of float64, shape (n,)
-        Log goodness, and AUC, without each image in turn.
-    knn1_correct : array of bool, shape (n,)
-    knn1_expected : array of float64, shape (n,)
-        See ``accuracy.expected_in_half``; of the 32 nearest images.
-    image_goodness : array of float64, shape (n,)
-        See ``goodness.image_goodness``.
-    silhouettes : array of float64, shape (n,)
-    neighbours : array of int64, shape (n, 32 at most)
-        The nearest other images (of other groups, with groups), from 0, nearest first.
-    class_distances : array of float64, shape (k, k)
-        Mean distances, classes in sorted order; on the diagonal those within.
-    class_goodness : array of float64, shape (k,)
-        See ``goodness.class_goodness``.
-    """
-
+    # Mean distance between classes over that within; infinite where each class is of copies.
     goodness: float
-    goodness_macro: float
-    auc: float
-    anosim_r: float
+    goodness_macro: float  # mean of ``class_goodness`` over the classes of two images or more
+    auc: float  # P(between > within) + P(between = within) / 2 over all such pairs of pairs
+    anosim_r: float  # ANOSIM's R, 2 ``auc`` - 1
+    # MRPP's A, 1 - W / D, W the mean distance within, D that of all pairs: its agreement beyond
+    # chance with weights n_c (n_c - 1) (Mielke & Berry; vegan's weight.type = 3).
     mrpp_a: float
-    silhouette: float
-    knn1: float
-    knn5: float
-    knn1_half: float
-    goodness_pca50: float
-    effective_dimension: float
-    permdisp_f: float
+    silhouette: float  # mean of ``silhouettes``
+    knn1: float  # share of images whose class is that of the nearest other image
+    knn5: float  # or of most of the five nearest, see ``accuracy.vote``
+    knn1_half: float  # mean of ``knn1_expected``, by which layers and readings are chosen
+    goodness_pca50: float  # of the distances along the first 50 principal components
+    effective_dimension: float  # see ``geometry.Spectrum``
+    permdisp_f: float  # see ``geometry.dispersion``; NaN where it is undefined
     permdisp_p: float
+    # Classes differ in spread, at 5 %, and in spread more than in place: then goodness, ANOSIM
+    # and MRPP may speak of spread alone.
     spread_warning: bool
-    log_goodness_se: float
+    log_goodness_se: float  # jackknife's; with groups, cluster-robust; NaN where undefined
     auc_se: float
-    theta: np.ndarray
-    auc_theta: np.ndarray
-    knn1_correct: np.ndarray
-    knn1_expected: np.ndarray
-    image_goodness: np.ndarray
-    silhouettes: np.ndarray
+    theta: np.ndarray  # (n,) float64, log goodness without each image in turn
+    auc_theta: np.ndarray  # (n,) float64, AUC without each image in turn
+    knn1_correct: np.ndarray  # (n,) bool
+    knn1_expected: np.ndarray  # (n,) float64, ``accuracy.expected_in_half`` of the 32 nearest
+    image_goodness: np.ndarray  # (n,) float64, see ``goodness.image_goodness``
+    silhouettes: np.ndarray  # (n,) float64
+    # (n, 32 at most) int64, the nearest other images (of other groups, with groups), nearest first.
     neighbours: np.ndarray
-    class_distances: np.ndarray
-    class_goodness: np.ndarray
+    class_distances: np.ndarray  # (k, k) float64, means; on the diagonal those within
+    class_goodness: np.ndarray  # (k,) float64, see ``goodness.class_goodness``
 
 
 def measures(data, *, threads=1, seed=0, progress=True):

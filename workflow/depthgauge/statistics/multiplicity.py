@@ -48,12 +48,12 @@ def max_t(truths, nulls):
     truths, nulls = np.asarray(truths, float), np.asarray(nulls, float)
     adjusted = np.full(len(truths), np.nan)
     with np.errstate(invalid="ignore"):
-        mean, spread = nulls.mean(axis=1), nulls.std(axis=1)
-    sound = np.isfinite(mean) & (spread > 1e-12 * np.abs(mean))
+        mean, sd = nulls.mean(axis=1), nulls.std(axis=1)
+    sound = np.isfinite(mean) & (sd > 1e-12 * np.abs(mean))
     if sound.any():
-        mean, spread = mean[sound], spread[sound]
-        greatest = ((nulls[sound] - mean[:, None]) / spread[:, None]).max(axis=0)
-        t = (truths[sound] - mean) / spread
+        mean, sd = mean[sound], sd[sound]
+        greatest = ((nulls[sound] - mean[:, None]) / sd[:, None]).max(axis=0)
+        t = (truths[sound] - mean) / sd
         beaten = np.count_nonzero(greatest >= t[:, None], axis=1)
         adjusted[sound] = (1 + beaten) / (1 + nulls.shape[1])
     return adjusted

@@ -157,7 +157,7 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
         )
     m = len(table)
     population = table.population.astype(np.int64)
-    whole = int(population[~table.label.duplicated()].sum())
+    count = int(population[~table.label.duplicated()].sum())
     cells = read_text_table(row).to_dict("records")
     for cell in cells:
         reading = Reading(cell["pooling"], cell["metric"])
@@ -165,10 +165,10 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
             found = sampled_goodness(
                 opened.condensed, table.label, population, threads=threads, progress=progress
             )
-        cell["population_images"] = whole
+        cell["population_images"] = count
         cell |= {f"population_{name}": value for name, value in found._asdict().items()}
         log.info(
             "%s: goodness of all %d images %.4f with a standard error of %.2g, from %d of them",
-            *(reading, whole, found.goodness, found.standard_error, m),
+            *(reading, count, found.goodness, found.standard_error, m),
         )
     write_table(pd.DataFrame(cells), output)
