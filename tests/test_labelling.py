@@ -6,7 +6,6 @@ import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
 from depthgauge.distances.matrix import Distances
-from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.errors import UserError
 from depthgauge.figures.label_curves import draw_label_curves
 from depthgauge.labelling import nearest_labelled, propagation
@@ -36,7 +35,7 @@ def planted(sizes, apart=6.0, dim=5, seed=0):
 
 def graph_of(points, k=5):
     condensed = pdist(points).astype(np.float32)
-    return neighbour_graph(*nearest_neighbours(condensed, k, progress=False))
+    return neighbour_graph(condensed, k, progress=False)
 
 
 def dense_weights(points, k):

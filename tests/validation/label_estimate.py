@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from depthgauge.distances.matrix import read_distances
-from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.labelling.label_splits import label_splits
 from depthgauge.labelling.labelling import (
     best,
@@ -23,7 +22,7 @@ from depthgauge.labelling.labelling import (
     decided_labels,
     expected_accuracy,
 )
-from depthgauge.labelling.neighbour_graph import NEIGHBOURS, neighbour_graph
+from depthgauge.labelling.neighbour_graph import neighbour_graph
 from depthgauge.manifest import class_codes, read_manifest
 
 
@@ -42,8 +41,7 @@ def main():
     problems = []
     for path in options.distances:
         distances = read_distances(path, expected=len(codes))
-        near = nearest_neighbours(distances, NEIGHBOURS, threads=options.threads)
-        problems.append((path, distances, neighbour_graph(*near)))
+        problems.append((path, distances, neighbour_graph(distances, threads=options.threads)))
     rows = []
     for count in counts:
         for split, drawn in enumerate(draws):

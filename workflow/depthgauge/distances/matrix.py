@@ -183,7 +183,6 @@ def condense(square, source="distances"):
             f"{source}: holds {square.dtype} of shape {square.shape}; expected numbers, square "
             "(n, n), or the n(n-1)/2 pairs i < j in SciPy's squareform order."
         )
-    kept = square.dtype if square.dtype in (np.float32, np.float64) else np.float64
 
     def refuse(wrong, first, says):
         if wrong.any():
@@ -194,41 +193,35 @@ def condense(square, source="distances"):
                 f"{says(i, j)}."
             )
 
-    rows = max(1, (1 << 22) // n)
-    starts = range(0, n, rows)
+    starts = range(0, n, max(1, (1 << 22) // n))
+    sound = "expected a finite distance, not negative"
     largest = 0.0
     for first in starts:
-        block = np.asarray(square[first : first + rows])
-        refuse(
-            ~np.isfinite(block),
-            first,
-            lambda i, j: "expected a finite distance, not negative",
-        )
+        block = np.asarray(square[first : first + starts.step])
+        refuse(~np.isfinite(block), first, lambda i, j: sound)
         largest = max(largest, float(block.max()))
     slack = SLACK * largest
-    condensed = np.empty(n * (n - 1) // 2, kept)
-    at = 0
+    kept = square.dtype if square.dtype in (np.float32, np.float64) else np.float64
+    condensed = np.empty(pairs(n), kept)
     for first in starts:
-        block = np.array(square[first : first + rows], dtype=np.float64)
-        own = np.arange(len(block))
-        diagonal = np.zeros(block.shape, bool)
-        diagonal[own, first + own] = np.abs(block[own, first + own]) > slack
-        refuse(diagonal, first, lambda i, j: "expected 0, the distance of an image from itself")
-        block[own, first + own] = 0
-        refuse(block < 0, first, lambda i, j: "expected a finite distance, not negative")
-        mirrored = np.asarray(square[:, first : first + len(block)], dtype=np.float64).T
-        uneven = np.abs(block - mirrored) > slack
-        uneven[own, first + own] = False
+        block = np.array(square[first : first + starts.step], dtype=np.float64)
+        diagonal = np.eye(*block.shape, first, dtype=bool)
         refuse(
-            uneven,
+            diagonal & (np.abs(block) > slack),
+            first,
+            lambda i, j: "expected 0, the distance of an image from itself",
+        )
+        refuse(~diagonal & (block < 0), first, lambda i, j: sound)
+        mirrored = np.asarray(square[:, first : first + len(block)], dtype=np.float64).T
+        refuse(
+            ~diagonal & (np.abs(block - mirrored) > slack),
             first,
             lambda i, j: (
                 f"that in row {j + 1}, column {i + 1} is {square[j, i]}, and distances are "
                 "symmetric"
             ),
         )
-        for row in own:
-            values = block[row, first + row + 1 :]
-            condensed[at : at + len(values)] = values
-            at += len(values)
+        for i, row in enumerate(block, first):
+            start = pair_index(i, i + 1, n)
+            condensed[start : start + n - i - 1] = row[i + 1 :]
     return condensed

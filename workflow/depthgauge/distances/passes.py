@@ -36,7 +36,7 @@ def over_rows(part, n, *, threads, progress=False, desc=None):
     bounds = list(pairwise(np.unique(np.round(edges).astype(np.int64)).tolist()))
     with ThreadPoolExecutor(threads) as pool:
         done = pool.map(part, *zip(*bounds, strict=True))
-        return list(_bar(done, total=len(bounds), desc=desc, unit="part", disable=not progress))
+        return list(bar(done, total=len(bounds), desc=desc, unit="part", progress=progress))
 
 
 def to_each_image(along_rows, along_columns, n, *, threads, progress, desc):
@@ -56,8 +56,8 @@ def to_each_image(along_rows, along_columns, n, *, threads, progress, desc):
     n, threads, progress, desc
         As for ``over_rows``.
     """
-    bar = _bar(total=n - 1, desc=desc, unit="image", disable=not progress)
-    with ThreadPoolExecutor(threads) as pool, bar:
+    counted = bar(total=n - 1, desc=desc, unit="image", progress=progress)
+    with ThreadPoolExecutor(threads) as pool, counted:
 
         def share(part, begin, end):
             bounds = np.linspace(begin, end, threads + 1).astype(np.int64)
@@ -69,7 +69,7 @@ def to_each_image(along_rows, along_columns, n, *, threads, progress, desc):
             last = min(n - 1, first + max(1, BLOCK // (n - 1 - first)))
             share(along_rows, first, last)
             share(partial(along_columns, first, last), first + 1, n)
-            bar.update(last - first)
+            counted.update(last - first)
             first = last
 
 
@@ -110,9 +110,9 @@ def class_sums(condensed, codes, *, squared=False, threads=1, progress=True):
     return sums.T
 
 
-def _bar(*done, **options):
-    """Return a bar that is shown on stderr once what it counts has lasted a second."""
-    return tqdm(*done, mininterval=1, delay=1, **options)
+def bar(*done, progress, **options):
+    """Return tqdm's bar, shown on stderr once what it counts has lasted a second."""
+    return tqdm(*done, mininterval=1, delay=1, disable=not progress, **options)
 
 
 @kernel()

@@ -7,21 +7,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
-from ..distances.neighbours import nearest_neighbours
+from ..distances.passes import bar
 from ..distances.reading import open_distances
 from ..manifest import class_codes, read_manifest
 from ..readings import chosen, split_name
 from ..seeds import derive_seed
 from ..tables import write_table
 from . import nearest_labelled, propagation
-from .label_splits import label_splits
-from .neighbour_graph import NEIGHBOURS, neighbour_graph
+from .label_splits import COLUMNS, label_splits
+from .neighbour_graph import neighbour_graph
 
 log = logging.getLogger(__name__)
-
-COLUMNS = ["layer", "method", "labels_per_class", "split", "hidden", "coverage", "accuracy"]
 
 
 def label_accuracy(distances, codes, counts, draws, *, threads=1, progress=True):
@@ -49,10 +46,7 @@ def label_accuracy(distances, codes, counts, draws, *, threads=1, progress=True)
         the share of them that got a label, and the share that got theirs.
     """
     n, classes = len(codes), codes.max() + 1
-    neighbours = min(NEIGHBOURS, n - 1)
-    graph = neighbour_graph(
-        *nearest_neighbours(distances, neighbours, threads=threads, progress=progress)
-    )
+    graph = neighbour_graph(distances, threads=threads, progress=progress)
 
     def trial(split):
         found = []
@@ -78,15 +72,8 @@ def label_accuracy(distances, codes, counts, draws, *, threads=1, progress=True)
 
     # One thread a trial: sums within a trial then have one order.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        trials = tqdm(
-            pool.map(trial, range(len(draws))),
-            total=len(draws),
-            desc="trials",
-            unit="trial",
-            mininterval=1,
-            delay=1,
-            disable=not progress,
-        )
+        done = pool.map(trial, range(len(draws)))
+        trials = bar(done, total=len(draws), desc="trials", unit="trial", progress=progress)
         return pd.DataFrame([row for found in trials for row in found], columns=COLUMNS[1:])
 
 

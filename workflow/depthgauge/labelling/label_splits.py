@@ -8,6 +8,9 @@ from ..seeds import derive_seed
 
 log = logging.getLogger(__name__)
 
+# Of every table of trials.
+COLUMNS = ["layer", "method", "labels_per_class", "split", "hidden", "coverage", "accuracy"]
+
 
 def label_splits(codes, counts, splits, seed):
     """Return the numbers of labels a class that can be tried, and the images drawn.

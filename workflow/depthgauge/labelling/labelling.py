@@ -20,7 +20,7 @@ from ..statistics.auc import rank_auc
 from ..tables import write_table
 from . import nearest_labelled, propagation
 from .calibration import calibration
-from .neighbour_graph import NEIGHBOURS, neighbour_graph
+from .neighbour_graph import neighbour_graph
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +59,11 @@ def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=T
     threads : int
     progress : bool
     """
-    n, classes = len(codes), codes.max() + 1
+    classes = codes.max() + 1
     labelled = np.flatnonzero(codes >= 0)
     given = codes[labelled]
     if graph is None:
-        k = min(NEIGHBOURS, n - 1)
-        graph = neighbour_graph(
-            *nearest_neighbours(distances, k, threads=threads, progress=progress)
-        )
+        graph = neighbour_graph(distances, threads=threads, progress=progress)
     found = {}
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         for name, method in propagation.METHODS.items():

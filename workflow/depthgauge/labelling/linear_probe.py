@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..manifest import class_codes, read_manifest
 from ..seeds import derive_seed
 from ..tables import write_table
-from .label_splits import label_splits
+from .label_splits import COLUMNS, label_splits
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +84,7 @@ def write_linear_probe(
 
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             found = [row for rows in pool.map(trial, range(splits)) for row in rows]
-    columns = ["layer", "method", "labels_per_class", "split", "hidden", "coverage", "accuracy"]
-    write_table(pd.DataFrame(found, columns=columns), output)
+    write_table(pd.DataFrame(found, columns=COLUMNS), output)
 
 
 def _accuracy(features, codes, labelled):

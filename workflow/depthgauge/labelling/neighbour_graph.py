@@ -6,6 +6,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.csgraph import connected_components
 
+from ..distances.matrix import Distances
+from ..distances.neighbours import nearest_neighbours
+
 NEIGHBOURS = 10  # Calder et al. 2020
 
 
@@ -22,7 +25,7 @@ class NeighbourGraph:
     component: np.ndarray
 
 
-def neighbour_graph(indices, distances):
+def neighbour_graph(distances, k=NEIGHBOURS, *, threads=1, progress=True):
     """Return the symmetric graph of the nearest neighbours of n images.
 
     Image i points to its k neighbours j with the weight exp(-4 d(i,j)^2 / d_k(i)^2), d_k(i)
@@ -31,14 +34,18 @@ def neighbour_graph(indices, distances):
 
     Parameters
     ----------
-    indices, distances : (n, k) arrays
-        As ``neighbours.nearest_neighbours`` returns them.
+    distances, threads, progress
+        As for ``neighbours.nearest_neighbours``.
+    k : int
+        Fewer where there are not so many images.
     """
-    n, k = indices.shape
-    distances = distances.astype(np.float64)
+    distances = Distances.of(distances)
+    n, k = distances.n, min(k, distances.n - 1)
+    indices, nearest = nearest_neighbours(distances, k, threads=threads, progress=progress)
+    nearest = nearest.astype(np.float64)
     # Copies at the k-th place, and so all before it: distance zero, weight one.
-    farthest = np.where(distances[:, -1:] > 0, distances[:, -1:], 1)
-    weights = np.exp(-4 * (distances / farthest) ** 2)
+    farthest = np.where(nearest[:, -1:] > 0, nearest[:, -1:], 1)
+    weights = np.exp(-4 * (nearest / farthest) ** 2)
     directed = csr_matrix((weights.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), (n, n))
     weight = (directed + directed.T) / 2
     root_degree = np.sqrt(np.asarray(weight.sum(axis=1)).ravel())

@@ -8,10 +8,10 @@ from openTSNE import TSNEEmbedding
 from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from ..distances.matrix import pair_index
 from ..distances.neighbours import nearest_neighbours
+from ..distances.passes import bar
 from ..distances.reading import open_distances
 from ..errors import UserError
 from ..manifest import read_manifest
@@ -126,17 +126,13 @@ def embed(distances, *, perplexity=30, seed=0, threads=1, progress=True):
     start = _start(distances, rng)
     with (
         ThreadPoolExecutor(threads) as pool,
-        tqdm(
-            total=_EXAGGERATED + _PLAIN,
-            desc="t-SNE",
-            unit="iteration",
-            mininterval=1,
-            disable=not progress,
-        ) as bar,
+        bar(
+            total=_EXAGGERATED + _PLAIN, desc="t-SNE", unit="iteration", progress=progress
+        ) as counted,
     ):
 
         def tick(*_):
-            bar.update(_TICK)
+            counted.update(_TICK)
 
         points = TSNEEmbedding(
             start,

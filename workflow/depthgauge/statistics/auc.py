@@ -4,10 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import numpy as np
-from tqdm import tqdm
 
 from ..distances.matrix import pairs
-from ..distances.passes import over_rows
+from ..distances.passes import bar, over_rows
 from ..kernels import kernel
 
 # Matrices of so few pairs are replaced by their ranks, which costs one sort in memory.
@@ -147,16 +146,8 @@ def _own_pairs(keys, codes, threads, progress):
 
     starts = range(0, n, ROWS)
     with ThreadPoolExecutor(threads) as pool:
-        for _ in tqdm(
-            pool.map(block, starts),
-            total=len(starts),
-            desc="auc: rows",
-            unit="block",
-            mininterval=1,
-            delay=1,
-            disable=not progress,
-        ):
-            pass
+        done = pool.map(block, starts)
+        list(bar(done, total=len(starts), desc="auc: rows", unit="block", progress=progress))
     return counts
 
 

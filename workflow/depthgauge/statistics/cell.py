@@ -111,13 +111,8 @@ def measured_cell(
     measured = measures(data, seed=derive_seed(seed, dataset, "measures"), **work)
     row = names | {name: getattr(tested, name) for name in TESTED}
     row |= {"permuted": permute, "z": tested.z, "p_pearson": tested.p_pearson}
-    row |= dict(
-        zip(
-            ("goodness_low", "goodness_high"),
-            tested.goodness * np.exp(measured.log_goodness_se * NORMAL * np.array([-1, 1])),
-            strict=True,
-        )
-    )
+    low, high = tested.goodness * np.exp(measured.log_goodness_se * NORMAL * np.array([-1, 1]))
+    row |= {"goodness_low": low, "goodness_high": high}
     row |= {name: getattr(measured, name) for name in MEASURED}
     if data.groups is not None:
         row["groups"] = len(np.unique(data.groups))

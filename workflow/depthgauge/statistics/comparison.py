@@ -67,18 +67,9 @@ def compare(values, without, *, groups=None, seed=0):
     p = (1 + len(largest) - np.searchsorted(np.sort(largest), t)) / (1 + len(largest))
     p[np.isnan(t)] = np.nan
     p[(se == 0) & (difference == 0)] = 1
-    return pd.DataFrame(
-        dict(
-            zip(
-                COLUMNS,
-                (
-                    *(first, second, difference, se),
-                    *(difference - critical * se, difference + critical * se, p),
-                ),
-                strict=True,
-            )
-        )
-    )
+    low, high = difference - critical * se, difference + critical * se
+    found = (first, second, difference, se, low, high, p)
+    return pd.DataFrame(dict(zip(COLUMNS, found, strict=True)))
 
 
 def _covariance(without, groups):

@@ -8,9 +8,9 @@ from sys import float_info
 import numpy as np
 from scipy.special import gammainc, gammaincc, ndtr
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from ..distances.matrix import pairs
+from ..distances.passes import bar
 from ..kernels import REORDERED, kernel
 
 # Rows of the matrix that are held side by side in double precision: 8 ROWS n bytes a panel, and
@@ -197,20 +197,14 @@ def _of_distances(condensed, n, threads, progress):
     with (
         threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(threads) as pool,
-        tqdm(
-            total=n**3 // 6,
-            desc="moments",
-            unit="triple",
-            unit_scale=True,
-            mininterval=1,
-            delay=1,
-            disable=not progress,
-        ) as bar,
+        bar(
+            total=n**3 // 6, desc="moments", unit="triple", unit_scale=True, progress=progress
+        ) as counted,
     ):
         shares = []
         for i, done in zip(starts, pool.map(share, starts), strict=True):
             shares.append(done)
-            bar.update(((n - i) ** 3 - max(n - i - ROWS, 0) ** 3) // 6)
+            counted.update(((n - i) ** 3 - max(n - i - ROWS, 0) ** 3) // 6)
     return mean, {
         "T": fsum(r),
         "q": fsum(q),

@@ -8,8 +8,8 @@ from math import factorial, prod
 
 import numpy as np
 from numba import uint64
-from tqdm import tqdm
 
+from ..distances.passes import bar
 from ..errors import UserError
 from ..kernels import kernel
 
@@ -209,13 +209,7 @@ def within_sums(condensed, codes, *, permutations, seed, strata=None, threads=1,
 
     with (
         ThreadPoolExecutor(threads) as pool,
-        tqdm(
-            total=permutations,
-            desc="permutations",
-            unit="perm",
-            mininterval=1,
-            disable=not progress,
-        ) as bar,
+        bar(total=permutations, desc="permutations", unit="perm", progress=progress) as counted,
     ):
         block = pool.submit(labels, 0)
         for start in starts:
@@ -227,7 +221,7 @@ def within_sums(condensed, codes, *, permutations, seed, strata=None, threads=1,
                 for first, last in pairwise(edges)
             ]
             sums[start : start + BLOCK] = np.sum([part.result() for part in parts], axis=0)
-            bar.update(drawn.shape[1] - (start == 0))
+            counted.update(drawn.shape[1] - (start == 0))
     return sums
 
 
