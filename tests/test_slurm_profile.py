@@ -83,7 +83,7 @@ def test_second_attempt_gets_twice_as_much(paper):
 
 
 def test_what_needs_the_network_stays_on_the_head_node(paper):
-    assert {job["rule"] for job in paper if job["local"]} == {"all", "download"}
+    assert {job["rule"] for job in paper if job["local"]} == {"all", "download", "plan"}
 
 
 def submitted(job, attempt, **resources):

@@ -1,7 +1,7 @@
 # Figures: each is drawn by a command of its own as PNG and PDF, with the values that it draws (CSV)
 # and mostly what is to be said of it (TXT) beside.
 
-# By the name of the rule and of the command: the folder of the figures, and what one is of; what it
+# By the name of the rule, which mostly is that of the command: the folder of the figures, and what one is of; what it
 # is called; the files that it is drawn from, and how they are handed to the command; and options
 # of which the values count.
 FIGURES = {
@@ -78,7 +78,9 @@ FIGURES = {
         ],
         options=dict(seed=CONFIG["seed"]),
     ),
-    "misplaced_sheet": dict(
+    # Not misplaced_..., which would be the rule of an extractor.
+    "draw_misplaced": dict(
+        command="misplaced-sheet",
         kind="misplaced",
         of=["dataset", "extractor"],
         called="misplaced images",
@@ -167,10 +169,11 @@ for name, figure in FIGURES.items():
     own = os.path.join(*(f"{{{wildcard}}}" for wildcard in figure["of"]))
     said = [f"{{wildcards.{wildcard}}}" for wildcard in figure["of"]]
     stem = f"results/figures/{figure['kind']}/{own}"
+    command = figure.get("command", name.replace("_", "-"))
 
     rule:
         name:
-            f"draw_{name}"
+            name
         input:
             **figure["inputs"],
         output:
@@ -191,8 +194,8 @@ for name, figure in FIGURES.items():
             mem_mb=per_attempt(1000),
             runtime=per_attempt(10),
         params:
-            code=code(name.replace("_", "-")),
-            command=name.replace("_", "-"),
+            code=code(command),
+            command=command,
             stem=stem,
             handed=figure["handed"],
             options=options_of(figure["options"]),

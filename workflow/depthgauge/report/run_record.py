@@ -139,7 +139,7 @@ def _jobs(plan):
         "goodness": cells(labelled),
         "sampled_goodness": cells(name for name in plan.sampled if name in labelled),
         "depths": labelled,
-        "violins heatmap misplaced misplaced_sheet": pairs(labelled),
+        "violins heatmap misplaced draw_misplaced": pairs(labelled),
         "label_accuracy label_curves": pairs(curves),
         "linear_probe": pairs(curves if plan.config["linear_probe"] else []),
         "labels": partly,
