@@ -533,7 +533,7 @@ def test_labels_are_given_from_the_confidence_of_the_config_on(from_distances):
 
 def test_paths_of_the_users_may_have_anything_in_them(experiment, tmp_path, monkeypatch):
     """Braces, which Snakemake reads as wildcards, blanks and quotes, and `~` for the home."""
-    from depthgauge.networks.quiet_tensorflow import tf
+    from depthgauge.networks.tensorflow_setup import tf
 
     home = tmp_path / "home of {user}"
     monkeypatch.setenv("HOME", str(home))
