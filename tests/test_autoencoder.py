@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY
-from depthgauge.config import checked_config, checked_extractor
+from depthgauge.config import checked_config, checked_spec
 from depthgauge.errors import UserError
 from depthgauge.figures.learning_curve import draw_learning_curve
 from depthgauge.figures.reconstructions import draw_reconstructions
@@ -31,7 +31,7 @@ SMALL = {"kind": "autoencoder", "size": 16, "channels": [4, 8], "latent": 3, "ep
 
 
 def spec_of(**keys):
-    return checked_extractor("net", SMALL | keys)
+    return checked_spec("extractors", "net", SMALL | keys)
 
 
 def blobs(n, size=16, seed=0):
@@ -224,7 +224,7 @@ def test_same_model_gives_the_same_file(tmp_path):
 
 
 def test_pca_is_the_singular_value_decomposition_of_the_centred_pixels(dataset, tmp_path):
-    spec = checked_extractor("pca", {"kind": "pca", "size": 16, "components": 5})
+    spec = checked_spec("extractors", "pca", {"kind": "pca", "size": 16, "components": 5})
     images, manifest = dataset / "images", dataset / "manifest.csv"
     fit_pca("pca", spec, images, manifest, tmp_path / "pca.keras", dataset="blobs")
     build_network(
@@ -269,7 +269,7 @@ def test_validation_split_holds_out_a_fifth_in_whole_groups():
 )
 def test_what_cannot_be_learned_is_said(keys, images, message):
     base = SMALL if keys.get("kind", "autoencoder") == "autoencoder" else {}
-    spec = checked_extractor("net", base | keys)
+    spec = checked_spec("extractors", "net", base | keys)
     with pytest.raises(UserError, match=message):
         check_learned("net", spec, {"digits": images})
 

@@ -96,6 +96,9 @@ def test_defaults_are_the_functions_own(monkeypatch):
     assert given == [{}, {"distances": ("a", "b"), "k": 3}]
 
 
+MADE = ["--images", "images", "--manifest", "manifest.csv"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -103,6 +106,8 @@ def test_defaults_are_the_functions_own(monkeypatch):
         (["features", *"abcde", "--shard", "2/2"], "I from 0 to K-1"),
         (["embedding", "a.npy", "b.csv", "-o", "c.csv", "--reading", "max.angle"], "mean.angle"),
         (["pca", "x", "{kind: pca, sizes: 3}", "a", "b", "--model", "c"], "did you mean 'size'"),
+        (["dataset", "x", "{kind: digits, per_clas: 3}", *MADE], "did you mean 'per_class'"),
+        (["dataset", "x", "{kind: digits}", *MADE, "--quality", "0"], "1<=x<=100"),
         (["pca", "x", "[pca]", "a", "b", "--model", "c"], "a mapping"),
     ],
 )

@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from depthgauge.datasets import check_folder, folder_fingerprint, image_count
+from depthgauge.datasets import check_folder, folder_fingerprint
 from depthgauge.datasets.picture import natural_key
 from depthgauge.errors import UserError
 from PIL import Image
-from test_datasets import everything, make
+from test_datasets import everything, image_count, make
 
 RNG = np.random.default_rng(0)
 

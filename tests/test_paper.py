@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY
+from depthgauge.config import checked_spec
 from depthgauge.datasets import KINDS, about, mnist
 from PIL import Image
 from test_workflow import snakemake
@@ -120,13 +121,13 @@ def idx(path, array):
     ],
 )
 def test_notes_say_which_digits_were_read(tmp_path, spec, note):
-    spec = {"kind": "mnist"} | spec
-    count = mnist.IMAGES[spec.get("split", "test")]
+    spec = checked_spec("datasets", "digits", {"kind": "mnist"} | spec)
+    count = mnist.IMAGES[spec["split"]]
     files = tmp_path / "images.gz", tmp_path / "labels.gz"
     idx(files[0], np.zeros((count, 28, 28), np.uint8))
     idx(files[1], (np.arange(count) % 10).astype(np.uint8))
     made, notes = mnist.pictures("digits", spec, files, 1, tmp_path)
-    assert len(made) == notes[0].found == spec.get("images", count)
+    assert len(made) == notes[0].found == (spec["images"] or count)
     assert notes[0].note.startswith(note)
     assert ("paper" in notes[0].note) == ("paper" in note)
 

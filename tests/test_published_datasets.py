@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from depthgauge.datasets import affective, fingerprint, image_count, kylberg, sources
+from depthgauge import datasets
+from depthgauge.datasets import affective, kylberg
 from depthgauge.datasets.affective import emotion, most_voted
 from depthgauge.errors import UserError
 from depthgauge.statistics.layer import write_layer
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.spatial.distance import pdist, squareform
-from test_datasets import everything, make
+from test_datasets import everything, filled, image_count, make, sources
 
 RNG = np.random.default_rng(0)
 
@@ -168,23 +169,25 @@ def test_kylberg_classes_that_are_not_there(two, tmp_path):
         make(tmp_path / "out", TWO | {"path": str(tmp_path / "none")})
     for spec, words in [
         ({"classes": ["blankt1"]}, "did you mean 'blanket1'"),
-        ({"classes": []}, "list"),
-        ({"classes": "rice1"}, "list"),
-        ({"urls": "https://x.org/all.zip"}, "lacks {class}"),
+        ({"classes": []}, r"classes: \[\] .* names of the textures"),
+        ({"classes": "rice1"}, "'rice1' is not a list or null"),
+        ({"urls": ["https://x.org/all.zip"]}, "all.zip' .*An address contains `{class}`"),
+        ({"urls": "https://x.org/{class}.zip"}, "is not a list or null"),
     ]:
         with pytest.raises(UserError, match=words):
             sources("k", {"kind": "kylberg", **spec})
 
 
 def test_kylberg_urls(tmp_path):
-    files = sources("k", {"kind": "kylberg", "urls": "https://x.org/{class}/y.zip"})
+    files = sources("k", {"kind": "kylberg", "urls": ["https://x.org/{class}/y.zip"]})
     assert len(files) == len({source.path for source in files}) == len(kylberg.CLASSES) == 28
     assert files[0].urls == ["https://x.org/blanket1/y.zip"]
     default = sources("k", {"kind": "kylberg"})[0]
     assert any("www.cb.uu.se/~gustaf" in url for url in default.urls)
     # Fetched from elsewhere it is another file, which the one that is there does not stand for.
-    other = sources("k", {"kind": "kylberg", "urls": "https://y.org/{class}/y.zip"})
+    other = sources("k", {"kind": "kylberg", "urls": ["https://y.org/{class}/y.zip"]})
     assert len({default.path, files[0].path, other[0].path}) == 3
+    assert sources("k", {"kind": "kylberg", "urls": kylberg.PUBLISHED})[0] == default
 
 
 def test_kylberg_a_damaged_patch_is_named(two, tmp_path):
@@ -487,12 +490,10 @@ def test_iaps_needs_both_its_keys_and_both_to_exist(iaps, tmp_path):
 
 
 def test_the_fingerprint_tells_of_files_of_ones_own(two, iaps, tmp_path):
-    assert (
-        fingerprint("k", TWO)
-        == fingerprint("a", SPEC)
-        == fingerprint("s", {"kind": "digits"})
-        == ""
-    )
+    def fingerprint(name, spec):
+        return datasets.fingerprint(name, filled(spec))
+
+    assert {fingerprint("x", spec) for spec in (TWO, SPEC, {"kind": "digits"})} == {""}
     here = TWO | {"path": str(tmp_path / "zips")}
     for spec, file in [
         (here, two[0]),
@@ -506,7 +507,11 @@ def test_the_fingerprint_tells_of_files_of_ones_own(two, iaps, tmp_path):
 
 
 def test_affective_parts_that_do_not_exist():
-    for parts, words in [(["abstrct"], "did you mean 'abstract'"), ([], "list"), ("iaps", "list")]:
+    for parts, words in [
+        (["abstrct"], "did you mean 'abstract'"),
+        ([], r"parts: \[\]"),
+        ("iaps", "'iaps' is not a list"),
+    ]:
         with pytest.raises(UserError, match=words):
             sources("a", SPEC | {"parts": parts})
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY
+from depthgauge.config import checked_spec
 from depthgauge.datasets import make_dataset, sources
 from depthgauge.distances.distances import distances
 from depthgauge.distances.labelled import Labelled
@@ -45,6 +46,7 @@ def goodness_by_layer(folder, extractor, shared):
 def test_real_digits_cluster_at_every_depth(tmp_path, shared, extractor):
     mirror = shared("mirror")
     spec = {"kind": "mnist", "split": "test", "images": 60, "choose": "stratified"}
+    spec = checked_spec("datasets", "mnist", spec)
     files = []
     for source in sources("mnist", spec):
         files.append(tmp_path / source.path)
@@ -68,6 +70,7 @@ def test_real_textures_cluster_and_more_so_at_depth(tmp_path, shared):
             name = f"{texture}-{quarter}-p{number + 1:03d}.png"
             Image.fromarray(pixels[top : top + 128, left : left + 128]).save(patches / name)
     spec = {"kind": "kylberg", "path": str(patches), "classes": ["stone1", "grass1", "sand1"]}
+    spec = checked_spec("datasets", "textures", spec)
     make_dataset("textures", spec, tmp_path / "images", tmp_path / "manifest.csv", seed=1)
     found = goodness_by_layer(tmp_path, "googlenet", shared)
     assert all(cell.images == 48 and cell.p_value == 0.001 for cell in found.values())

@@ -30,7 +30,7 @@ def prepare(folder, images):
     from depthgauge.datasets import make_dataset
     from depthgauge.networks.network import build_network
 
-    spec = {"kind": "synthetic", "per_class": images // 4}
+    spec = {"kind": "synthetic", "per_class": images // 4, "size": 299}
     make_dataset("bench", spec, folder / "images", folder / "manifest.csv", seed=1)
     write_weights(folder / "net.weights.h5")
     spec = {"kind": "keras_application", "application": "InceptionV3", "layers": "pooling"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from depthgauge.config import checked_spec
 from depthgauge.datasets import make_dataset
 from depthgauge.files import whole
 from depthgauge.manifest import class_codes, read_manifest
@@ -99,7 +100,7 @@ def real_pairs(shared, cache, *, threads=2):
             missing = [name for name, file in files.items() if not file.exists()]
             if missing:
                 images, manifest = scratch / folder.name, scratch / f"{folder.name}.csv"
-                spec = {"kind": "folder", "path": str(folder)}
+                spec = checked_spec("datasets", "set", {"kind": "folder", "path": str(folder)})
                 make_dataset(
                     folder.name, spec, images, manifest, seed=1, threads=threads, progress=False
                 )

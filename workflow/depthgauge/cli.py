@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from . import __version__
-from .option_types import Block, OneReading, Shard, Spec, of_extractor
+from .option_types import Block, OneReading, Shard, Spec, checked
 from .readings import METRICS, POOLINGS
 from .stage import Stages
 
@@ -66,8 +66,10 @@ file_option = partial(click.option, type=FILE)
 written = partial(click.option, type=FILE, required=True)
 
 name = click.argument("name")
-spec = click.argument("spec", type=Spec())
-extractor_spec = click.argument("spec", type=Spec(), callback=of_extractor)
+dataset_spec, extractor_spec = (
+    click.argument("spec", type=Spec(), callback=partial(checked, section))
+    for section in ("datasets", "extractors")
+)
 stem = place("stem")
 output = written("--output", "-o")
 outputs = written("--output", "-o", "outputs", multiple=True)
@@ -115,7 +117,7 @@ def download():
 
 @stage("datasets:make_dataset")
 @name
-@spec
+@dataset_spec
 @click.argument("sources", nargs=-1, type=PATH)
 @click.option("--images", type=PATH, required=True, help="Folder to write the JPEGs to.")
 @written("--manifest", help="CSV to write.")

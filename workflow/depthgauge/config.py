@@ -11,6 +11,17 @@ from .errors import UserError
 
 SCHEMA = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
 
+_TYPES = {"array": "a list", "object": "a mapping", "string": "text", "boolean": "true or false"}
+_TYPES |= {"integer": "an integer", "number": "a number", "null": "null"}
+
+# JSON Schema takes 200.0 for an integer, but Python cannot count up to it.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda checker, value: type(value) is int
+    ),
+)
+
 
 def checked_config(config):
     """Return a copy of ``config`` with the schema's defaults filled in.
@@ -21,9 +32,7 @@ def checked_config(config):
         Naming every key that is unknown, missing or has a value that it cannot have.
     """
     schema = _schema()
-    problems = sorted(
-        {_problem(error) for error in jsonschema.Draft202012Validator(schema).iter_errors(config)}
-    )
+    problems = sorted({_problem(error) for error in _Validator(schema).iter_errors(config)})
     if problems:
         raise UserError(
             "The config cannot be used:\n"
@@ -39,10 +48,10 @@ def checked_config(config):
     return filled
 
 
-def checked_extractor(name, spec):
-    """Return what the config says of one extractor, checked and filled in as in a whole config."""
-    config = {"datasets": {"any": {"kind": "digits"}}, "extractors": {name: spec}}
-    return checked_config(config)["extractors"][name]
+def checked_spec(section, name, spec):
+    """Return one entry of ``datasets`` or ``extractors``, checked and filled in as in a config."""
+    config = {"datasets": {"any": {"kind": "digits"}}, "extractors": {"any": {"kind": "pca"}}}
+    return checked_config(config | {section: {name: spec}})[section][name]
 
 
 @cache
@@ -64,22 +73,32 @@ def _problem(error):
     where = ".".join(map(str, error.absolute_path)) or "config"
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
-        unknown = sorted(set(error.instance) - set(known))
+        unknown = sorted(set(error.instance) - set(known), key=str)
         return "; ".join(f"{where}: unknown key {key!r}{_hint(key, known)}" for key in unknown)
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
-        return f"{where}: lacks the key {', '.join(missing)}"
+        rule = error.schema["properties"][missing[0]]
+        choices = f", one of {', '.join(rule['enum'])}" if "enum" in rule else ""
+        return f"{where}: lacks the key {', '.join(missing)}{choices}"
     if error.validator == "enum":
-        choices = ", ".join(map(str, error.validator_value))
-        return f"{where}: {error.instance!r} is not one of {choices}"
+        choices = error.validator_value
+        close = get_close_matches(str(error.instance), choices, n=1)
+        return f"{where}: {error.instance!r} is not one of {', '.join(choices)}" + (
+            f"; did you mean {close[0]!r}?" if close else ""
+        )
     if error.validator == "oneOf" and "path" in str(error.validator_value):
         return f"{where}: needs either `path` or `url`, and not both"
     if error.validator == "pattern" and error.parent and error.parent.validator == "propertyNames":
         where = where.removesuffix(f".{error.instance}")
     meaning = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
-    return f"{where}: {error.message}" + (f" ({meaning})" if meaning else "")
+    said = error.message
+    if error.validator == "type":
+        types = error.validator_value
+        types = [types] if isinstance(types, str) else types
+        said = f"{error.instance!r} is not {' or '.join(_TYPES[kind] for kind in types)}"
+    return f"{where}: {said}" + (f" ({meaning})" if meaning else "")
 
 
 def _hint(key, known):
-    close = get_close_matches(key, known, n=1)
+    close = get_close_matches(str(key), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"

@@ -69,11 +69,11 @@ class OneReading(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-def of_extractor(ctx, param, spec):
-    """Return the SPEC of the extractor NAME, checked and filled in as in a whole config."""
-    from .config import checked_extractor  # and jsonschema, which starts slowly
+def checked(section, ctx, param, spec):
+    """Return the SPEC of NAME, which is checked and filled in as in a section of the config."""
+    from .config import checked_spec  # and jsonschema, which starts slowly
 
     try:
-        return checked_extractor(ctx.params["name"], spec)
+        return checked_spec(section, ctx.params["name"], spec)
     except UserError as error:
         raise click.BadParameter(str(error), ctx, param) from None

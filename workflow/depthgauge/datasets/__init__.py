@@ -14,7 +14,7 @@ from ..seeds import derive_seed
 from . import affective, digits, folder, kylberg, mnist, synthetic
 from .folder import check_folder, folder_fingerprint
 from .jpeg import write_jpegs
-from .picture import Note, choice, digest_of_times, number
+from .picture import Note, digest_of_times
 from .sampling import stratified_sample
 
 __all__ = [
@@ -63,8 +63,7 @@ def make_dataset(
     ----------
     name : str
     spec : dict
-        What the config says under ``datasets: NAME``: its ``kind`` (a key of KINDS) and
-        the keys of that kind.
+        What the config says under ``datasets: NAME``, as ``config.checked_spec`` returns it.
     images : path
         Folder to write, flat, ``*.jpg``.
     manifest : path
@@ -90,10 +89,9 @@ def make_dataset(
     Raises
     ------
     UserError
-        If the spec or what it leads to is not as expected. Nothing is written then.
+        If what the spec leads to is not as expected. Nothing is written then.
     """
-    kind = _kind(name, spec)
-    number(name, "quality", quality, 1, 100)
+    kind = KINDS[spec["kind"]]
     images, manifest = Path(images), Path(manifest)
     images.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -151,7 +149,7 @@ def sources(name, spec):
     `depthgauge.download.download`; of an ``optional`` one that cannot be had, an empty file
     may be given to `make_dataset`.
     """
-    return _kind(name, spec).sources(name, spec)
+    return KINDS[spec["kind"]].sources(name, spec)
 
 
 def about(name, spec):
@@ -160,7 +158,7 @@ def about(name, spec):
     A dict of str: ``title``, ``citation`` and ``link``; of a folder of one's own its name
     and its path.
     """
-    kind = _kind(name, spec)
+    kind = KINDS[spec["kind"]]
     if kind is folder:
         return {"title": name, "citation": "", "link": str(spec["path"])}
     return {"title": kind.TITLE, "citation": kind.CITATION, "link": kind.LINK}
@@ -168,7 +166,7 @@ def about(name, spec):
 
 def image_count(name, spec):
     """Return how many images the dataset will have, as far as can be told beforehand."""
-    return _kind(name, spec).count(name, spec)
+    return KINDS[spec["kind"]].count(name, spec)
 
 
 def fingerprint(name, spec):
@@ -177,20 +175,12 @@ def fingerprint(name, spec):
     It changes when one of them is added, removed, renamed or rewritten; empty where the
     dataset needs none. It costs one ``stat`` a file.
     """
-    if _kind(name, spec) is folder:
-        return folder_fingerprint(
-            spec.get("path") or "", spec.get("labels"), spec.get("unlabelled")
-        )
+    if spec["kind"] == "folder":
+        return folder_fingerprint(spec["path"], spec["labels"], spec["unlabelled"])
     places = [Path(spec[key]).expanduser() for key in USER_PATHS if spec.get(key)]
     return ":".join(
         digest_of_times(place.parent, sorted([place, *place.rglob("*")])) for place in places
     )
-
-
-def _kind(name, spec):
-    if "kind" not in spec:
-        raise UserError(f"datasets: {name}: lacks the key kind, one of {', '.join(KINDS)}.")
-    return KINDS[choice(name, "kind", spec["kind"], KINDS)]
 
 
 def _write_manifest(kept, path, population):

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..archives import unpack
 from ..errors import UserError
 from .folder import EXTENSIONS
-from .picture import Note, Picture, Source, choice, file_stems, natural_key, options, readable
+from .picture import Note, Picture, Source, file_stems, natural_key, readable
 
 log = logging.getLogger(__name__)
 
@@ -31,25 +31,16 @@ PARTS = {"abstract": 228, "artphoto": 807, "iaps": 394}  # images, as the paper 
 ARTPHOTO_PUBLISHED = 806
 
 PATHS = ("abstract", "artphoto", "iaps", "iaps_labels")
-DEFAULTS = {"parts": list(PARTS), **dict.fromkeys(PATHS)}
 URL = "https://www.imageemotion.org/testImages_{part}.zip"
 
 
 def _given(name, spec):
-    given = options(name, spec, DEFAULTS)
-    if not isinstance(given["parts"], list) or not given["parts"]:
-        raise UserError(
-            f"datasets: {name}: parts: expected a list of some of {', '.join(PARTS)}, not "
-            f"{given['parts']!r}."
-        )
-    for part in given["parts"]:
-        choice(name, "parts", part, PARTS)
+    given = {**spec, "parts": [part for part in PARTS if part in spec["parts"]]}
     for key in PATHS:
         if given[key]:
             given[key] = Path(given[key]).expanduser()
             if not given[key].exists():
                 raise UserError(f"datasets: {name}: {key}: there is no such path, {given[key]}.")
-    given["parts"] = [part for part in PARTS if part in given["parts"]]
     if bool(given["iaps"]) != bool(given["iaps_labels"]):
         there, lacking = "iaps", "iaps_labels"
         if given["iaps_labels"]:

@@ -6,25 +6,18 @@ import numpy as np
 from PIL import Image
 
 from ..seeds import derive_seed
-from .picture import Note, Picture, number, options, stratified
+from .picture import Note, Picture, stratified
 
 TITLE = "Optical Recognition of Handwritten Digits (test set)"
 CITATION = "Alpaydin & Kaynak 1998"
 LINK = "https://archive.ics.uci.edu/dataset/80/"
 
-DEFAULTS = {"per_class": None}
-IMAGES, CLASSES, SMALLEST_CLASS = 1797, 10, 174
-
-
-def _per_class(name, spec):
-    per_class = options(name, spec, DEFAULTS)["per_class"]
-    return None if per_class is None else number(name, "per_class", per_class, 1, SMALLEST_CLASS)
+IMAGES, CLASSES = 1797, 10
 
 
 def count(name, spec):
     """Return the number of images."""
-    per_class = _per_class(name, spec)
-    return IMAGES if per_class is None else CLASSES * per_class
+    return CLASSES * spec["per_class"] if spec["per_class"] else IMAGES
 
 
 def sources(name, spec):
@@ -41,7 +34,7 @@ def pictures(name, spec, sources, seed, scratch):
     """
     from sklearn.datasets import load_digits  # here, for it takes a second to import
 
-    per_class = _per_class(name, spec)
+    per_class = spec["per_class"]
     digits = load_digits()
     grey = np.rint(digits.images * 255 / 16).astype(np.uint8)
     made = []

@@ -16,18 +16,11 @@ from .picture import (
     digest_of_times,
     file_stems,
     natural_key,
-    number,
-    options,
     readable,
     stratified,
 )
 
 log = logging.getLogger(__name__)
-
-DEFAULTS = {
-    **{"path": None, "labels": None, "unlabelled": None},
-    **{"per_class": None, "skip_unreadable": False},
-}
 
 EXTENSIONS = (
     *(".avif", ".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
@@ -35,25 +28,20 @@ EXTENSIONS = (
 )
 
 
-def _given(name, spec):
-    given = options(name, spec, DEFAULTS)
-    if not given["path"]:
-        raise UserError(f"datasets: {name}: path: give the folder that holds the images.")
-    if given["per_class"] is not None:
-        number(name, "per_class", given["per_class"])
-    if given["labels"] and given["unlabelled"]:
+def _where(name, spec):
+    """Return the path, the labels and the unlabelled of ``spec``, for `check_folder`."""
+    if spec["labels"] and spec["unlabelled"]:
         raise UserError(
             f"datasets: {name}: `labels` (images without a line there have no label) and "
             "`unlabelled` (a sub-folder) exclude each other; take one of the two out."
         )
-    where = (Path(given["path"]).expanduser(), given["labels"], given["unlabelled"])
-    return where, given["per_class"]
+    return Path(spec["path"]).expanduser(), spec["labels"], spec["unlabelled"]
 
 
 def count(name, spec):
     """Return the number of images."""
-    where, limit = _given(name, spec)
-    return sum(min(limit or len(files), len(files)) for files in check_folder(*where).values())
+    sizes = map(len, check_folder(*_where(name, spec)).values())
+    return sum(min(spec["per_class"] or size, size) for size in sizes)
 
 
 def sources(name, spec):
@@ -68,9 +56,9 @@ def pictures(name, spec, sources, seed, scratch):
     ``per_class``, at most so many images a class, and as many without label, chosen at random
     by ``seed``, null for all.
     """
-    where, limit = _given(name, spec)
-    path, *_ = where
-    classes, empty, ignored = _scan(*where)
+    path, labels, unlabelled = _where(name, spec)
+    limit = spec["per_class"]
+    classes, empty, ignored = _scan(path, labels, unlabelled)
     for entry in empty:
         log.warning("%s: holds no images; it does not count as a class.", entry)
     if ignored:
@@ -88,7 +76,7 @@ def pictures(name, spec, sources, seed, scratch):
             rng = np.random.default_rng(derive_seed(seed, name, label))
             files = [files[i] for i in stratified([label] * len(files), limit, rng)]
         chosen += [(label, file) for file in files]
-    if where[1]:
+    if labels:
         # Names and order are those of the files: another label changes neither.
         chosen.sort(key=lambda item: _order(item[1]))
         plain = ["__".join(_inside(path, file.with_suffix("")).split("/")) for _, file in chosen]

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,7 @@ import numpy as np
 from ..archives import unpack
 from ..errors import UserError
 from ..seeds import derive_seed
-from .picture import (
-    Note,
-    Picture,
-    Source,
-    choice,
-    known_by,
-    natural_key,
-    number,
-    options,
-    stratified,
-)
+from .picture import Note, Picture, Source, known_by, natural_key, stratified
 
 log = logging.getLogger(__name__)
 
@@ -38,27 +29,16 @@ PATCHES = 160
 # CLASS-PHOTOGRAPH-PATCH[-ROTATION]; of rice1, one photograph is published with a dot.
 PATCH = re.compile(r"([a-z]+\d)[-.]([a-d])-p(\d{3})(?:-r(\d{3}))?\.png")
 
-DEFAULTS = {
-    "path": None,
-    "urls": [
-        "https://filedn.com/lkCRue0RhPO7ercIrqFRl2Y/datasets/KylbergTextureDatasetV1/"
-        "without-rotations-zip/{class}-without-rotations.zip",
-        "http://www.cb.uu.se/~gustaf/texture/data/without-rotations-zip/"
-        "{class}-without-rotations.zip",
-    ],
-    "classes": None,
-    "per_class": None,
-}
+PUBLISHED = [
+    "https://filedn.com/lkCRue0RhPO7ercIrqFRl2Y/datasets/KylbergTextureDatasetV1/"
+    "without-rotations-zip/{class}-without-rotations.zip",
+    "http://www.cb.uu.se/~gustaf/texture/data/without-rotations-zip/{class}-without-rotations.zip",
+]
 
 
 def _given(name, spec):
-    given = options(name, spec, DEFAULTS)
-    if given["per_class"] is not None:
-        number(name, "per_class", given["per_class"])
-    if given["classes"] is None:
-        given["classes"] = list(CLASSES)
-    elif not isinstance(given["classes"], list) or not given["classes"]:
-        raise UserError(f"datasets: {name}: classes: expected a list of texture classes.")
+    classes = sorted(set(spec["classes"] or CLASSES), key=natural_key)
+    given = {**spec, "classes": classes, "urls": spec["urls"] or PUBLISHED}
     if given["path"]:
         given["path"] = Path(given["path"]).expanduser()
         if not given["path"].is_dir():
@@ -66,18 +46,13 @@ def _given(name, spec):
                 f"datasets: {name}: path: there is no folder {given['path']}; expected one that "
                 "holds Kylberg's zips or PNGs."
             )
-    else:
-        for texture in given["classes"]:
-            choice(name, "classes", texture, CLASSES)
-        if isinstance(given["urls"], str):
-            given["urls"] = [given["urls"]]
-        for url in given["urls"]:
-            if "{class}" not in url:
-                raise UserError(
-                    f"datasets: {name}: urls: {url} lacks {{class}}, for which the name of each "
-                    "texture class is put."
-                )
-    given["classes"] = sorted(set(given["classes"]), key=natural_key)
+    elif unknown := [texture for texture in classes if texture not in CLASSES]:
+        close = get_close_matches(unknown[0], CLASSES, 1)
+        raise UserError(
+            f"datasets: {name}: classes: there is no {unknown[0]!r}"
+            + (f"; did you mean {close[0]!r}?" if close else ".")
+            + f" Choose from {', '.join(CLASSES)}."
+        )
     return given
 
 
@@ -92,12 +67,12 @@ def sources(name, spec):
     given = _given(name, spec)
     if given["path"]:
         return []
-    published = given["urls"] == DEFAULTS["urls"]
-    folder = "kylberg" if published else f"kylberg/{known_by(given['urls'])}"
+    urls = given["urls"]
+    folder = "kylberg" if urls == PUBLISHED else f"kylberg/{known_by(urls)}"
     return [
         Source(
             f"{folder}/{texture}-without-rotations.zip",
-            [url.replace("{class}", texture) for url in given["urls"]],
+            [url.replace("{class}", texture) for url in urls],
             {},
         )
         for texture in given["classes"]

@@ -10,13 +10,11 @@ from PIL import Image
 
 from ..errors import UserError
 from ..seeds import derive_seed
-from .picture import Note, Picture, Source, choice, number, options, stratified
+from .picture import Note, Picture, Source, stratified
 
 TITLE = "MNIST"
 CITATION = "LeCun, Cortes & Burges 1998"
 LINK = "http://yann.lecun.com/exdb/mnist/"
-
-DEFAULTS = {"split": "test", "images": None, "choose": "first"}
 
 IMAGES = {"test": 10_000, "train": 60_000}
 PAPER = 10_000  # "a subset": the test split has exactly as many
@@ -39,27 +37,16 @@ FILES = {
 }
 
 
-def _given(name, spec):
-    given = options(name, spec, DEFAULTS)
-    total = IMAGES[choice(name, "split", given["split"], IMAGES)]
-    if given["images"] is None:
-        given["images"] = total
-    number(name, "images", given["images"], 1, total)
-    choice(name, "choose", given["choose"], ("first", "stratified"))
-    return given
-
-
 def count(name, spec):
     """Return the number of images."""
-    return _given(name, spec)["images"]
+    return spec["images"] or IMAGES[spec["split"]]
 
 
 def sources(name, spec):
     """Return the split's two files: images, labels."""
-    split = _given(name, spec)["split"]
     return [
         Source(f"mnist/{file}", [base + file for base in BASES], {"content_md5": md5})
-        for file, md5 in FILES[split].items()
+        for file, md5 in FILES[spec["split"]].items()
     ]
 
 
@@ -70,8 +57,7 @@ def pictures(name, spec, sources, seed, scratch):
     ``choose`` (the ``first`` ones, or ``stratified``: at random by ``seed``, the digits
     in the proportions of the split). ``sources`` are the split's two files.
     """
-    given = _given(name, spec)
-    split, wanted, choose = given["split"], given["images"], given["choose"]
+    split, wanted, choose = spec["split"], count(name, spec), spec["choose"]
     pixels, labels = read_idx(sources[0], 3), read_idx(sources[1], 1)
     total = IMAGES[split]
     if not len(pixels) == len(labels) == total:

@@ -5,13 +5,10 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-from ..errors import UserError
 
 
 class Picture(NamedTuple):
@@ -51,45 +48,6 @@ def known_by(urls, sha256=None):
     They follow from its checksum, or else from where it comes from first.
     """
     return hashlib.sha256((sha256 or urls[0]).encode()).hexdigest()[:8]
-
-
-def options(name, spec, defaults):
-    """Return ``spec`` without its kind, completed by ``defaults``.
-
-    Raises
-    ------
-    UserError
-        If ``spec`` has a key that ``defaults`` lacks.
-    """
-    given = {key: value for key, value in spec.items() if key != "kind"}
-    for key in given.keys() - defaults.keys():
-        guess = get_close_matches(str(key), defaults, 1)
-        raise UserError(
-            f"datasets: {name}: unknown key {key!r}"
-            + (f"; did you mean {guess[0]!r}?" if guess else ".")
-            + f" The kind {spec['kind']!r} knows {', '.join(defaults)}."
-        )
-    return {**defaults, **given}
-
-
-def number(name, key, value, least=1, most=None):
-    """Return ``value`` if it is an integer from ``least`` to ``most``; else a UserError."""
-    if type(value) is int and value >= least and (most is None or value <= most):
-        return value
-    span = f"from {least} to {most}" if most is not None else f"of at least {least}"
-    raise UserError(f"datasets: {name}: {key}: expected an integer {span}, not {value!r}.")
-
-
-def choice(name, key, value, allowed):
-    """Return ``value`` if it is among ``allowed``; else a UserError that lists those."""
-    if value in allowed:
-        return value
-    guess = get_close_matches(str(value), allowed, 1)
-    raise UserError(
-        f"datasets: {name}: {key}: there is no {value!r}"
-        + (f"; did you mean {guess[0]!r}?" if guess else ".")
-        + f" Choose from {', '.join(allowed)}."
-    )
 
 
 def natural_key(text):

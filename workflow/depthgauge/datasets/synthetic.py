@@ -10,13 +10,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..seeds import derive_seed
-from .picture import Note, Picture, number, options
+from .picture import Note, Picture
 
 TITLE = "Synthetic"
 CITATION = "drawn by depthgauge"
 LINK = ""
-
-DEFAULTS = {"per_class": 200, "size": 299}
 
 INK, PAPER = (31, 58, 95), (247, 245, 239)
 SUPERSAMPLING = 8
@@ -24,16 +22,9 @@ SUPERSAMPLING = 8
 SMALLEST, LARGEST = 0.16, 0.54
 
 
-def _given(name, spec):
-    given = options(name, spec, DEFAULTS)
-    return number(name, "per_class", given["per_class"]), number(
-        name, "size", given["size"], 16, 4096
-    )
-
-
 def count(name, spec):
     """Return the number of images: ``per_class`` of each of the four objects."""
-    return len(SHAPES) * _given(name, spec)[0]
+    return len(SHAPES) * spec["per_class"]
 
 
 def sources(name, spec):
@@ -47,7 +38,7 @@ def pictures(name, spec, sources, seed, scratch):
     Keys of ``spec``: ``per_class`` images of each object, ``size`` of the square images
     in pixels. Each image has a seed of its own, from ``seed`` and its names.
     """
-    per_class, size = _given(name, spec)
+    per_class, size = spec["per_class"], spec["size"]
     made = [
         Picture(
             f"{shape}__{i:04d}",
