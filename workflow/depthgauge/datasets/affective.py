@@ -42,9 +42,7 @@ def _given(name, spec):
             if not given[key].exists():
                 raise UserError(f"datasets: {name}: {key}: there is no such path, {given[key]}.")
     if bool(given["iaps"]) != bool(given["iaps_labels"]):
-        there, lacking = "iaps", "iaps_labels"
-        if given["iaps_labels"]:
-            there, lacking = lacking, there
+        there, lacking = sorted(("iaps", "iaps_labels"), key=lambda key: not given[key])
         raise UserError(
             f"datasets: {name}: {there} is given, but not {lacking}. IAPS needs both: `iaps`, the "
             "folder of its images, and `iaps_labels`, a csv with the columns image_id,label."

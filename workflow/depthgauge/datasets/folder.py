@@ -10,15 +10,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..seeds import derive_seed
-from .picture import (
-    Note,
-    Picture,
-    digest_of_times,
-    file_stems,
-    natural_key,
-    readable,
-    stratified,
-)
+from .picture import Note, Picture, digest_of_times, file_stems, natural_key, readable, stratified
 
 log = logging.getLogger(__name__)
 
