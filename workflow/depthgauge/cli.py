@@ -158,11 +158,11 @@ def pca():
     """Fit the principal components NAME of SPEC (YAML) to the pixels of IMAGES."""
 
 
-@stage("networks.network:write_network")
+@stage("networks.freeze:write_network")
 @name
 @extractor_spec
 @file_option("--source", help="The download or the model learned, where SPEC needs it.")
-@written("--graph", help="GraphDef to write (.pb).")
+@written("--graph", help="Graph to write: .onnx of an ONNX file, else .pb.")
 @written("--layers", help="Description to write (.json).")
 @file_option("--nodes", help="Table of the graph's nodes to write (.csv).")
 @seed

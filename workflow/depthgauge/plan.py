@@ -19,6 +19,7 @@ from .distances.blocks import parts
 from .errors import UserError
 from .networks.learned import check_learned, is_learned, learned_layers
 from .networks.sources import network_sources
+from .networks.waists import depth_count, depth_names
 from .readings import METRICS, POOLINGS, pooled_name
 
 # Starting takes TensorFlow 12 s, 12,000 images some 270 s on eight cores
@@ -104,10 +105,15 @@ class Plan:
         return self.config["extractors"][extractor]["trained_on"] or dataset
 
     def network(self, dataset, extractor):
-        """Return the path of the network for a dataset, without its suffix .pb, .json or .csv."""
+        """Return the path of the network for a dataset, without its suffix."""
         if extractor in self.learned:
             return f"networks/{self.learned_from(dataset, extractor)}/{extractor}"
         return f"networks/{extractor}"
+
+    def graph(self, dataset, extractor):
+        """Return the path of the network's graph: .onnx of an ONNX file, .pb of all others."""
+        kind = self.config["extractors"][extractor]["kind"]
+        return self.network(dataset, extractor) + (".onnx" if kind == "onnx" else ".pb")
 
     def trained(self, kind="autoencoder"):
         """Return (dataset, extractor) of every autoencoder that is trained, or of every PCA."""
@@ -295,4 +301,6 @@ def _layer_names(spec):
     """Return the layers of an extractor, from shallow to deep."""
     if spec["kind"] in ("autoencoder", "pca"):
         return learned_layers(spec)
+    if count := depth_count(spec["layers"]):
+        return depth_names(count)
     return _POOLING_LAYERS if spec["layers"] == "pooling" else list(spec["layers"])

@@ -78,5 +78,7 @@ use rule network as learned_network with:
         "results/logs/network/{dataset}/{extractor}.log",
     benchmark:
         "results/benchmarks/network/{dataset}/{extractor}.tsv"
+    wildcard_constraints:
+        extractor="|".join(PLAN.learned) or "(?!)",
     message:
         "Freezing the network of {wildcards.extractor}, learned from {wildcards.dataset}"

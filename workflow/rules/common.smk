@@ -257,6 +257,13 @@ def learned_as(kind):
     return "|".join(names) or "(?!)"
 
 
+def of_networks(onnx):
+    """The names of the extractors that are ONNX files, or of the others, for a wildcard."""
+    extractors = CONFIG["extractors"].items()
+    names = [name for name, spec in extractors if (spec["kind"] == "onnx") == onnx]
+    return "|".join(names) or "(?!)"
+
+
 def spec_less(extractor, *keys):
     """What the config says of an extractor, less the keys that change nothing about a file."""
     spec = CONFIG["extractors"][extractor]

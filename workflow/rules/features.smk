@@ -12,6 +12,8 @@ rule network:
         "results/logs/network/{extractor}.log",
     benchmark:
         "results/benchmarks/network/{extractor}.tsv"
+    wildcard_constraints:
+        extractor=of_networks(onnx=False),
     priority: 30
     conda:
         "../../envs/depthgauge.yaml"
@@ -37,6 +39,16 @@ rule network:
         " --seed {params.seed} --log {log}"
 
 
+# The same for ONNX files, which stay what they are.
+use rule network as onnx_network with:
+    output:
+        graph="results/networks/{extractor}.onnx",
+        layers="results/networks/{extractor}.json",
+        nodes="results/networks/{extractor}.csv",
+    wildcard_constraints:
+        extractor=of_networks(onnx=True),
+
+
 # A rule an extractor, since each has layers, and so outputs, of its own.
 for extractor in PLAN.layers:
 
@@ -44,7 +56,7 @@ for extractor in PLAN.layers:
         name:
             f"features_{RULE_NAMES[extractor]}"
         input:
-            graph=f"results/{PLAN.network('{dataset}', extractor)}.pb",
+            graph=f"results/{PLAN.graph('{dataset}', extractor)}",
             layers=f"results/{PLAN.network('{dataset}', extractor)}.json",
             images="results/datasets/{dataset}/images",
             manifest="results/datasets/{dataset}/manifest.csv",

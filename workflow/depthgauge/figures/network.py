@@ -28,10 +28,14 @@ _KINDS = {  # colour, letter, meaning
 }
 _OPS = {
     **dict.fromkeys(["Placeholder", "DecodeJpeg"], "input"),
-    **dict.fromkeys(["Conv2D", "DepthwiseConv2dNative", "_FusedConv2D"], "convolution"),
+    **dict.fromkeys(
+        ["Conv2D", "DepthwiseConv2dNative", "_FusedConv2D", "Conv", "ConvTranspose"], "convolution"
+    ),
     **dict.fromkeys(["MaxPool", "MaxPoolV2", "Max"], "max"),
-    **dict.fromkeys(["AvgPool", "Mean"], "average"),
-    **dict.fromkeys(["MatMul", "_FusedMatMul"], "dense"),
+    **dict.fromkeys(
+        ["AvgPool", "Mean", "AveragePool", "GlobalAveragePool", "ReduceMean"], "average"
+    ),
+    **dict.fromkeys(["MatMul", "_FusedMatMul", "Gemm"], "dense"),
     "Softmax": "softmax",
 }
 _JOINS = {"Add": "sum", "AddV2": "sum", "AddN": "sum", "Mul": "product"}  # else a concatenation

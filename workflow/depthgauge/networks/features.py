@@ -17,9 +17,7 @@ from ..files import reserve, second_name, whole
 from ..fingerprint import fingerprint, sha256, write_header
 from ..manifest import read_manifest
 from ..readings import layer_poolings, pooled
-from .graph import graph_function, read_graph
 from .pixels import load_pixels
-from .tensorflow_setup import usable_precision, use_precision, use_threads
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +62,10 @@ def write_features(
         for pooling in layer_poolings(layer, poolings)
     ]
     check_features_disk(outputs, len(read_manifest(manifest)), dims, dtype)
-    use_threads(threads)
+    if Path(graph).suffix != ".onnx":
+        from .tensorflow_setup import use_threads
+
+        use_threads(threads)
     features(
         *(graph, layers, images, manifest, outputs),
         poolings=poolings,
@@ -138,12 +139,11 @@ def features(
     start, stop = part * total // parts, (part + 1) * total // parts
     names = names[start:stop]
     columns = _columns(description["layers"], poolings, outputs, means)
-    precision = usable_precision(precision)
-    use_precision(precision)
-    extract = graph_function(read_graph(graph), [column.tensor for column in columns])
+    extract, precision = _extractor(graph, [column.tensor for column in columns], precision)
+    resizing = [description.get(key) for key in ("size", "resample", "shortest_edge")]
 
     def pixels(name):
-        return load_pixels(Path(images) / name, description["size"], description["resample"])
+        return load_pixels(Path(images) / name, *resizing)
 
     def compute(futures):
         batch = np.stack([future.result() for future in futures])
@@ -185,6 +185,22 @@ def features(
         for path in column.means:
             with whole(path) as beside:
                 np.save(beside, column.sums / max(1, len(names)))
+
+
+def _extractor(graph, tensors, precision):
+    """Return a callable from images to the arrays of ``tensors``, and the precision it has."""
+    if Path(graph).suffix == ".onnx":
+        from .onnx_file import onnx_function, read_onnx
+
+        if precision != "float32":
+            log.warning("precision: %s is not used but float32, for an ONNX file.", precision)
+        return onnx_function(read_onnx(graph), tensors), "float32"
+    from .graph import graph_function, read_graph
+    from .tensorflow_setup import usable_precision, use_precision
+
+    precision = usable_precision(precision)
+    use_precision(precision)
+    return graph_function(read_graph(graph), tensors), precision
 
 
 @dataclass

@@ -13,6 +13,7 @@ from ..errors import UserError
 from .autoencoder import build_autoencoder
 from .learned import is_learned, learned_layers
 from .tensorflow_setup import tf
+from .waists import depth_count
 
 # The networks of keras.applications that were trained at something else than 224 pixels.
 SIZES = {
@@ -201,6 +202,8 @@ def _paper_layers(name, application, model):
 
 
 def _layers_by_name(name, model, layers):
+    if depth_count(layers):  # found in the graph that leads to the outputs
+        return {f"output_{place}": output for place, output in enumerate(model.outputs)}
     known = {layer.name: layer for layer in model.layers}
     wanted = layers if isinstance(layers, dict) else {layer: layer for layer in layers}
     unknown = [layer for layer in wanted.values() if layer not in known]

@@ -1,8 +1,5 @@
-"""The network stage: any extractor of the config as one frozen graph that takes RGB 0-255."""
+"""Networks that TensorFlow computes, of any kind, as one frozen graph that takes RGB 0-255."""
 
-import csv
-import hashlib
-import json
 import logging
 from pathlib import Path
 
@@ -10,23 +7,19 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import whole
-from ..fingerprint import sha256
 from ..seeds import derive_seed
 from .agreement import disagreement
+from .description import write_description
 from .digest import tensor_digests
 from .dims import check_dims
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
+from .nodes import Node, write_nodes
 from .pooling import add_poolings
-from .tensorflow_setup import tf, use_threads
+from .tensorflow_setup import tf
+from .waists import depth_count, depth_names, evenly, listed, waists
 
 log = logging.getLogger(__name__)
-
-
-def write_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None):
-    """Call ``build_network`` in a process in which nothing is computed yet, on one thread."""
-    use_threads(1)
-    build_network(name, spec, graph, layers, seed=seed, source=source, nodes=nodes)
 
 
 def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None):
@@ -67,6 +60,12 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         ``prefix_tokens`` than a layer has tokens.
     """
     unfolded, tensors, size = _graph(name, spec, seed, source)
+    chosen = {}
+    if count := depth_count(spec.get("layers")):
+        ends = [node_name(tensor) for tensor in tensors.values()]
+        found = evenly(name, waists(_nodes(unfolded), "input", ends), count)
+        chosen = dict(zip(depth_names(count), found, strict=True))
+        tensors = {layer: f"{node}:0" for layer, node in chosen.items()}
     outputs = sorted({node_name(tensor) for tensor in tensors.values()})
     unfolded = tf.compat.v1.graph_util.extract_sub_graph(unfolded, outputs)
     images = _probes(size)
@@ -89,28 +88,13 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         published = unfolded
         graph_def = add_poolings(name, unfolded, described, prefix_tokens)
     if nodes is not None:
-        _write_nodes(published, nodes)  # without the poolings that were added for our own use
-    resample = spec.get("resample", "bilinear")
-    _add_digests(graph_def, described, f"{size} {resample}")
+        write_nodes(_nodes(published), nodes)  # without the poolings, added for our own use
+    tensors = [pooling["tensor"] for layer in described for pooling in layer["poolings"].values()]
     with whole(graph) as beside:
         beside.write_bytes(graph_def.SerializeToString(deterministic=True))
-    description = {"extractor": name, "size": size, "resample": resample}
-    description |= {"graph": sha256(graph), "layers": described}
-    with whole(layers) as beside:
-        beside.write_text(json.dumps(description, indent=1) + "\n")
-    for layer in described:
-        poolings = [f"{pooling} {pooled['dim']:,}" for pooling, pooled in layer["poolings"].items()]
-        vector = "; a vector, which has one pooling" if len(poolings) == 1 else ""
-        log.info("%s: layer %s, values: %s%s", name, layer["layer"], ", ".join(poolings), vector)
-
-
-def _add_digests(graph_def, described, images):
-    """Give each pooling of each layer its ``digest``; ``images`` says how images are resized."""
-    pooled = [pooling for layer in described for pooling in layer["poolings"].values()]
-    digests = tensor_digests(graph_def, [pooling["tensor"] for pooling in pooled])
-    for pooling in pooled:
-        computed = f"{digests[pooling['tensor']]} {images}"
-        pooling["digest"] = hashlib.sha256(computed.encode()).hexdigest()
+    resizing = {"size": size, "resample": spec.get("resample", "bilinear")}
+    digests = tensor_digests(graph_def, tensors)
+    write_description(layers, name, graph, resizing, described, digests, chosen)
 
 
 def _graph(name, spec, seed, source):
@@ -135,13 +119,14 @@ def _frozen_graph(name, spec, path):
     """Return (GraphDef, {layer: tensor}, size) with the spec's ``input`` made ``input:0``."""
     graph_def = read_graph(path)
     nodes = {node.name: node for node in graph_def.node}
-    wanted = {"input": spec["input"], **spec["layers"]}
-    for key, tensor in wanted.items():
+    layers = {} if depth_count(spec["layers"]) else spec["layers"]
+    for key, tensor in {"input": spec["input"], **layers}.items():
         if node_name(tensor) not in nodes:
             raise UserError(
-                f"extractor {name}: {path} has no tensor {tensor!r} ({key}); it has: "
-                f"{', '.join(node.name for node in graph_def.node if node.op != 'Const')}."
+                f"extractor {name}: {path} has no tensor {tensor!r} ({key}). "
+                f"{_those_there_are(graph_def, spec['input'])}"
             )
+    layers = layers or {node: f"{node}:0" for node in _ends(graph_def)}
     old, size = node_name(spec["input"]), spec["size"]
     for node in graph_def.node:
         sources = ["input" if node_name(source) == old else source for source in node.input]
@@ -154,7 +139,29 @@ def _frozen_graph(name, spec, path):
     placeholder.attr["dtype"].type = tf.float32.as_datatype_enum
     shape = tf.TensorShape([None, size, size, 3]).as_proto()
     placeholder.attr["shape"].shape.CopyFrom(shape)
-    return graph_def, dict(spec["layers"]), size
+    return graph_def, dict(layers), size
+
+
+def _ends(graph_def):
+    """Return the nodes whose values no other takes."""
+    taken = {node_name(source) for node in graph_def.node for source in node.input}
+    return [node.name for node in graph_def.node if node.name not in taken and node.op != "NoOp"]
+
+
+def _those_there_are(graph_def, given):
+    """Return a sentence on the tensors that there are to choose from."""
+    source = node_name(given)
+    if source not in {node.name for node in graph_def.node}:
+        kinds = ("Placeholder", "DecodeJpeg", "ResizeBilinear", "Sub", "Mul")
+        first = [node.name for node in graph_def.node if node.op in kinds][:10]
+        return f"`input` may be one of: {', '.join(first)}."
+    nodes = _nodes(graph_def)
+    found = waists(nodes, source, _ends(graph_def))
+    shapes = {node.name: node.shape for node in nodes}
+    return (
+        "The tensors that every path through it passes, from shallow to deep: "
+        f"{listed(found, shapes)}."
+    )
 
 
 def _probes(size):
@@ -185,21 +192,16 @@ def _values(name, graph_def, tensors, images):
     return dict(zip(tensors, values, strict=True))
 
 
-def _write_nodes(graph_def, path):
+def _nodes(graph_def):
+    """Return the table of a graph's nodes, in topological order."""
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
-    with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["name", "op", "inputs", "shape"])
-        for node in graph.get_operations():
-            shape = node.outputs[0].shape if node.outputs else tf.TensorShape(None)
-            sizes = [] if shape.rank is None else list(shape)
-            sizes = sizes if node.type == "Const" else sizes[1:]
-            writer.writerow(
-                [
-                    node.name,
-                    node.type,
-                    ";".join(tensor.op.name for tensor in node.inputs),
-                    "x".join("?" if size is None else str(size) for size in sizes),
-                ]
-            )
+    nodes = []
+    for node in graph.get_operations():
+        shape = node.outputs[0].shape if node.outputs else tf.TensorShape(None)
+        sizes = [] if shape.rank is None else list(shape)
+        sizes = sizes if node.type == "Const" else sizes[1:]
+        shape = "x".join("?" if size is None else str(size) for size in sizes)
+        inputs = tuple(tensor.op.name for tensor in node.inputs)
+        nodes.append(Node(node.name, node.type, inputs, shape))
+    return nodes

@@ -16,7 +16,7 @@ PILLOW = {
 }
 
 
-def load_pixels(path, size, resample="bilinear"):
+def load_pixels(path, size, resample="bilinear", shortest_edge=None):
     """Return the image at ``path`` as float32 RGB 0-255 of shape [size, size, 3].
 
     Parameters
@@ -24,12 +24,15 @@ def load_pixels(path, size, resample="bilinear"):
     path : path
         A picture that Pillow reads.
     size : int
-        Height and width in pixels; the aspect ratio is not kept.
+        Height and width in pixels.
     resample : str
         ``nearest``, ``bilinear``, ``bicubic`` or ``lanczos``: Pillow's filters, which
         average over the source pixels when they shrink a picture. ``tf1_bilinear``: the
         ``ResizeBilinear`` of TensorFlow 1 (pixel i of m comes from i * n / m of n, neither
         half-pixel centres nor averaging), which the Inception-v3 of 2015 was used with.
+    shortest_edge : int, optional
+        The shorter side becomes so many pixels, at the picture's own aspect ratio, and the middle
+        of it is cut out. Without it the aspect ratio is not kept.
 
     Raises
     ------
@@ -44,6 +47,8 @@ def load_pixels(path, size, resample="bilinear"):
             f"{path}: cannot be read as a picture ({error}). Delete the folder that it is in, "
             "and the workflow makes it again."
         ) from error
+    if shortest_edge:
+        return _middle(picture, size, PILLOW[resample], shortest_edge)
     if resample == "tf1_bilinear":
         return _tf1_bilinear(np.asarray(picture, np.float32), size)
     if picture.size != (size, size):
@@ -59,6 +64,14 @@ def load_stack(folder, names, size, *, threads=1):
         for row, pixels in zip(stack, loaded, strict=True):
             row[:] = pixels
     return stack
+
+
+def _middle(picture, size, filter_, shortest_edge):
+    shorter = min(picture.size)
+    sides = tuple(side * shortest_edge // shorter for side in picture.size)
+    left, top = ((side - size) // 2 for side in sides)
+    picture = picture.resize(sides, filter_).crop((left, top, left + size, top + size))
+    return np.asarray(picture, np.float32)
 
 
 def _tf1_bilinear(pixels, size):

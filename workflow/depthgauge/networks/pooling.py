@@ -3,7 +3,6 @@
 from math import isqrt, prod
 
 from ..errors import UserError
-from .tensorflow_setup import tf
 
 
 def add_poolings(name, graph_def, described, prefix_tokens=None):
@@ -32,6 +31,8 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
     UserError
         If a sequence has no more tokens than ``prefix_tokens``.
     """
+    from .tensorflow_setup import tf  # which ONNX files do without
+
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
         for place, layer in enumerate(described):
@@ -41,7 +42,7 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
                 continue
             values = graph.get_tensor_by_name(layer["tensor"])
             if len(shape) == 2:
-                before = _prefix(name, layer, prefix_tokens)
+                before = tokens_before(name, layer, prefix_tokens)
                 layer["prefix_tokens"] = before
                 pooled = {"mean": tf.reduce_mean(values[:, before:], axis=1)}
                 if before:
@@ -59,7 +60,8 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
     return extended
 
 
-def _prefix(name, layer, stated):
+def tokens_before(name, layer, stated):
+    """Return how many tokens stand before those of the patches; ``add_poolings`` says which."""
     tokens = layer["shape"][0]
     if stated is None:
         return int(isqrt(tokens) ** 2 != tokens and isqrt(tokens - 1) ** 2 == tokens - 1)

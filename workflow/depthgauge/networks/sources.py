@@ -1,5 +1,6 @@
 """What an extractor is made from: files to fetch, and files of the user's own."""
 
+import glob
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -41,7 +42,16 @@ def own_files(name, spec):
             if not file.is_file():
                 raise UserError(f"extractors.{name}.{key}: there is no file {file}.")
             files.append(file)
+            if spec["kind"] == "onnx":
+                files += _beside(file)
     return files
+
+
+def _beside(file):
+    """Return the files that belong to an ONNX file: weights named after it, how to prepare."""
+    config = file.with_name("preprocessor_config.json")
+    names = sorted(file.parent.glob(glob.escape(file.name) + "?*"))
+    return [one for one in [*names, config] if one.is_file()]
 
 
 def _file_name(url):
