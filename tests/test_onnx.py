@@ -8,6 +8,7 @@ from depthgauge.config import checked_extractor
 from depthgauge.errors import UserError
 from depthgauge.networks.features import features
 from depthgauge.networks.freeze import write_network
+from depthgauge.networks.layers import print_layers
 from PIL import Image
 
 onnx = pytest.importorskip("onnx")
@@ -262,3 +263,12 @@ def test_layers_of_images_alone_need_no_text(tmp_path):
     path = two_inputs(tmp_path / "a.onnx")
     found, _ = run(tmp_path, path, ["seen"], preprocessing=STEPS)
     assert found["seen.flat"].shape == (5, 2)
+
+
+def test_layers_are_listed(tmp_path, capsys):
+    print_layers(str(vit(tmp_path / "vit.onnx")))
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[3] for line in lines]
+    sums = [f"{kind}_{block}" for block in range(3) for kind in ("attended", "block")]
+    assert names[:-1] == ["embedding", *sums] and len(names) == 8
+    assert {line.split()[4] for line in lines} == {"17x12"}

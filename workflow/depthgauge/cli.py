@@ -29,6 +29,7 @@ def main():
       download, dataset              JPEGs and their manifest
     features
       autoencoder, pca               a network learned from the images themselves
+      layers                         the depths that a network has, to choose from
       network                        a network frozen, its layers described
       features                       what it makes of the images, at several depths
     distances
@@ -168,6 +169,14 @@ def pca():
 @seed
 def network():
     """Freeze the extractor NAME of SPEC (YAML) into a graph, and describe its layers."""
+
+
+@stage("networks.layers:print_layers")
+@click.argument("network")
+@click.option("--size", type=click.IntRange(8), help="Of the images, where the network has none.")
+@click.option("--input", "source", help="Of a .pb: the tensor that takes images.")
+def layers():
+    """List the depths of NETWORK: an .onnx, .pb, .keras or .h5, or a name in keras.applications."""
 
 
 @stage("networks.features:write_features")

@@ -59,11 +59,11 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         do are listed), a dimension other than the one stated under ``dims``, or more
         ``prefix_tokens`` than a layer has tokens.
     """
-    unfolded, tensors, size = _graph(name, spec, seed, source)
+    unfolded, tensors, size = network_graph(name, spec, seed, source)
     chosen = {}
     if count := depth_count(spec.get("layers")):
         ends = [node_name(tensor) for tensor in tensors.values()]
-        found = evenly(name, waists(_nodes(unfolded), "input", ends), count)
+        found = evenly(name, waists(graph_nodes(unfolded), "input", ends), count)
         chosen = dict(zip(depth_names(count), found, strict=True))
         tensors = {layer: f"{node}:0" for layer, node in chosen.items()}
     outputs = sorted({node_name(tensor) for tensor in tensors.values()})
@@ -88,7 +88,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         published = unfolded
         graph_def = add_poolings(name, unfolded, described, prefix_tokens)
     if nodes is not None:
-        write_nodes(_nodes(published), nodes)  # without the poolings, added for our own use
+        write_nodes(graph_nodes(published), nodes)  # without the poolings, added for our own use
     tensors = [pooling["tensor"] for layer in described for pooling in layer["poolings"].values()]
     with whole(graph) as beside:
         beside.write_bytes(graph_def.SerializeToString(deterministic=True))
@@ -97,7 +97,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     write_description(layers, name, graph, resizing, described, digests, chosen)
 
 
-def _graph(name, spec, seed, source):
+def network_graph(name, spec, seed, source):
     if spec["kind"] == "frozen_graph":
         if "url" in spec and source is None:
             raise UserError(
@@ -126,7 +126,7 @@ def _frozen_graph(name, spec, path):
                 f"extractor {name}: {path} has no tensor {tensor!r} ({key}). "
                 f"{_those_there_are(graph_def, spec['input'])}"
             )
-    layers = layers or {node: f"{node}:0" for node in _ends(graph_def)}
+    layers = layers or {node: f"{node}:0" for node in sinks(graph_def)}
     old, size = node_name(spec["input"]), spec["size"]
     for node in graph_def.node:
         sources = ["input" if node_name(source) == old else source for source in node.input]
@@ -142,7 +142,7 @@ def _frozen_graph(name, spec, path):
     return graph_def, dict(layers), size
 
 
-def _ends(graph_def):
+def sinks(graph_def):
     """Return the nodes whose values no other takes."""
     taken = {node_name(source) for node in graph_def.node for source in node.input}
     return [node.name for node in graph_def.node if node.name not in taken and node.op != "NoOp"]
@@ -155,8 +155,8 @@ def _those_there_are(graph_def, given):
         kinds = ("Placeholder", "DecodeJpeg", "ResizeBilinear", "Sub", "Mul")
         first = [node.name for node in graph_def.node if node.op in kinds][:10]
         return f"`input` may be one of: {', '.join(first)}."
-    nodes = _nodes(graph_def)
-    found = waists(nodes, source, _ends(graph_def))
+    nodes = graph_nodes(graph_def)
+    found = waists(nodes, source, sinks(graph_def))
     shapes = {node.name: node.shape for node in nodes}
     return (
         "The tensors that every path through it passes, from shallow to deep: "
@@ -192,7 +192,7 @@ def _values(name, graph_def, tensors, images):
     return dict(zip(tensors, values, strict=True))
 
 
-def _nodes(graph_def):
+def graph_nodes(graph_def):
     """Return the table of a graph's nodes, in topological order."""
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")

@@ -72,8 +72,8 @@ def waists(nodes, source, outputs):
                 blocks.append((kind, []))
             blocks[-1][1].append(node)
             since = []
-    found = [_representative(block) for _, block in blocks]
-    return [name for name in found if name not in (None, source)]
+    # The first block is the images, and what is done to each of their values by itself.
+    return list(filter(None, (_representative(block) for _, block in blocks[1:])))
 
 
 def _between(nodes, source, outputs):

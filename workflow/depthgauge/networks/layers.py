@@ -1,0 +1,68 @@
+"""The depths of a network that a person can choose from."""
+
+from pathlib import Path
+
+from ..config import checked_extractor
+from ..errors import UserError
+from .waists import waists
+
+
+def print_layers(network, *, size=None, source=None):
+    """Print the tensors that every path through a network passes, one per line, with shape.
+
+    Parameters
+    ----------
+    network : str
+        A file, .onnx, .pb, .tgz, .keras or .h5; or the name of a network of keras.applications.
+    size : int, optional
+        Height and width of the images, where the network does not say.
+    source : str, optional
+        Of a .pb the tensor that takes images; by default its only placeholder.
+
+    Raises
+    ------
+    UserError
+        If the network cannot be read.
+    """
+    found, shapes = _waists(network, {"size": size} if size else {}, source)
+    width = max((len(name) for name in found), default=0)
+    for place, name in enumerate(found, start=1):
+        print(f"{place:3d} of {len(found)}  {name:{width}}  {shapes[name]}".rstrip())
+
+
+def _waists(network, size, source):
+    suffix = Path(network).suffix
+    if suffix == ".onnx":
+        from .onnx_network import OnnxNetwork
+
+        spec = {"kind": "onnx", "path": network, "layers": 1, "preprocessing": {}, **size}
+        read = OnnxNetwork("network", checked_extractor("network", spec), Path(network))
+        shapes = {read.original(node.name): node.shape for node in read.nodes}
+        return [read.original(tensor) for tensor in read.waists], shapes
+    from .network import graph_nodes, network_graph, sinks
+
+    if suffix in (".pb", ".tgz"):
+        from .graph import read_graph
+
+        graph_def, ends = read_graph(network), None
+        source = source or _placeholder(network, graph_def)
+    else:
+        spec = {"kind": "keras_application", "application": network, "weights": None}
+        if suffix:
+            spec = {"kind": "keras_file", "path": network}
+        spec = checked_extractor("network", {**spec, "layers": 1, **size})
+        graph_def, tensors, _ = network_graph("network", spec, 0, None)
+        source, ends = "input", [tensor.split(":")[0] for tensor in tensors.values()]
+    nodes = graph_nodes(graph_def)
+    found = waists(nodes, source.split(":")[0], ends or sinks(graph_def))
+    return found, {node.name: node.shape for node in nodes}
+
+
+def _placeholder(network, graph_def):
+    found = [node.name for node in graph_def.node if node.op == "Placeholder"]
+    if len(found) != 1:
+        raise UserError(
+            f"{network}: has {len(found)} placeholders ({', '.join(found) or 'none'}); say by "
+            "--input which tensor takes the images."
+        )
+    return found[0]
