@@ -41,4 +41,4 @@ def write_description(path, name, graph, resizing, described, digests, chosen=No
         vector = "; a vector, which has one pooling" if len(poolings) == 1 else ""
         log.info("%s: layer %s, values: %s%s", name, layer["layer"], ", ".join(poolings), vector)
     if chosen:
-        log.info("%s: chosen by depth; the same by name is `layers: %s`", name, json.dumps(chosen))
+        log.info("%s: chosen by depth, by the names of the graph: %s", name, json.dumps(chosen))

@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError
 
 from ..archives import unpack
 from ..errors import UserError
+from .sources import check_no_folder
 from .tensorflow_setup import tf
 
 
@@ -19,6 +20,7 @@ def read_graph(path):
         If the file is missing, unreadable or no GraphDef.
     """
     path = Path(path)
+    check_no_folder("network", path)
     graph_def = tf.compat.v1.GraphDef()
     try:
         graph_def.ParseFromString(_graph_bytes(path))

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,7 +12,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from ..errors import UserError
 from .autoencoder import build_autoencoder
+from .keras_file import load_keras_file
+from .keras_layers import layers_by_path
 from .learned import is_learned, learned_layers
+from .pixels import height_and_width
 from .tensorflow_setup import tf
 from .waists import depth_count
 
@@ -49,19 +53,16 @@ def application_graph(name, spec, source=None):
         For an unknown network, unusable weights or an unknown layer.
     """
     application = spec["application"]
-    modules = inspect.getmembers(tf.keras.applications, inspect.ismodule)
-    known = {
-        member: module
-        for _, module in modules
-        for member, value in inspect.getmembers(module, inspect.isfunction)
-        if member[0].isupper()
-    }
+    known = dict(inspect.getmembers(tf.keras.applications, inspect.isfunction))
     if application not in known:
         raise UserError(
             f"extractor {name}: keras.applications has no {application!r}; it has "
             f"{', '.join(sorted(known))}."
         )
+    # Where a function stands, there stands the preprocessing of its networks.
+    module = sys.modules[inspect.unwrap(known[application]).__module__]
     weights, size = spec["weights"], spec.get("size", SIZES.get(application, 224))
+    height, width = height_and_width(size)
     if weights not in (None, "imagenet"):
         weights = str(Path(weights).expanduser())
     if weights not in (None, "imagenet") and not Path(weights).is_file():
@@ -72,21 +73,28 @@ def application_graph(name, spec, source=None):
     try:
         with patch.object(file_utils, "get_file", _handing(name, source)):
             model = getattr(tf.keras.applications, application)(
-                include_top=False, pooling="avg", weights=weights, input_shape=(size, size, 3)
+                include_top=False, pooling="avg", weights=weights, input_shape=(height, width, 3)
             )
     except UserError:
         raise
     except Exception as error:  # Keras raises whatever its reader or downloader raised
+        hint = ""
+        if weights not in (None, "imagenet"):
+            hint = (
+                f" The file must hold the weights of {application} itself, without its top "
+                "(`include_top=False`) and of this width (`alpha`); a whole model, or one that "
+                "was tuned, is read by `kind: keras_file`."
+            )
         raise UserError(
             f"extractor {name}: keras.applications.{application} could not be built with "
-            f"weights {weights!r} at {size}x{size}: {error}"
+            f"weights {weights!r} at {height}x{width}: {str(error)[:600]}{hint}"
         ) from error
     layers = spec["layers"]
     if layers == "pooling":
         outputs = _paper_layers(name, application, model)
     else:
-        outputs = _layers_by_name(name, model, layers)
-    return *_freeze(model, outputs, size, known[application].preprocess_input), size
+        outputs = _outputs(name, model, layers)
+    return *_freeze(model, outputs, size, module.preprocess_input), size
 
 
 def _handing(name, source):
@@ -128,27 +136,27 @@ def file_graph(name, spec):
     UserError
         For a file that is missing or no Keras model, or an unknown layer.
     """
-    path = Path(spec["path"]).expanduser()
-    if not path.is_file():
-        raise UserError(f"extractor {name}: there is no model file {path}; check `path`.")
-    try:
-        model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
-        inputs, shape = model.inputs, model.input_shape
-    except Exception as error:  # Keras raises whatever its reader raised
-        raise UserError(
-            f"extractor {name}: {path} is not a Keras model that can be loaded (.keras, or .h5 "
-            f"with the architecture): {error}"
-        ) from error
+    path = spec["path"]
+    model = load_keras_file(name, path)
+    inputs, shape = model.inputs, model.input_shape
     if len(inputs) != 1 or len(shape) != 4 or shape[-1] not in (1, 3):
         raise UserError(
             f"extractor {name}: {path} takes input of shape {shape}; one input of shape "
             "[N, height, width, 3] or [N, height, width, 1] was expected."
         )
-    size = spec.get("size") or shape[1]
-    if size is None:
+    size = spec.get("size") or shape[1:3]
+    if None in height_and_width(size):
         raise UserError(f"extractor {name}: {path} takes images of any size; state `size`.")
-    outputs = _layers_by_name(name, model, spec["layers"])
+    fits = zip(height_and_width(size), shape[1:3], strict=True)
+    if not all(fixed in (None, stated) for stated, fixed in fits):
+        raise UserError(
+            f"extractor {name}: {path} takes images of {shape[1]}x{shape[2]} (height x width) and "
+            f"no others; `size` states {'x'.join(map(str, height_and_width(size)))}. Leave `size` "
+            "out."
+        )
+    outputs = _outputs(name, model, spec["layers"])
     preprocess = _preprocessing(name, spec.get("preprocessing", {}), channels=shape[-1])
+    _check_channels(name, preprocess, shape[-1])
     return *_freeze(model, outputs, size, preprocess), size
 
 
@@ -171,7 +179,13 @@ def learned_graph(name, spec, seed, source=None):
             )
         return file_graph(name, {"path": source, "layers": layers})
     model, size = build_autoencoder(spec, seed), spec["size"]
-    return *_freeze(model, _layers_by_name(name, model, layers), size, tf.identity), size
+    return *_freeze(model, layers_by_path(name, model, layers), size, tf.identity), size
+
+
+def _outputs(name, model, layers):
+    if depth_count(layers):  # they are found in the graph that leads to what the model gives
+        return {f"output_{place}": output for place, output in enumerate(model.outputs)}
+    return layers_by_path(name, model, layers)
 
 
 def _paper_layers(name, application, model):
@@ -201,20 +215,6 @@ def _paper_layers(name, application, model):
     }
 
 
-def _layers_by_name(name, model, layers):
-    if depth_count(layers):  # found in the graph that leads to the outputs
-        return {f"output_{place}": output for place, output in enumerate(model.outputs)}
-    known = {layer.name: layer for layer in model.layers}
-    wanted = layers if isinstance(layers, dict) else {layer: layer for layer in layers}
-    unknown = [layer for layer in wanted.values() if layer not in known]
-    if unknown:
-        raise UserError(
-            f"extractor {name}: the network has no layer {', '.join(map(repr, unknown))}; "
-            f"it has: {_names(model)}."
-        )
-    return {alias: known[layer].output for alias, layer in wanted.items()}
-
-
 def _names(model):
     return ", ".join(layer.name for layer in model.layers)
 
@@ -227,7 +227,8 @@ def _preprocessing(name, spec, channels):
                 f"extractor {name}: preprocessing: keras.applications has no module "
                 f"{spec['application']!r}; it has {', '.join(modules)}."
             )
-        return modules[spec["application"]].preprocess_input
+        own = modules[spec["application"]].preprocess_input
+        return own if channels == 3 else lambda images: own(tf.image.rgb_to_grayscale(images))
     mean, scale = (np.asarray(spec.get(k, d), np.float32) for k, d in (("mean", 0), ("scale", 1)))
 
     def preprocess(images):
@@ -240,6 +241,19 @@ def _preprocessing(name, spec, channels):
     return preprocess
 
 
+def _check_channels(name, preprocess, channels):
+    """Raise a UserError if the preprocessing is for three colours, and the model takes grey."""
+    try:
+        made = preprocess(tf.zeros([1, 8, 8, 3])).shape[-1]
+    except (tf.errors.InvalidArgumentError, ValueError, IndexError):
+        made = None  # it looked for the third colour
+    if made != channels:
+        raise UserError(
+            f"extractor {name}: `preprocessing` is for three colours, with a number for each, and "
+            f"the model takes {channels} channel, grey. State `mean` and `scale` of one number."
+        )
+
+
 def _freeze(model, outputs, size, preprocess):
     """Return (GraphDef, {layer: tensor}) of the model's ``outputs`` with constant weights."""
     inner = tf.keras.Model(model.inputs[0], list(outputs.values()))
@@ -249,7 +263,7 @@ def _freeze(model, outputs, size, preprocess):
         values = inner(preprocess(input), training=False)
         return values if isinstance(values, (list, tuple)) else [values]
 
-    signature = tf.TensorSpec([None, size, size, 3], tf.float32, name="input")
+    signature = tf.TensorSpec([None, *height_and_width(size), 3], tf.float32, name="input")
     frozen = convert_variables_to_constants_v2(extract.get_concrete_function(signature))
     tensors = [tensor.name for tensor in frozen.outputs]
     graph_def = frozen.graph.as_graph_def()

@@ -15,6 +15,7 @@ from .dims import check_dims
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
 from .nodes import Node, write_nodes
+from .pixels import height_and_width, size_of
 from .pooling import add_poolings
 from .tensorflow_setup import tf
 from .waists import depth_count, depth_names, evenly, listed, waists
@@ -26,7 +27,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     """Write extractor ``name`` as a frozen graph, and a description of its layers.
 
     Whatever its kind, the graph's ``input:0`` takes float32 RGB 0-255 of shape
-    [N, size, size, 3]: channel order, mean and scale are inside, batch norms are folded. The
+    [N, height, width, 3]: channel order, mean and scale are inside, batch norms are folded. The
     folded graph is held against the network as it is, on two images; should it not agree (see
     :mod:`.agreement`), the unfolded graph is written, and a warning says where they part.
 
@@ -60,6 +61,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         ``prefix_tokens`` than a layer has tokens.
     """
     unfolded, tensors, size = network_graph(name, spec, seed, source)
+    size = size_of(*height_and_width(size))
     chosen = {}
     if count := depth_count(spec.get("layers")):
         ends = [node_name(tensor) for tensor in tensors.values()]
@@ -128,6 +130,7 @@ def _frozen_graph(name, spec, path):
             )
     layers = layers or {node: f"{node}:0" for node in sinks(graph_def)}
     old, size = node_name(spec["input"]), spec["size"]
+    height, width = height_and_width(size)
     for node in graph_def.node:
         sources = ["input" if node_name(source) == old else source for source in node.input]
         del node.input[:]
@@ -137,7 +140,7 @@ def _frozen_graph(name, spec, path):
         graph_def.node.remove(nodes["input"])
     placeholder = graph_def.node.add(name="input", op="Placeholder")
     placeholder.attr["dtype"].type = tf.float32.as_datatype_enum
-    shape = tf.TensorShape([None, size, size, 3]).as_proto()
+    shape = tf.TensorShape([None, height, width, 3]).as_proto()
     placeholder.attr["shape"].shape.CopyFrom(shape)
     return graph_def, dict(layers), size
 
@@ -166,20 +169,21 @@ def _those_there_are(graph_def, given):
 
 def _probes(size):
     """Return two images to try a network on, noise and smooth gradients of the three colours."""
-    noise = np.random.default_rng(0).uniform(0, 255, (size, size, 3))
-    across, down = np.meshgrid(np.linspace(0, 255, size), np.linspace(0, 255, size))
+    height, width = height_and_width(size)
+    noise = np.random.default_rng(0).uniform(0, 255, (height, width, 3))
+    across, down = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     gradients = np.stack([across, down, (across + down) / 2], axis=-1)
     return np.stack([noise, gradients]).astype(np.float32)
 
 
 def _values(name, graph_def, tensors, images):
     """Run two images through; return {layer: its values}, a row an image."""
-    size = images.shape[1]
+    height, width = images.shape[1:3]
     try:
         values = graph_function(graph_def, list(tensors.values()))(images)
     except (tf.errors.InvalidArgumentError, ValueError) as error:
         raise UserError(
-            f"extractor {name}: the network refuses two images of {size}x{size} at once: "
+            f"extractor {name}: the network refuses two images of {height}x{width} at once: "
             f"{str(error).splitlines()[0]} Check `size`, and give as `input` a tensor that takes "
             "a batch of any length."
         ) from error

@@ -16,15 +16,25 @@ PILLOW = {
 }
 
 
+def height_and_width(size):
+    """Return (height, width) of a ``size`` of the config: one number, or [height, width]."""
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def size_of(height, width):
+    """Return the ``size`` that means ``height`` and ``width``: one number for a square."""
+    return height if height == width else [height, width]
+
+
 def load_pixels(path, size, resample="bilinear", shortest_edge=None):
-    """Return the image at ``path`` as float32 RGB 0-255 of shape [size, size, 3].
+    """Return the image at ``path`` as float32 RGB 0-255 of shape [height, width, 3].
 
     Parameters
     ----------
     path : path
         A picture that Pillow reads.
-    size : int
-        Height and width in pixels.
+    size : int or (int, int)
+        Height and width in pixels, one number for both; the aspect ratio is not kept.
     resample : str
         ``nearest``, ``bilinear``, ``bicubic`` or ``lanczos``: Pillow's filters, which
         average over the source pixels when they shrink a picture. ``tf1_bilinear``: the
@@ -51,8 +61,9 @@ def load_pixels(path, size, resample="bilinear", shortest_edge=None):
         return _middle(picture, size, PILLOW[resample], shortest_edge)
     if resample == "tf1_bilinear":
         return _tf1_bilinear(np.asarray(picture, np.float32), size)
-    if picture.size != (size, size):
-        picture = picture.resize((size, size), PILLOW[resample])
+    height, width = height_and_width(size)
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), PILLOW[resample])
     return np.asarray(picture, np.float32)
 
 
@@ -75,8 +86,8 @@ def _middle(picture, size, filter_, shortest_edge):
 
 
 def _tf1_bilinear(pixels, size):
-    for axis in (0, 1):
-        pixels = _tf1_linear(pixels, size, axis)
+    for axis, length in enumerate(height_and_width(size)):
+        pixels = _tf1_linear(pixels, length, axis)
     return pixels
 
 

@@ -33,12 +33,13 @@ def own_files(name, spec):
     Raises
     ------
     UserError
-        If one is not there.
+        If one is not there, or is a folder.
     """
     files = []
     for key in _OWN:
         if spec.get(key) and spec[key] != "imagenet":
             file = Path(spec[key]).expanduser()
+            check_no_folder(f"extractors.{name}.{key}", file)
             if not file.is_file():
                 raise UserError(f"extractors.{name}.{key}: there is no file {file}.")
             files.append(file)
@@ -52,6 +53,27 @@ def _beside(file):
     config = file.with_name("preprocessor_config.json")
     names = sorted(file.parent.glob(glob.escape(file.name) + "?*"))
     return [one for one in [*names, config] if one.is_file()]
+
+
+def check_no_folder(where, path):
+    """Say how a SavedModel, or another folder, becomes a file; ``where`` is the key at fault.
+
+    Raises
+    ------
+    UserError
+        If ``path`` is a folder.
+    """
+    if not path.is_dir():
+        return
+    if (path / "saved_model.pb").is_file():
+        raise UserError(
+            f"{where}: {path} is a folder, a SavedModel; a file is needed. Where the model was "
+            "made, `model.save('model.keras')` writes one. From a SavedModel that Keras 2 wrote, "
+            "`tf_keras.models.load_model(FOLDER).save('model.h5')` makes one (pip install "
+            "tf-keras); any other is exported to ONNX by `python -m tf2onnx.convert --saved-model "
+            "FOLDER --output model.onnx`, for `kind: onnx`."
+        )
+    raise UserError(f"{where}: {path} is a folder; the path of a file is needed.")
 
 
 def _file_name(url):

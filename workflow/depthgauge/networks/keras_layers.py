@@ -1,0 +1,77 @@
+"""Layers of Keras models by their paths, those of nested models included."""
+
+from keras.src.models.functional import Functional
+
+from ..errors import UserError
+from .suggestions import those_there
+from .tensorflow_setup import tf
+
+
+def layers_by_path(name, model, layers):
+    """Return {name of one's own: symbolic tensor} for layers of a Keras model.
+
+    A layer of a nested model has a path, such as ``backbone/block_3``. All tensors are computed
+    from ``model.inputs``, and a nested model's layers once, whichever of them are asked for.
+
+    Parameters
+    ----------
+    name : str
+        The extractor's name, for errors.
+    model : keras.Model
+        A Functional or Sequential one, with one input.
+    layers : sequence of str, or dict of str to str
+        Paths, or by names of one's own.
+
+    Raises
+    ------
+    UserError
+        For a layer that does not exist or is used more than once.
+    """
+    inputs = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.InputLayer)]
+    found = {layer.name: [layer.output] for layer in inputs}
+    _follow(model, model.inputs, "", found)
+    wanted = layers if isinstance(layers, dict) else {layer: layer for layer in layers}
+    unknown = [path for path in wanted.values() if path not in found]
+    if unknown:
+        raise UserError(
+            f"extractor {name}: the network has no layer {', '.join(map(repr, unknown))}; "
+            f"{those_there(unknown, found)}."
+        )
+    for path in wanted.values():
+        if len(found[path]) > 1:
+            raise UserError(
+                f"extractor {name}: the network uses its layer {path!r} {len(found[path])} times "
+                "(a shared layer, or one of a shared model), so that its output is not one tensor. "
+                "Choose a layer behind it that is used once."
+            )
+        if isinstance(found[path][0], (list, tuple, dict)):
+            raise UserError(
+                f"extractor {name}: layer {path!r} gives {len(found[path][0])} tensors; choose a "
+                "layer that gives one."
+            )
+    return {alias: found[path][0] for alias, path in wanted.items()}
+
+
+def _is_nested(layer):
+    return isinstance(layer, (Functional, tf.keras.Sequential))
+
+
+def _follow(model, tensors, prefix, found):
+    """Apply a model, layer by layer, to tensors; note what each layer gives in ``found``."""
+    if isinstance(model, tf.keras.Sequential):
+        model = tf.keras.Model(model.inputs, model.outputs, name=model.name)
+
+    def call(layer, *args, **options):
+        path = f"{prefix}{layer.name}"
+        if _is_nested(layer):
+            given = tf.nest.flatten(args or list(options.values()))
+            value = _follow(layer, given, f"{path}/", found)
+        else:
+            value = layer(*args, **options)
+        found.setdefault(path, []).append(value)
+        return value
+
+    # As keras.models.clone_model does, which would cut the tensors off those that they come from.
+    return model._run_through_graph(
+        tf.nest.flatten(tensors), operation_fn=lambda layer: layer, call_fn=call
+    )
