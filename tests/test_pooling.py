@@ -165,3 +165,58 @@ def test_maps_of_the_papers_network(tmp_path, shared):
         names = [layer["poolings"][pooling]["tensor"] for pooling in ("flat", "mean")]
         flat, mean = graph_function(read_graph(tmp_path / "net.pb"), names)(batch)
         np.testing.assert_allclose(mean, flat.mean(axis=(1, 2), dtype=np.float64), rtol=1e-5)
+
+
+def vision_transformer(size=(32, 48), registers=4, blocks=2, width=12):
+    """A small random ViT as KerasHub builds them: class token, attention, layer scale."""
+    keras = tf.keras
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    images = layers.Input((*size, 3))
+    x = layers.Rescaling(1 / 255)(images)
+    x = layers.Conv2D(width, 8, 8, name="patches")(x)
+    x = layers.Reshape((-1, width), name="rows")(x)
+    x = layers.ZeroPadding1D((1 + registers, 0), name="before")(x)
+    shape = (x.shape[1], width)
+    x = layers.EinsumDense("ntc,cd->ntd", shape, bias_axes="td", name="tokens")(x)
+    for number in range(1, 1 + blocks):
+        y = layers.LayerNormalization(name=f"block_{number}_norm1")(x)
+        y = layers.MultiHeadAttention(3, 4, name=f"block_{number}_attention")(y, y)
+        scale = layers.EinsumDense("ntc,c->ntc", shape, name=f"block_{number}_scale1")
+        x = layers.Add(name=f"block_{number}_add1")([x, scale(y)])
+        y = layers.LayerNormalization(name=f"block_{number}_norm2")(x)
+        y = layers.Dense(4 * width, activation="gelu", name=f"block_{number}_fc1")(y)
+        y = layers.Dense(width, name=f"block_{number}_fc2")(y)
+        x = layers.Add(name=f"block_{number}")([x, y])
+    model = keras.Model(images, layers.LayerNormalization(name="norm")(x), name="vit")
+    rng = np.random.default_rng(2)
+    for weight in model.weights:
+        weight.assign(rng.normal(0, 0.5, weight.shape))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("size", "registers"), [((32, 32), 0), ((32, 32), 4), ((32, 48), 0), ((32, 48), 4)]
+)
+def test_a_vision_transformer_is_read_with_its_registers_found(tmp_path, size, registers):
+    model = vision_transformer(size, registers)
+    keras = tf.keras
+    nested = keras.Sequential([model, keras.layers.Dense(2, name="head")])
+    nested.save(tmp_path / "vit.keras")
+    layers = {"tokens": "vit/tokens", "block_1": "vit/block_1", "norm": "vit/norm"}
+    spec = {"kind": "keras_file", "path": str(tmp_path / "vit.keras"), "layers": layers}
+    build_network("vit", spec, tmp_path / "vit.pb", tmp_path / "vit.json")
+    batch = np.random.default_rng(3).uniform(0, 255, (2, *size, 3)).astype(np.float32)
+    patches = size[0] * size[1] // 64
+    for layer in description(tmp_path, "vit").values():
+        assert layer["prefix_tokens"] == 1 + registers
+        assert layer["shape"] == [1 + registers + patches, 12]
+        poolings = ["flat", "mean", "cls"]
+        tensors = [layer["poolings"][pooling]["tensor"] for pooling in poolings]
+        flat, mean, cls = graph_function(read_graph(tmp_path / "vit.pb"), tensors)(batch)
+        own = keras.Model(model.inputs, model.get_layer(layer["layer"]).output)
+        expected = own.predict(batch, verbose=0)
+        wide = {"rtol": 0, "atol": 1e-5 * np.abs(expected).max()}
+        np.testing.assert_allclose(flat, expected, **wide)
+        np.testing.assert_allclose(mean, expected[:, -patches:].mean(axis=1), **wide)
+        np.testing.assert_allclose(cls, expected[:, 0], **wide)

@@ -38,7 +38,11 @@ def write_description(path, name, graph, resizing, described, digests, chosen=No
         beside.write_text(json.dumps(description, indent=1) + "\n")
     for layer in described:
         poolings = [f"{pooling} {pooled['dim']:,}" for pooling, pooled in layer["poolings"].items()]
-        vector = "; a vector, which has one pooling" if len(poolings) == 1 else ""
-        log.info("%s: layer %s, values: %s%s", name, layer["layer"], ", ".join(poolings), vector)
+        kind = "; a vector, which has one pooling" if len(poolings) == 1 else ""
+        if "prefix_tokens" in layer:
+            before = layer["prefix_tokens"]
+            patches = layer["shape"][0] - before
+            kind = f"; {before} + {patches} tokens, {before} before those of the patches"
+        log.info("%s: layer %s, values: %s%s", name, layer["layer"], ", ".join(poolings), kind)
     if chosen:
         log.info("%s: chosen by depth, by the names of the graph: %s", name, json.dumps(chosen))

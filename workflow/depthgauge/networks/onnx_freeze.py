@@ -10,7 +10,7 @@ from .nodes import write_nodes
 from .onnx_digest import onnx_digests
 from .onnx_file import cut, onnx
 from .onnx_network import OnnxNetwork
-from .pooling import tokens_before
+from .tokens import one_before_a_square, tokens_before
 
 
 def freeze_onnx(name, spec, path, graph, layers, nodes=None):
@@ -85,7 +85,8 @@ def _add_poolings(name, model, layer, axis, value, prefix_tokens):
         return
     patches = tensor
     if len(shape) == 2:
-        before = layer["prefix_tokens"] = tokens_before(name, layer, prefix_tokens)
+        counted = one_before_a_square(layer["shape"][0])
+        before = layer["prefix_tokens"] = tokens_before(name, layer, prefix_tokens, counted)
         if before:
             patches = add(None, "Gather", tensor, np.arange(before, shape[0]), axis=1)
     positions = list(range(1, rank - 1))

@@ -1,8 +1,8 @@
 """Poolings of layers, inside the graph: means over positions, class tokens."""
 
-from math import isqrt, prod
+from math import prod
 
-from ..errors import UserError
+from .tokens import tokens_before, tokens_before_patches
 
 
 def add_poolings(name, graph_def, described, prefix_tokens=None):
@@ -23,8 +23,8 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
         given ``poolings``, {pooling: {"tensor": str, "dim": int}}, and a sequence
         ``prefix_tokens``, how many tokens stand before those of the patches.
     prefix_tokens : int, optional
-        The class token and registers before the patches. Without it: one where all tokens but
-        the first make a square of patches, none elsewhere.
+        The class token and registers before the patches. Without it they are found by
+        :func:`depthgauge.networks.tokens.tokens_before_patches`.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
                 continue
             values = graph.get_tensor_by_name(layer["tensor"])
             if len(shape) == 2:
-                before = tokens_before(name, layer, prefix_tokens)
+                counted = tokens_before_patches(values, shape[0])
+                before = tokens_before(name, layer, prefix_tokens, counted)
                 layer["prefix_tokens"] = before
                 pooled = {"mean": tf.reduce_mean(values[:, before:], axis=1)}
                 if before:
@@ -58,16 +59,3 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
     extended.CopyFrom(graph_def)
     extended.node.extend(node for node in added if node.name not in known)
     return extended
-
-
-def tokens_before(name, layer, stated):
-    """Return how many tokens stand before those of the patches; ``add_poolings`` says which."""
-    tokens = layer["shape"][0]
-    if stated is None:
-        return int(isqrt(tokens) ** 2 != tokens and isqrt(tokens - 1) ** 2 == tokens - 1)
-    if stated >= tokens:
-        raise UserError(
-            f"extractor {name}: `prefix_tokens` is {stated}, and layer {layer['layer']} has "
-            f"{tokens} tokens in all; state how many stand before those of the patches."
-        )
-    return stated
