@@ -519,6 +519,52 @@ def test_selected_layers_are_labelled_with_their_dimension(tmp_path, monkeypatch
         draw_network(INCEPTION, {"a": "nowhere:0"}, tmp_path / "n")
 
 
+BLOCK = graph(
+    ("image", "Placeholder", "", "32x32x3"),
+    ("patches", "Conv2D", "image;w", "4x4x8"),
+    ("shape", "Shape", "patches"),
+    ("batch", "StridedSlice", "shape;zero;one"),
+    ("rows/shape", "Pack", "batch;sixteen;eight"),
+    ("tokens", "Reshape", "patches;rows/shape", "16x8"),
+    ("norm/mean", "Mean", "tokens;axis", "16x1"),
+    ("norm/squares", "SquaredDifference", "tokens;norm/mean", "16x8"),
+    ("norm/variance", "Mean", "norm/squares;axis", "16x1"),
+    ("norm/rsqrt", "Rsqrt", "norm/variance", "16x1"),
+    ("norm/centred", "Sub", "tokens;norm/mean", "16x8"),
+    ("norm/scaled", "Mul", "norm/centred;norm/rsqrt", "16x8"),
+    ("query", "BatchMatMulV2", "norm/scaled;wq", "16x8"),
+    ("key", "Einsum", "norm/scaled;wk", "16x8"),
+    ("value", "MatMul", "norm/scaled;wv", "16x8"),
+    ("scores", "Einsum", "query;key", "16x16"),
+    ("softmax", "Softmax", "scores", "16x16"),
+    ("mixed", "BatchMatMulV2", "softmax;value", "16x8"),
+    ("sum", "AddV2", "tokens;mixed", "16x8"),
+    ("fc", "MatMul", "sum;wf", "16x8"),
+    ("gelu/erf", "Erf", "fc", "16x8"),
+    ("gelu", "Mul", "fc;gelu/erf", "16x8"),
+    ("squeezed", "Mean", "gelu;axes", "1x8"),  # over the tokens
+)
+
+
+@pytest.mark.usefixtures("coarse")
+def test_a_transformer_is_drawn_as_its_textbook_draws_it(tmp_path):
+    """Norms and activations belong to what they follow; what makes a shape is left out."""
+    layers = {"tokens": "tokens:0", "block": "sum:0"}
+    draw_network(BLOCK, layers, tmp_path / "network", prefix_tokens={"block": 1, "tokens": 0})
+    table = pd.read_csv(tmp_path / "network.csv", keep_default_na=False).set_index("box")
+    assert dict(table.kind) == {
+        **{"image": "input", "patches": "convolution"},
+        **dict.fromkeys(["query", "key", "value"], "dense"),
+        **{"scores": "product", "softmax": "softmax", "mixed": "product", "sum": "sum"},
+        **{"fc": "dense", "squeezed": "average"},
+    }
+    assert set(table.inputs[["query", "key", "value"]]) == {"patches"}
+    assert table.inputs["sum"] == "patches;mixed" and table.nodes["fc"] == "fc;gelu/erf;gelu"
+    assert table.layer["patches"] == "tokens"
+    caption = (tmp_path / "network.txt").read_text()
+    assert "block, (1+15)×8 = 128" in caption and "tokens, 16×8 = 128" in caption
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.usefixtures("coarse")
 def test_boxes_of_any_graph_lie_apart(tmp_path, seed):

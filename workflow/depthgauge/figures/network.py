@@ -38,7 +38,14 @@ _OPS = {
     **dict.fromkeys(["MatMul", "_FusedMatMul", "Gemm"], "dense"),
     "Softmax": "softmax",
 }
-_JOINS = {"Add": "sum", "AddV2": "sum", "AddN": "sum", "Mul": "product"}  # else a concatenation
+# Of two inputs; else a concatenation.
+_JOINS = {
+    **dict.fromkeys(["Add", "AddV2", "AddN"], "sum"),
+    **dict.fromkeys(["Mul", "BatchMatMul", "BatchMatMulV2", "Einsum", "MatMul"], "product"),
+}
+_OF_WEIGHTS = {"BatchMatMul", "BatchMatMulV2", "Einsum"}  # of one input: fully connected
+# What a shape is made of says nothing of the network.
+_OF_SHAPES = {"Shape", "ShapeN", "Size", "Rank"}
 
 _CELL, _TRACK = 0.3, 0.17  # width of a column and height of a track, inches
 _MARGIN = 0.22
@@ -68,10 +75,11 @@ def schematic_figure(stem, nodes, layers, *, title=""):
     """
     described = json.loads(Path(layers).read_text())["layers"]
     marked = {layer["layer"]: layer["tensor"] for layer in described}
-    draw_network(read_table(nodes), marked, stem, title=title)
+    before = {layer["layer"]: layer.get("prefix_tokens", 0) for layer in described}
+    draw_network(read_table(nodes), marked, stem, title=title, prefix_tokens=before)
 
 
-def draw_network(nodes, layers, stem, *, title=""):
+def draw_network(nodes, layers, stem, *, title="", prefix_tokens=None):
     """Draw a network from its graph and circle the layers that features are read from.
 
     Data flow from left to right, line by line. An operation and the biases, normalisations
@@ -89,6 +97,8 @@ def draw_network(nodes, layers, stem, *, title=""):
     stem : path
         Of the .png, .pdf, .csv and .txt (the caption) that are written.
     title : str
+    prefix_tokens : dict of str to int, optional
+        For each selected layer that is a sequence, the tokens before those of the patches.
 
     Raises
     ------
@@ -101,7 +111,8 @@ def draw_network(nodes, layers, stem, *, title=""):
     for layer, tensor in layers.items():
         box = home[_node(tensor)]
         selected.setdefault(box, []).append(layer)
-        labels[box] = f"{' = '.join(selected[box])}\n{_dimension(shapes[_node(tensor)])}"
+        before = (prefix_tokens or {}).get(layer, 0)
+        labels[box] = f"{' = '.join(selected[box])}\n{_dimension(shapes[_node(tensor)], before)}"
     schematic = _place(*_lines(_units(boxes)), labels)
     table = pd.DataFrame(
         [
@@ -137,10 +148,19 @@ def _node(tensor):
 def _contract(nodes):
     """Return (boxes by name, the box of each node); what depends on no input is constant."""
     boxes, home = {}, {}
+    shapes = dict(zip(nodes.name, nodes["shape"], strict=True))
     for node in nodes.itertuples():
         given = [_node(name) for name in node.inputs.split(";")]
         inputs = tuple(dict.fromkeys(home[name] for name in given if name in home))
         kind = _OPS.get(node.op)
+        if node.op in _OF_SHAPES:
+            continue
+        if node.op in _OF_WEIGHTS and len(inputs) == 1:
+            kind = "dense"
+        if len(inputs) > 1 and kind == "dense":
+            kind = "product"
+        if kind == "average" and _is_of_channels(node, shapes.get(given[0], "")):
+            kind = None  # the mean that a layer norm subtracts
         if not inputs and kind != "input":
             continue
         if inputs and kind == "input":
@@ -155,6 +175,12 @@ def _contract(nodes):
             boxes[node.name] = Box(node.name, kind, inputs, node.shape, (node.name,))
             home[node.name] = node.name
     return boxes, home
+
+
+def _is_of_channels(node, before):
+    """Return whether a mean is one over the channels: ``257x1`` of ``257x384``."""
+    mean, values = str(node.shape).split("x"), str(before).split("x")
+    return len(mean) == len(values) > 1 and mean[:-1] == values[:-1] and mean[-1] == "1"
 
 
 def _units(boxes):
@@ -393,10 +419,14 @@ def _meaning(kind):
     return f"{letter}  {meaning}" if letter else meaning
 
 
-def _dimension(shape):
-    """Return ``73×73×64 = 341,056`` for ``73x73x64``."""
+def _dimension(shape, before=0):
+    """Return ``73×73×64 = 341,056`` for ``73x73x64``; ``(1+256)×384`` with a token in front."""
     sizes = [int(size) for size in re.findall(r"\d+", shape)]
     if not sizes:
         return ""
     product = f"{math.prod(sizes):,}"
-    return f"{'×'.join(map(str, sizes))} = {product}" if len(sizes) > 1 else product
+    if len(sizes) < 2:
+        return product
+    if before:
+        sizes[0] = f"({before}+{sizes[0] - before})"
+    return f"{'×'.join(map(str, sizes))} = {product}"

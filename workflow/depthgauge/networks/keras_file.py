@@ -102,7 +102,9 @@ def _unreadable(path, error):
             f"{path} has a Lambda layer, which is code in a file and is not run. Save the model "
             f"again with Keras' own layers in its place (such as Rescaling), {EXPORT}."
         )
-    found = re.search(r"Could not locate class '([^']+)'|Unknown (?:layer|\w+): '([^']+)'", error)
+    found = re.search(
+        r"Could not (?:locate|deserialize) class '([^']+)'|Unknown (?:layer|\w+): '([^']+)'", error
+    )
     if not found:
         # The last line says what; before it stands the whole configuration.
         what = error.strip().rsplit("Exception encountered: ", 1)[-1]
@@ -116,7 +118,11 @@ def _unreadable(path, error):
             f"{path} computes with functions of TensorFlow ({kind!r}), which Keras 3 does not "
             f"read. Save the model again with Keras' own layers in their place, {EXPORT}."
         )
-    hub = " Where keras-hub is installed, its classes are known." if "keras_hub" in error else ""
+    hub = (
+        " It is one of KerasHub's, known where keras-hub is installed."
+        if "keras_hub" in error
+        else ""
+    )
     return (
         f"{path} has a layer of the class {kind!r}, which is none of Keras' and whose code is not "
         f"in the file.{hub} Save the model again with Keras' own layers in its place, {EXPORT}."
