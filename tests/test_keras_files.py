@@ -6,7 +6,7 @@ import re
 import h5py
 import numpy as np
 import pytest
-from depthgauge.config import checked_extractor
+from depthgauge.config import checked_spec
 from depthgauge.errors import UserError
 from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.network import build_network
@@ -41,7 +41,7 @@ def backbone(size=16):
 
 def build(folder, path, layers, **keys):
     spec = {"kind": "keras_file", "path": str(path), "layers": layers, **keys}
-    return read_back(folder, checked_extractor("net", spec))
+    return read_back(folder, checked_spec("extractors", "net", spec))
 
 
 def read_back(folder, spec):
@@ -233,7 +233,7 @@ def test_networks_beside_the_modules_of_keras_applications(tmp_path):
     model.save_weights(tmp_path / "own.weights.h5")
     spec |= {"layers": ["expanded_conv_project_bn"], "size": 64}
     spec |= {"weights": str(tmp_path / "own.weights.h5")}
-    run, _ = read_back(tmp_path, checked_extractor("net", spec))
+    run, _ = read_back(tmp_path, checked_spec("extractors", "net", spec))
     layer = keras.Model(model.inputs, model.get_layer("expanded_conv_project_bn").output)
     assert_same(run(pixels(64))[0], layer.predict(pixels(64), verbose=0))
 
@@ -248,7 +248,7 @@ def test_weights_that_do_not_fit_are_named_with_both_shapes(tmp_path):
         save(tmp_path / file)
         given = spec | {"size": 64, "weights": str(tmp_path / file)}
         with pytest.raises(UserError, match=r"(?s)MobileNetV2.*, 16\).*, 32\)|, 32\).*, 16\)") as e:
-            read_back(tmp_path, checked_extractor("net", given))
+            read_back(tmp_path, checked_spec("extractors", "net", given))
         assert "keras_file" in str(e.value) and len(str(e.value)) < 1200
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from depthgauge.config import checked_extractor
+from depthgauge.config import checked_spec
 from depthgauge.errors import UserError
 from depthgauge.networks.features import features
 from depthgauge.networks.freeze import write_network
@@ -109,7 +109,7 @@ def images(folder, count=5, size=(16, 16)):
 def run(tmp_path, path, layers, threads=1, poolings=("flat",), count=5, **keys):
     """Return {layer: features} and the description."""
     spec = {"kind": "onnx", "path": str(path), "layers": layers, **keys}
-    spec = checked_extractor("net", spec)
+    spec = checked_spec("extractors", "net", spec)
     made = tmp_path / "net.onnx", tmp_path / "net.json"
     write_network("net", spec, *made, nodes=tmp_path / "net.csv")
     described = json.loads(made[1].read_text())["layers"]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..config import checked_extractor
+from ..config import checked_spec
 from ..errors import UserError
 from .waists import waists
 
@@ -36,7 +36,7 @@ def _waists(network, size, source):
         from .onnx_network import OnnxNetwork
 
         spec = {"kind": "onnx", "path": network, "layers": 1, "preprocessing": {}, **size}
-        read = OnnxNetwork("network", checked_extractor("network", spec), Path(network))
+        read = OnnxNetwork("network", checked_spec("extractors", "network", spec), Path(network))
         shapes = {read.original(node.name): node.shape for node in read.nodes}
         return [read.original(tensor) for tensor in read.waists], shapes
     from .network import graph_nodes, network_graph, sinks
@@ -50,7 +50,7 @@ def _waists(network, size, source):
         spec = {"kind": "keras_application", "application": network, "weights": None}
         if suffix:
             spec = {"kind": "keras_file", "path": network}
-        spec = checked_extractor("network", {**spec, "layers": 1, **size})
+        spec = checked_spec("extractors", "network", {**spec, "layers": 1, **size})
         graph_def, tensors, _ = network_graph("network", spec, 0, None)
         source, ends = "input", [tensor.split(":")[0] for tensor in tensors.values()]
     nodes = graph_nodes(graph_def)
