@@ -1,15 +1,20 @@
 """ONNX files: what ONNX Runtime makes of them, and what is said of those that cannot be used."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 from depthgauge.config import checked_spec
 from depthgauge.errors import UserError
 from depthgauge.networks.features import features
 from depthgauge.networks.freeze import write_network
 from depthgauge.networks.layers import print_layers
 from PIL import Image
+from scipy.spatial.distance import pdist
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -272,3 +277,32 @@ def test_layers_are_listed(tmp_path, capsys):
     sums = [f"{kind}_{block}" for block in range(3) for kind in ("attended", "block")]
     assert names[:-1] == ["embedding", *sums] and len(names) == 8
     assert {line.split()[4] for line in lines} == {"17x12"}
+
+
+def test_workflow_goes_from_the_file_to_distances(tmp_path):
+    """By depth, and without TensorFlow: the network stays an ONNX file."""
+    path = cnn(tmp_path / "net.onnx")
+    net = {"kind": "onnx", "path": path.name, "layers": 2, "preprocessing": STEPS}
+    config = {
+        "keep_features": True,
+        "datasets": {"shapes": {"kind": "synthetic", "per_class": 3, "size": 16}},
+        "extractors": {"net": net},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    targets = [f"results/distances/shapes/net/depth_{place}.npy" for place in (1, 2)]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+            *("--cores", "1", *targets, "--configfile", "config.json"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = tmp_path / "results"
+    assert (results / "networks/net.onnx").exists() and not list(results.rglob("*.pb"))
+    for target in targets:
+        shard = results / "features/shapes/net" / Path(target).stem / "0-of-1.npy"
+        expected = pdist(np.load(shard).astype(float))
+        np.testing.assert_allclose(np.load(tmp_path / target), expected, rtol=1e-5)

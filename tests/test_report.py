@@ -9,12 +9,14 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 from depthgauge.cli import main
-from depthgauge.config import checked_config
+from depthgauge.config import SCHEMA, checked_config
 from depthgauge.figures.maps import draw_maps
 from depthgauge.figures.violins import draw_violins
 from depthgauge.plan import Plan
+from depthgauge.report import report
 from depthgauge.report.report import write_report
 from PIL import Image
 from test_figures import cells, embeddings
@@ -398,6 +400,19 @@ def test_run_without_labels_has_no_tables_of_them(results):
     assert "goodness.csv" not in page and "verdict.csv" not in page and SENTENCE not in page
     assert "missing" not in text_of(page)
     assert text_of(page).count("goodness and the verdict are left out, since") == 2
+
+
+def test_every_kind_of_extractor_has_words():
+    schema = yaml.safe_load(SCHEMA.read_text())
+    kinds = schema["properties"]["extractors"]["additionalProperties"]["properties"]["kind"]["enum"]
+    assert set(report._NETWORKS) == set(kinds)
+
+
+def test_layers_that_were_chosen_by_depth_are_named(results):
+    layers = [{"layer": "layer_0", "chosen": "block/<add>"}, {"layer": "layer_1", "chosen": "end"}]
+    (results / "networks/network.json").write_text(json.dumps({"layers": layers}))
+    page = page_of(results)
+    assert "layer_0 is <code>block/&lt;add&gt;</code>, layer_1 is <code>end</code>." in page
 
 
 def test_claims_are_shown(results):

@@ -21,6 +21,15 @@ from .claims import NOT_TESTABLE
 from .run_record import run_record
 
 _PAGE = Path(__file__).parent / "page"
+_NETWORKS = {  # what an extractor of each kind is
+    "keras_application": "{application} of keras.applications ({weights})",
+    "frozen_graph": "the TensorFlow graph of {file}",
+    "keras_file": "the Keras model of {file}",
+    "onnx": "the ONNX network of {file}",
+    "autoencoder": "the encoder of a convolutional autoencoder, {trained} on the images "
+    "without their labels",
+    "pca": "principal components of the images' pixels",
+}
 _EMBEDDED = {  # kinds of figures shown in the page, and what they are called
     "depths": "Every depth of every network",
     "maps": "Maps",
@@ -247,17 +256,18 @@ def _labels(name, found):
     }
 
 
+def _chosen(name, found):
+    """Return (layer, tensor) of the layers that were chosen by depth."""
+    described = f"{found.plan.network(found.plan.datasets[0], name)}.json"
+    if not found.have(described):
+        return []
+    layers = json.loads((found.folder / described).read_text(encoding="utf-8"))["layers"]
+    return [(layer["layer"], layer["chosen"]) for layer in layers if "chosen" in layer]
+
+
 def _network(name, found, tables):
     """Return what the page says of an extractor: what it is, and its layers' dimensions."""
     spec, schematic = found.plan.config["extractors"][name], found.plan.schematic(name)
-    described = {
-        "keras_application": "{application} of keras.applications ({weights})",
-        "frozen_graph": "the TensorFlow graph of {file}",
-        "keras_file": "the Keras model of {file}",
-        "autoencoder": "the encoder of a convolutional autoencoder, {trained} on the images "
-        "without their labels",
-        "pca": "principal components of the images' pixels",
-    }[spec["kind"]]
     source = spec.get("url") or spec.get("path") or ""
     facts = {
         "application": spec.get("application"),
@@ -271,7 +281,8 @@ def _network(name, found, tables):
             dims.setdefault(cell["layer"], cell["dim"])
     return {
         "name": name,
-        "what": described.format(**facts),
+        "what": _NETWORKS[spec["kind"]].format(**facts),
+        "chosen": _chosen(name, found),
         "application": spec.get("application"),
         "poolings": spec["poolings"],
         "layers": [
