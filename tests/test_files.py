@@ -6,12 +6,12 @@ import sys
 
 import pytest
 from depthgauge.errors import UserError
-from depthgauge.files import reserve, whole
+from depthgauge.files import atomic, reserve
 
 
 def test_file_appears_when_it_is_whole(tmp_path):
     path = tmp_path / "folder" / "a.csv"
-    with whole(path) as beside:
+    with atomic(path) as beside:
         beside.write_text("new")
         assert not path.exists() and beside.suffix == ".csv"
     assert path.read_text() == "new"
@@ -21,7 +21,7 @@ def test_file_appears_when_it_is_whole(tmp_path):
 def test_failure_keeps_what_was_there(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("old")
-    with pytest.raises(ValueError), whole(path) as beside:
+    with pytest.raises(ValueError), atomic(path) as beside:
         beside.write_text("half")
         raise ValueError
     assert path.read_text() == "old"
@@ -31,7 +31,7 @@ def test_failure_keeps_what_was_there(tmp_path):
 def test_folder_replaces_folder(tmp_path):
     path = tmp_path / "images"
     for name in ("first", "second"):
-        with whole(path) as beside:
+        with atomic(path) as beside:
             beside.mkdir()
             (beside / name).touch()
     assert os.listdir(path) == ["second"]
@@ -39,7 +39,7 @@ def test_folder_replaces_folder(tmp_path):
 
 
 def test_full_disk_is_said_with_the_remedy(tmp_path):
-    with pytest.raises(UserError, match="no space left.*kept"), whole(tmp_path / "a.npy"):
+    with pytest.raises(UserError, match="no space left.*kept"), atomic(tmp_path / "a.npy"):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -48,7 +48,7 @@ def test_real_full_disk(tmp_path):
         pytest.skip("this machine has no /dev/full")
     with (
         pytest.raises(UserError, match="a.npy: no space left"),
-        whole(tmp_path / "a.npy"),
+        atomic(tmp_path / "a.npy"),
         open("/dev/full", "wb") as full,
     ):
         full.write(b"x" * 10**6)
@@ -57,8 +57,8 @@ def test_real_full_disk(tmp_path):
 def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
     path = tmp_path / "a.npy"
     code = (
-        "import os, sys, time; from depthgauge.files import whole\n"
-        "with whole(sys.argv[1]) as beside:\n"
+        "import os, sys, time; from depthgauge.files import atomic\n"
+        "with atomic(sys.argv[1]) as beside:\n"
         "    beside.write_text('half'); print('written', flush=True); time.sleep(600)"
     )
     writers = [
@@ -71,7 +71,7 @@ def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
         assert len(list(tmp_path.iterdir())) == 2
         writers[0].kill()
         writers[0].wait()
-        with whole(path) as beside:
+        with atomic(path) as beside:
             beside.write_text("whole")
         assert path.read_text() == "whole"
         left = [file.name for file in tmp_path.iterdir() if file != path]
@@ -99,7 +99,7 @@ def test_a_full_disk_is_noticed_when_room_is_reserved(tmp_path, monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", Library)
     with (
         pytest.raises(UserError, match="no space left"),
-        whole(tmp_path / "rows") as beside,
+        atomic(tmp_path / "rows") as beside,
         open(beside, "wb") as file,
     ):
         reserve(file, 1000)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from depthgauge.config import checked_spec
 from depthgauge.datasets import make_dataset
-from depthgauge.files import whole
+from depthgauge.files import atomic
 from depthgauge.manifest import class_codes, read_manifest
 
 VERSION = "1"  # of the cache's files
@@ -111,7 +111,7 @@ def real_pairs(shared, cache, *, threads=2):
                     if name not in extractors:
                         extractors[name] = _Extractor(name, networks[name], scratch)
                     made = extractors[name].readings(paths, threads)
-                    with whole(files[name]) as beside:
+                    with atomic(files[name]) as beside:
                         np.savez(beside, codes=codes, source=table.source.to_numpy(str), **made)
             for name, file in files.items():
                 yield folder.name, name, file

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from .errors import UserError
-from .files import whole
+from .files import atomic
 
 CHUNK = 1 << 20
 MOST_PADDING = 1 << 28
@@ -39,7 +39,7 @@ def unpack(archive, folder):
         raise UserError(f"{archive}: there is no such archive.")
     limit = min(MOST_BYTES, max(SMALL, MOST_TIMES * archive.stat().st_size))
     written = files = 0
-    with whole(folder) as beside:
+    with atomic(folder) as beside:
         beside.mkdir()
         try:
             for name, size, is_plain, open_member in _members(archive):

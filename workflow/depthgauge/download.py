@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from . import __version__
 from .errors import UserError
-from .files import whole
+from .files import atomic
 
 log = logging.getLogger(__name__)
 _FROM = "# from "  # before each URL in a record
@@ -59,7 +59,7 @@ def fetch(urls, output, *, checks=None, mirror=None, optional=False):
         if not optional:
             raise
         log.warning("%s\nGoing on WITHOUT IT.", error)
-        with whole(output) as beside:
+        with atomic(output) as beside:
             beside.touch()
 
 
@@ -139,7 +139,7 @@ def download(
         if path.is_file():
             log.warning("%s: %s; fetching it again", path, fault)
         reasons = {}  # why each place does not have it
-        with whole(path) as beside:
+        with atomic(path) as beside:
             if not (
                 (mirror and _from_mirror(urls, beside, path, checks, mirror, reasons))
                 or _from_network(
@@ -348,7 +348,7 @@ def _read_record(record):
 def _write_record(record, path, urls):
     digest = _digest(path, "sha256")
     lines = [f"{digest}  {path.name}", *(f"{_FROM}{url}" for url in urls)]
-    with whole(record) as beside:
+    with atomic(record) as beside:
         beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
     log.info("%s: no checksum is published; recorded sha256 %s", path, digest)
 

@@ -11,7 +11,7 @@ from .errors import UserError
 
 
 @contextmanager
-def whole(path):
+def atomic(path):
     """Yield a path beside ``path`` to write to; rename it to ``path`` on success.
 
     Works for files and folders alike. On an exception what was written is removed and
@@ -69,7 +69,7 @@ def reserve(file, count):
 
 def second_name(path, other):
     """Give the file at ``path`` a second name, ``other``; a copy where there can be no link."""
-    with whole(other) as beside:
+    with atomic(other) as beside:
         try:
             os.link(path, beside)
         except OSError:  # a file system without hard links

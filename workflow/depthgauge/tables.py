@@ -7,7 +7,7 @@ column that says what is text, and not what stands in it.
 import pandas as pd
 
 from .errors import UserError
-from .files import whole
+from .files import atomic
 
 _CELL = ("extractor", "layer", "pooling", "metric")
 # The columns that hold text, of every table that a stage writes.
@@ -99,7 +99,7 @@ def read_benchmark(path):
 
 def write_table(table, path):
     """Write a data frame to ``path``, CSV in UTF-8; what is missing becomes an empty cell."""
-    with whole(path) as beside:
+    with atomic(path) as beside:
         table.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
 
 

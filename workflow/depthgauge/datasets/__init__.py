@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic
 from ..seeds import derive_seed
 from . import affective, digits, folder, kylberg, mnist, synthetic
 from .folder import check_folder, folder_fingerprint
@@ -96,8 +96,8 @@ def make_dataset(
     images.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix=f".{name}.", dir=images.parent) as scratch,
-        whole(manifest) as manifest_beside,
-        whole(images) as folder_beside,
+        atomic(manifest) as manifest_beside,
+        atomic(images) as folder_beside,
     ):
         pictures, found = kind.pictures(name, spec, [Path(s) for s in sources], seed, Path(scratch))
         population = Counter(picture.label for picture in pictures) if pairs else None
@@ -125,7 +125,7 @@ def make_dataset(
             found = [*found, Note("", len(pictures), len(kept), f"{lost} unreadable, left out")]
         _write_manifest(kept, manifest_beside, population)
         if notes is not None:
-            with whole(notes) as notes_beside:
+            with atomic(notes) as notes_beside:
                 _write_csv(
                     notes_beside,
                     ["dataset", "part", "expected", "found", "note"],

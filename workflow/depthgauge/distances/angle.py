@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..files import whole
+from ..files import atomic
 from ..kernels import kernel
 from .matrix import read_distances
 from .passes import class_sums
@@ -132,7 +132,7 @@ def write_angles(distances, output, *, threads=1):
     opened = read_distances(distances)
     condensed = opened.condensed
     header = {"descr": condensed.dtype.str, "fortran_order": False, "shape": condensed.shape}
-    with whole(output) as beside, open(beside, "wb") as file:
+    with atomic(output) as beside, open(beside, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for made in angles(opened, threads=threads):
             file.write(made)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic
 from ..fingerprint import read_fingerprint, write_header
 from .matrix import pairs
 
@@ -161,7 +161,7 @@ def join_blocks(blocks, output):
                 yield first + start, np.hstack(band + [v[start : start + BAND] for v in line[1:]])
             first += len(line[0])
 
-    with whole(output) as beside:
+    with atomic(output) as beside:
         write_condensed(beside, n, bands(), made_from)
 
 

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from ..code import code_digest
 from ..errors import UserError
-from ..files import second_name, whole
+from ..files import atomic, second_name
 from ..fingerprint import check_fingerprints, fingerprint, is_made_from, write_header
 from ..readings import split_name
 from .blocks import BAND, block, part, write_condensed
@@ -71,7 +71,7 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
     """
     shards, n, d = _checked_shards(shards, rows, made_from)
     tiles, totals = _squared(shards, n, d, (0, 0, 1), threads, progress)
-    with whole(output) as beside:
+    with atomic(output) as beside:
         write_condensed(beside, n, _bands(tiles, totals), _with_code(made_from))
 
 
@@ -100,7 +100,7 @@ def distance_block(shards, output, place, *, made_from=None, threads=1, progress
     shards, n, d = _checked_shards(shards, None, made_from)
     (top, bottom), (left, right) = (part(n, side, place[2]) for side in place[:2])
     tiles, totals = _squared(shards, n, d, place, threads, progress)
-    with whole(output) as beside, open(beside, "wb") as file:
+    with atomic(output) as beside, open(beside, "wb") as file:
         write_header(file, "<f4", (bottom - top, right - left), _with_code(made_from))
         for _, band in _bands(tiles, totals):
             lines = np.zeros((len(band), right - left), "<f4")

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ..files import whole
+from ..files import atomic
 from ..tables import write_table
 from .fonts import OWN, fonts_for
 
@@ -104,14 +104,14 @@ def save(figure, stem, table, caption=""):
     }
     for kind, metadata in undated.items():
         with (
-            whole(stem.with_name(f"{stem.name}.{kind}")) as beside,
+            atomic(stem.with_name(f"{stem.name}.{kind}")) as beside,
             warnings.catch_warnings(),
         ):
             warnings.filterwarnings("ignore", "Glyph .* missing from font")  # said already
             figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
     write_table(table, stem.with_name(f"{stem.name}.csv"))
     if caption:
-        with whole(stem.with_name(f"{stem.name}.txt")) as beside:
+        with atomic(stem.with_name(f"{stem.name}.txt")) as beside:
             beside.write_text(f"{caption}\n", encoding="utf-8")
 
 

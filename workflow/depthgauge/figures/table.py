@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic
 from ..manifest import read_manifest
 from ..tables import read_table, write_table
 
@@ -62,7 +62,7 @@ def write_table_one(datasets, stem):
     table = pd.DataFrame(rows, columns=["dataset", "link", "samples", "classes", "note"])
     stem = Path(stem)
     write_table(table, stem.with_name(f"{stem.name}.csv"))
-    with whole(stem.with_name(f"{stem.name}.md")) as beside:
+    with atomic(stem.with_name(f"{stem.name}.md")) as beside:
         beside.write_text(_markdown(table), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic
 from ..manifest import read_manifest
 from ..seeds import derive_seed
 from ..tables import write_table
@@ -144,7 +144,7 @@ def train_autoencoder(
     )
     chosen = np.linspace(0, len(validation) - 1, min(SHOWN, len(validation))).round().astype(int)
     decoded = np.clip(autoencoder.predict_on_batch(validation[chosen]), 0, 1)
-    with whole(examples) as beside:
+    with atomic(examples) as beside:
         np.savez(
             beside,
             image=table.image[held_out].to_numpy(str)[chosen],

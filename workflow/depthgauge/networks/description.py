@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 
-from ..files import whole
+from ..files import atomic
 from ..fingerprint import sha256
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def write_description(path, name, graph, resizing, described, digests, chosen=No
             computed = " ".join([digests[pooling["tensor"]], *map(str, resizing.values())])
             pooling["digest"] = hashlib.sha256(computed.encode()).hexdigest()
     description = {"extractor": name, **resizing, "graph": sha256(graph), "layers": described}
-    with whole(path) as beside:
+    with atomic(path) as beside:
         beside.write_text(json.dumps(description, indent=1) + "\n")
     for layer in described:
         poolings = [f"{pooling} {pooled['dim']:,}" for pooling, pooled in layer["poolings"].items()]

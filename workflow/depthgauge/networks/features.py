@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..capacity import check_features_disk
 from ..errors import UserError
-from ..files import reserve, second_name, whole
+from ..files import atomic, reserve, second_name
 from ..fingerprint import fingerprint, sha256, write_header
 from ..manifest import read_manifest
 from ..readings import layer_poolings, pooled
@@ -183,7 +183,7 @@ def features(
         for other in column.paths[1:]:
             second_name(column.paths[0], other)
         for path in column.means:
-            with whole(path) as beside:
+            with atomic(path) as beside:
                 np.save(beside, column.sums / max(1, len(names)))
 
 
@@ -244,7 +244,7 @@ def _columns(layers, poolings, outputs, means):
 @contextmanager
 def _rows(path, shape, dtype, made_from):
     """Open a .npy file of ``shape`` for writing row after row; it appears when whole."""
-    with whole(path) as beside, open(beside, "wb") as file:
+    with atomic(path) as beside, open(beside, "wb") as file:
         write_header(file, dtype, shape, made_from)
         reserve(file, file.tell() + shape[0] * shape[1] * np.dtype(dtype).itemsize)
         yield file

@@ -3,7 +3,7 @@
 import json
 import zipfile
 
-from ..files import whole
+from ..files import atomic
 
 
 def save_model(model, path):
@@ -12,7 +12,7 @@ def save_model(model, path):
     Keras writes the time, and addresses in memory by which it would tell shared objects; both
     are left out.
     """
-    with whole(path) as beside:
+    with atomic(path) as beside:
         dated = beside.with_name(f"{beside.stem}.dated.keras")
         try:
             model.save(dated)

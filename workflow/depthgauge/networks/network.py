@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic
 from ..seeds import derive_seed
 from .agreement import disagreement
 from .description import write_description
@@ -92,7 +92,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     if nodes is not None:
         write_nodes(graph_nodes(published), nodes)  # without the poolings, added for our own use
     tensors = [pooling["tensor"] for layer in described for pooling in layer["poolings"].values()]
-    with whole(graph) as beside:
+    with atomic(graph) as beside:
         beside.write_bytes(graph_def.SerializeToString(deterministic=True))
     resizing = {"size": size, "resample": spec.get("resample", "bilinear")}
     digests = tensor_digests(graph_def, tensors)

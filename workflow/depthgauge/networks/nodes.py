@@ -3,7 +3,7 @@
 import csv
 from typing import NamedTuple
 
-from ..files import whole
+from ..files import atomic
 
 
 class Node(NamedTuple):
@@ -17,7 +17,7 @@ class Node(NamedTuple):
 
 def write_nodes(nodes, path):
     """Write ``nodes``, in topological order, to ``path`` (.csv), inputs joined by ``;``."""
-    with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+    with atomic(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Node._fields)
         for node in nodes:

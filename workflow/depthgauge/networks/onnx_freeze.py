@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic
 from .description import write_description
 from .dims import check_dims
 from .nodes import write_nodes
@@ -47,7 +47,7 @@ def freeze_onnx(name, spec, path, graph, layers, nodes=None):
             f"extractor {name}: {path} has 2 GB of weights or more, too many for one ONNX file; "
             "use a smaller network, or one in half precision."
         ) from error
-    with whole(graph) as beside:
+    with atomic(graph) as beside:
         beside.write_bytes(content)
     if nodes is not None:
         known = {one for node in model.graph.node for one in node.output} | {"input"}

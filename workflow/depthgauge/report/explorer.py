@@ -15,7 +15,7 @@ from ..datasets.sampling import stratified_sample
 from ..distances.matrix import pairs
 from ..errors import UserError
 from ..figures.style import in_reading_order, symbols
-from ..files import whole
+from ..files import atomic
 from ..manifest import read_manifest
 from ..plan import read_plan
 from ..readings import KEYS, Reading
@@ -73,7 +73,7 @@ def write_explorer(plan, output, *, images=10_000, progress=True):
             output,
             len(page) // 10**6,
         )
-    with whole(output) as beside:
+    with atomic(output) as beside:
         beside.write_bytes(page)
 
 

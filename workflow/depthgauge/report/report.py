@@ -11,7 +11,7 @@ import yaml
 
 from ..datasets import about
 from ..figures.style import DPI, in_reading_order
-from ..files import whole
+from ..files import atomic
 from ..manifest import few_groups
 from ..plan import read_plan
 from ..readings import KEYS, pooled_name
@@ -97,7 +97,7 @@ def write_report(plan, output, record):
     }
     page = environment.get_template("report.html").render(**parts, missing=found.missing)
     write_table(made_with, record)
-    with whole(output) as beside:
+    with atomic(output) as beside:
         beside.write_text(page, encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from ..code import code_digest
 from ..distances.reading import file_of, open_distances
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic
 from ..fingerprint import read_fingerprint, sha256, write_header
 from ..manifest import read_labels
 from ..readings import (
@@ -209,7 +209,7 @@ def write_layer(
             write_table(tables[name], path)
     if null is not None:
         made_from["tables"] = sha256(*filter(None, files.values()))
-        with whole(null) as beside, open(beside, "wb") as file:
+        with atomic(null) as beside, open(beside, "wb") as file:
             write_header(file, "<f8", (len(nulls), permutations), made_from)
             file.write(np.array(nulls, "<f8"))
     return rows.to_dict("records")
