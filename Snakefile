@@ -61,9 +61,8 @@ onstart:
 onsuccess:
     for line in not_fetched(PLAN, "results"):
         print(line, file=sys.stderr)
-    if all(
-        map(os.path.exists, in_results(PLAN.targets()))
-    ):  # not of a part of the run
+    # A part of the run is not summed up.
+    if all(map(os.path.exists, in_results(PLAN.targets()))):
         shell("depthgauge summary results")
 
 

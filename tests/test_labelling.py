@@ -147,7 +147,7 @@ def test_splits_are_stratified_nested_and_follow_from_the_seed(caplog):
     codes = np.array([0] * 9 + [1] * 6 + [2] * 30)
     counts, draws = label_splits(codes, [1, 2, 5, 6, 50], 7, 3)
     assert counts == [1, 2, 5] and draws.shape == (7, 3, 5)
-    assert "6, 50 labels a class: skipped" in caplog.text and "6 images" in caplog.text
+    assert "6, 50 labels per class: skipped" in caplog.text and "6 images" in caplog.text
     for split in draws:
         assert (codes[split] == np.arange(3)[:, None]).all()
         assert len(np.unique(split)) == split.size

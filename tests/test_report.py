@@ -138,7 +138,7 @@ def test_page_says_what_the_tables_say(results):
     row = "network layer_1 170,528 1.318 1.01 to 1.4 0.005 0.005 0.7 0.987"
     assert row in text
     assert "iaps: 1035 of 1429 images" in text
-    assert "no points at 50 labels a class" in text
+    assert "no points at 50 labels per class" in text
     assert "goodness and the verdict are left out" in text  # of the dataset without labels
     assert "199 permutations" in text and "seed 5" in text
     assert "distances 2 3.75 –" in text  # jobs, seconds, memory that was not measured

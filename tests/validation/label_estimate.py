@@ -53,7 +53,7 @@ def main():
         table = pd.DataFrame(rows).query("labels_per_class == @count")
         off = table.expected - table.accuracy
         print(
-            f"{count} labels a class: accuracy {table.accuracy.mean():.3f}, expected "
+            f"{count} labels per class: accuracy {table.accuracy.mean():.3f}, expected "
             f"{table.expected.mean():.3f}; off by {100 * off.mean():+.1f} points, a single "
             f"one by {100 * off.abs().mean():.1f}",
             flush=True,

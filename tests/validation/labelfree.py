@@ -8,7 +8,7 @@ from scores import RANKS, by_metric
 
 
 def read_fixed(cells, codes, layers):
-    """Return a row a cell of the whole set: layer, reading, knn1, and what is seen without labels.
+    """Return one row per cell of the whole set: its knn1, and what is seen without labels.
 
     ``hubness`` is the skewness of how often an image is among the ten nearest of others
     (Radovanović et al. 2010); ``contrast``, the mean distance over that of the nearest neighbour;

@@ -24,7 +24,7 @@ def best_rows(rows):
     ----------
     rows : DataFrame
         Rows of goodness.csv, of one dataset and extractor. Where nobody said which readings are
-        the best (``best_reading``), there is one a layer.
+        the best (``best_reading``), there is one per layer.
 
     Returns
     -------

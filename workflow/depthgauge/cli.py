@@ -299,7 +299,7 @@ def embedding():
 @files("embeddings")
 @written("--distances", multiple=True, help="LAYER.npy, condensed, of each map.")
 @folder
-@written("--summary", help="CSV to write: a row a layer.")
+@written("--summary", help="CSV to write: one row per layer.")
 @written("--agreement", help="CSV to write: layers in pairs.")
 @dataset_name
 @extractor_name
@@ -357,7 +357,7 @@ def linear_probe():
 @title
 @seed
 def label_curves():
-    """Draw STEM.png and .pdf: accuracy against labels a class, from TRIALS (CSV)."""
+    """Draw STEM.png and .pdf: accuracy against labels per class, from TRIALS (CSV)."""
 
 
 @stage("labelling.labelling:write_labels")
@@ -412,7 +412,7 @@ def verdict():
 @files("classes")
 @title
 def heatmap():
-    """Draw STEM.png and .pdf: mean distances of CLASSES (LAYER.classes.csv), a panel a depth.
+    """Draw STEM.png and .pdf: mean distances of CLASSES (LAYER.classes.csv), one panel per depth.
 
     Of several readings of a layer the best is drawn, as LAYER.csv beside it says.
     """

@@ -12,7 +12,7 @@ LEAST_GROUPS = 10
 
 
 def read_manifest(path):
-    """Return the manifest at ``path`` as a data frame of strings, a row an image.
+    """Return the manifest at ``path`` as a data frame of strings, one row per image.
 
     Columns ``image`` (file name, unique) and ``label`` (empty where unlabelled),
     then whatever else the file has. Its order is the order of every feature row
@@ -93,7 +93,7 @@ def read_labels(path):
 
 
 def class_codes(labels, source="labels"):
-    """Return (codes, classes): an int64 code an image, and the sorted class names.
+    """Return (codes, classes): one int64 code per image, and the sorted class names.
 
     Raises
     ------

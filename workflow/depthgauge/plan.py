@@ -17,8 +17,9 @@ from .config import checked_config
 from .datasets.sampling import sample_size
 from .distances.blocks import parts
 from .errors import UserError
+from .fingerprint import sha256
 from .networks.learned import check_learned, is_learned, learned_layers
-from .networks.sources import network_sources
+from .networks.sources import network_sources, own_files
 from .networks.waists import depth_count, depth_names
 from .readings import METRICS, POOLINGS, pooled_name
 
@@ -243,20 +244,14 @@ def make_plan(config, found=None):
     """
     config, found = checked_config(config), {} if found is None else found
 
-    def looked_up(look, name, spec):
-        key = f"{look.__name__} {name}"
-        if key not in found:
-            found[key] = look(name, spec)
-        return found[key]
-
     specs = config["datasets"].items()
-    images = {name: looked_up(datasets.image_count, name, spec) for name, spec in specs}
+    images = {name: _looked_up(found, datasets.image_count, name, spec) for name, spec in specs}
     sampled = {}
     if config["pairs"] is not None:
         size = sample_size(config["pairs"])
         sampled = {name: size for name, count in images.items() if count > size}
     images |= sampled
-    labelled = {name: looked_up(_labelled, name, spec) for name, spec in specs}
+    labelled = {name: _looked_up(found, _labelled, name, spec) for name, spec in specs}
     for name, spec in config["extractors"].items():
         if spec["kind"] in ("autoencoder", "pca"):
             check_learned(name, spec, images)
@@ -267,6 +262,33 @@ def make_plan(config, found=None):
                 f"permute: there is no labelled dataset {name!r}; there are {', '.join(there)}."
             )
     return Plan(config, images, labelled, sampled)
+
+
+def own_contents(plan, found):
+    """Return a digest of the user's own files that each part of the config is made from.
+
+    Parameters
+    ----------
+    plan : Plan
+    found : dict
+        As for ``make_plan``: what it has is not looked at again, and what it lacks is filled in.
+
+    Returns
+    -------
+    dict of str to str
+        By ``datasets.NAME`` and ``extractors.NAME``. Of pictures, of which there may be many
+        thousand, names, sizes and dates count; of the files of a network every byte.
+
+    Raises
+    ------
+    UserError
+        If one of them is not there.
+    """
+    contents = {}
+    for section, look in (("datasets", datasets.fingerprint), ("extractors", _network_content)):
+        for name, spec in plan.config[section].items():
+            contents[f"{section}.{name}"] = _looked_up(found, look, name, spec)
+    return contents
 
 
 def read_plan(path):
@@ -285,6 +307,18 @@ def read_plan(path):
         raise UserError(f"{path}: there is no plan of a run. {remedy}") from None
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: is not the plan of a run ({error}). {remedy}") from None
+
+
+def _looked_up(found, look, name, spec):
+    """Return ``look(name, spec)``, or what ``found`` has of it."""
+    key = f"{look.__name__} {name}"
+    if key not in found:
+        found[key] = look(name, spec)
+    return found[key]
+
+
+def _network_content(name, spec):
+    return sha256(*own_files(name, spec))[:16]
 
 
 def _labelled(name, spec):

@@ -16,7 +16,7 @@ from .errors import UserError
 
 POOLINGS = ("flat", "mean", "cls")
 METRICS = ("euclidean", "angle")
-KEYS = ["pooling", "metric"]  # the columns of every table with a row a reading
+KEYS = ["pooling", "metric"]  # the columns of every table with one row per reading
 
 
 class Reading(NamedTuple):

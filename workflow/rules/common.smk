@@ -11,17 +11,14 @@ PACKAGE = Path(workflow.basedir) / "workflow" / "depthgauge"
 sys.path.insert(0, str(PACKAGE.parent))
 
 from depthgauge import datasets, readings
-from depthgauge.cli import main
+from depthgauge.cli import main as depthgauge_command
 from depthgauge.code import code_digest
 from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign, sha256
 from depthgauge.networks.dims import check_dims
-from depthgauge.networks.sources import own_files
 from depthgauge.not_fetched import not_fetched
-from depthgauge.plan import SHARD_IMAGES, make_plan
+from depthgauge.plan import SHARD_IMAGES, make_plan, own_contents
 from snakemake.exceptions import WorkflowError
-
-COMMANDS = main.commands
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active
 # environment or else the one that runs Snakemake.
@@ -56,10 +53,8 @@ try:
     PLAN = make_plan(config, FOUND)
     CONFIG, IMAGES = PLAN.config, PLAN.images
     NEEDED = PLAN.needed()
-    for name, spec in CONFIG["datasets"].items():
-        FOUND.setdefault(f"files {name}", datasets.fingerprint(name, spec))
+    CONTENTS = own_contents(PLAN, FOUND)
     for name, spec in CONFIG["extractors"].items():
-        FOUND.setdefault(f"network {name}", sha256(*own_files(name, spec))[:16])
         # A network that is there is not made again for `dims`: it is held to them here.
         frozen = Path(f"results/{PLAN.network(PLAN.datasets[0], name)}.json")
         layers = json.loads(frozen.read_text())["layers"] if frozen.exists() else []
@@ -91,7 +86,7 @@ def code(command, *files):
 
     ``files`` are others that it reads, in the package.
     """
-    code_of = COMMANDS[command].target.partition(":")[0]
+    code_of = depthgauge_command.commands[command].target.partition(":")[0]
     return lambda wildcards: code_digest(code_of, *files)
 
 
@@ -202,16 +197,19 @@ def shard_files(wildcards):
         for name in [readings.pooled_name(layer, pooling)]
         for shard in PLAN.shards(dataset)
     ]
-    sources = [
-        f"results/datasets/{dataset}/manifest.csv",
-        network_file(".json")(wildcards),
-    ]
-    known = described(wildcards) and os.path.exists(sources[0])
-    for pooling, shard, file in files:
-        if known and file not in FOREIGN and Path(file).exists():
-            part, parts = map(int, shard.split("-of-"))
-            made_from = fingerprint(*sources, layer, pooling)
-            if is_foreign(file, made_from, part, parts):
+    manifest = f"results/datasets/{dataset}/manifest.csv"
+    if described(wildcards) and os.path.exists(manifest):
+        there = [
+            one for one in files if Path(one[-1]).exists() and one[-1] not in FOREIGN
+        ]
+        made_from = {
+            pooling: fingerprint(
+                manifest, network_file(".json")(wildcards), layer, pooling
+            )
+            for pooling in {pooling for pooling, *_ in there}
+        }
+        for pooling, shard, file in there:
+            if is_foreign(file, made_from[pooling], *map(int, shard.split("-of-"))):
                 FOREIGN.add(file)
                 print(
                     f"{file}: damaged, or made from another manifest or network; made anew.",
@@ -231,7 +229,8 @@ def described(wildcards):
     if not description.exists():
         return None
     for layer in json.loads(description.read_text())["layers"]:
-        if layer["layer"] == wildcards.layer and "digest" in str(layer):
+        flat = layer.get("poolings", {}).get("flat", {})
+        if layer["layer"] == wildcards.layer and "digest" in flat:
             return layer
 
 
@@ -277,8 +276,11 @@ def frozen_from(wildcards):
     count by their content, wherever they lie; which download it is, its place among the inputs says.
     """
     extractor = wildcards.extractor
-    spec = spec_less(extractor, "poolings", "dims", "trained_on", "path", "url")
-    return [spec, FOUND[f"network {extractor}"]]
+    moved = ["path", "url"]
+    if CONFIG["extractors"][extractor].get("weights") not in (None, "imagenet"):
+        moved.append("weights")
+    spec = spec_less(extractor, "poolings", "dims", "trained_on", *moved)
+    return [spec, CONTENTS[f"extractors.{extractor}"]]
 
 
 def to_learn(wildcards):

@@ -67,7 +67,7 @@ rule dataset:
         spec=lambda wildcards: json.dumps(CONFIG["datasets"][wildcards.dataset]),
         seed=seed_of_dataset,
         quality=CONFIG["jpeg_quality"],
-        files=lambda wildcards: FOUND[f"files {wildcards.dataset}"],
+        files=lambda wildcards: CONTENTS[f"datasets.{wildcards.dataset}"],
         pairs=lambda wildcards: (
             f"--pairs {CONFIG['pairs']}" if wildcards.dataset in PLAN.sampled else ""
         ),

@@ -49,7 +49,7 @@ use rule network as onnx_network with:
         extractor=of_networks(onnx=True),
 
 
-# A rule an extractor, since each has layers, and so outputs, of its own.
+# One rule per extractor, since each has layers, and so outputs, of its own.
 for extractor in PLAN.layers:
 
     rule:

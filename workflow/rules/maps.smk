@@ -37,7 +37,7 @@ rule embedding:
         " --threads {threads} --log {log}"
 
 
-# A rule an extractor, since each has layers, and so outputs, of its own.
+# One rule per extractor, since each has layers, and so outputs, of its own.
 for extractor, layers in PLAN.layers.items():
 
     rule:

@@ -2,6 +2,7 @@
 # here. Beside each number stands what was measured, on two cores; Snakemake itself takes 270 MB of
 # a job on a cluster.
 
+from inspect import signature
 from math import ceil
 
 from depthgauge.capacity import check_disk, check_memory, disk_ahead
@@ -17,9 +18,9 @@ def per_attempt(amount):
     """
     if not callable(amount):
         return lambda wildcards, attempt: attempt * amount
-    if amount.__code__.co_argcount == 1 + len(amount.__defaults__ or ()):
-        return lambda wildcards, attempt: attempt * amount(wildcards)
-    return lambda wildcards, threads, attempt: attempt * amount(wildcards, threads)
+    if "threads" in signature(amount).parameters:
+        return lambda wildcards, threads, attempt: attempt * amount(wildcards, threads)
+    return lambda wildcards, attempt: attempt * amount(wildcards)
 
 
 def threads_up_to(most):

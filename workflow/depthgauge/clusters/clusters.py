@@ -139,7 +139,7 @@ def write_clusters(
         For LAYER.csv, a CSV with the columns ``image,cluster,probability``; ``cluster`` is empty
         for an image of no cluster.
     summary : path
-        CSV of a row a layer: ``dataset,extractor,layer,pooling,metric,depth,clusters,
+        CSV of one row per layer: ``dataset,extractor,layer,pooling,metric,depth,clusters,
         noise_share,stability,stability_sd,ari,ami,images,labelled,note``. ``noise_share`` is the
         share of the images in no cluster; stability is the mean of `stability`, beside its
         standard deviation.

@@ -1,4 +1,4 @@
-"""A folder of your own images: one sub-folder a class, or labels from a csv, for all or some."""
+"""A folder of your own images: one sub-folder per class, or labels from a csv, for all or some."""
 
 import csv
 import logging
@@ -45,7 +45,7 @@ def pictures(name, spec, sources, seed, scratch):
     """Return the pictures of the folder and the notes.
 
     Keys of ``spec``: ``path``, ``labels`` and ``unlabelled`` as for `check_folder`;
-    ``per_class``, at most so many images a class, and as many without label, chosen at random
+    ``per_class``, at most so many images per class, and as many without label, chosen at random
     by ``seed``, null for all.
     """
     path, labels, unlabelled = _where(name, spec)
@@ -96,7 +96,7 @@ def check_folder(path, labels=None, unlabelled=None):
 
     Parameters
     ----------
-    path : folder with one sub-folder a class (images in sub-folders of that belong to the
+    path : folder with one sub-folder per class (images in sub-folders of that belong to the
         class too), or with images and no sub-folders that hold any: then they are unlabelled
     labels : path of a csv with the columns ``image,label``, optional
         Images are named by their paths within the folder. Then sub-folders are no classes;

@@ -32,7 +32,7 @@ def squared_distances(totals, tiles, norms, fourths, d, pool):
 
     Returns
     -------
-    list of (starts, columns), one a tile
+    list of (starts, columns), one per tile
         The close pairs are (i, j) for the j in ``columns[starts[i] : starts[i + 1]]``, rows
         and columns of the tile. Their squared distances are 0 as yet.
 

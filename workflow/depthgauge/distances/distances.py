@@ -42,7 +42,7 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
     Parameters
     ----------
     shards : sequence of path
-        ``.npy`` files of features, float32 or float16 in C order, a row an image, in the
+        ``.npy`` files of features, float32 or float16 in C order, one row per image, in the
         order of the manifest.
     output : path
         Takes the pairs i < j in SciPy's condensed order, ``.npy``, float32.

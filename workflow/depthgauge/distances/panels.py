@@ -40,7 +40,7 @@ _HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32
 def panels(shards, rows, d, pool, shifts, norms, fourths, description, progress):
     """Yield (start, stop, panel): columns ``start`` to ``stop`` of the features of ``rows``.
 
-    A panel is a float32 array of C order, a row an image; what it holds beyond those columns
+    A panel is a float32 array of C order, one row per image; what it holds beyond those columns
     means nothing. It begins where a run does. It is the caller's until the next but one is asked
     for: ``pool`` reads the two that follow meanwhile, and has the next one done before it comes
     to what the caller submits for this one.

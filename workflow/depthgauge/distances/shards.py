@@ -35,11 +35,11 @@ def open_shard(path):
     if features.dtype not in (np.float32, np.float16) or features.ndim != 2:
         raise UserError(
             f"{path}: holds {features.dtype} of shape {features.shape}; features are float32 or "
-            f"float16, a row an image. {REMEDY}"
+            f"float16, one row per image. {REMEDY}"
         )
     if not features.flags.c_contiguous:
         raise UserError(
-            f"{path}: in Fortran order; features are in C order, a row an image: "
+            f"{path}: in Fortran order; features are in C order, one row per image: "
             "save numpy.ascontiguousarray of them."
         )
     return Shard(Path(path), features.offset, features.dtype, *features.shape)
@@ -51,7 +51,7 @@ def open_shards(paths, rows=None):
     Parameters
     ----------
     paths : sequence of path
-        ``.npy`` files, float32 or float16 in C order, a row an image, in manifest order.
+        ``.npy`` files, float32 or float16 in C order, one row per image, in manifest order.
     rows : int, optional
         How many images there must be.
 

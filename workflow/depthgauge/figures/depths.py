@@ -64,7 +64,7 @@ def draw_depths(cells, advised, stem):
 
 
 def _table(cells, advised):
-    """Return the values drawn: a row a cell and measure."""
+    """Return the values drawn: one row per cell and measure."""
     low, high = _wilson(cells.knn1, cells.images)
     if few_groups(cells.iloc[0].get("groups")):
         low = high = np.nan

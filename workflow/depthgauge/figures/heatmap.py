@@ -38,7 +38,7 @@ def heatmap_figure(stem, classes, *, title=""):
 
 
 def draw_heatmap(tables, stem, *, rows=None, title=""):
-    """Draw the mean distances between classes, and within them on the diagonal, a panel a layer.
+    """Draw the mean distances between and, on the diagonal, within classes, one panel per layer.
 
     Distances are divided by the layer's mean over all pairs of images: at 1 two classes are as
     far apart as any two images. All panels have one scale of colours.

@@ -1,4 +1,4 @@
-"""Curves: accuracy against the number of labels, a panel a layer, a line a method."""
+"""Curves: accuracy against the number of labels, one panel per layer, one line per method."""
 
 import numpy as np
 import pandas as pd
@@ -38,9 +38,9 @@ def label_curves_figure(stem, trials, curves, differences, *, title="", seed=0):
 
 
 def draw_label_curves(curves, stem, *, title, seed):
-    """Draw accuracy on the hidden images against labels a class, with 95 % bands.
+    """Draw accuracy on the hidden images against labels per class, with 95 % bands.
 
-    A panel a layer, in the order given; on one logarithmic axis of labels and one axis of
+    One panel per layer, in the order given; on one logarithmic axis of labels and one axis of
     accuracy, so that layers can be compared.
 
     Parameters
@@ -67,7 +67,7 @@ def _figure(curves, title, seed):
     if curves.empty:
         figure.suptitle(title)
         grid[0].set_axis_off()
-        grid[0].text(0.5, 0.5, "too few images a class", ha="center", transform=grid[0].transAxes)
+        grid[0].text(0.5, 0.5, "too few images per class", ha="center", transform=grid[0].transAxes)
         return figure
     look = dict(zip(_METHODS, zip(symbols(5), "os^Dv", strict=True), strict=True))
     for axes, layer in zip(grid, layers, strict=False):
@@ -98,7 +98,7 @@ def _figure(curves, title, seed):
     for axes in grid[::columns]:
         axes.set_ylabel("accuracy on hidden images")
     for axes in grid[max(0, len(layers) - columns) : len(layers)]:
-        axes.set_xlabel("labels a class")
+        axes.set_xlabel("labels per class")
         axes.tick_params(labelbottom=True)
     handles = {}
     for axes in grid[: len(layers)]:

@@ -153,7 +153,7 @@ def _caption(table, title, perplexity, seed):
     )
     coloured = f"coloured by label, {classes} classes" if classes else "without labels"
     return (
-        f"t-SNE maps of {title.replace('  ·  ', ' by ')}, a panel a layer in order of depth, "
+        f"t-SNE maps of {title.replace('  ·  ', ' by ')}, one panel per layer in order of depth, "
         f"{coloured}. The axes have no unit. n = {n:,} images; perplexity "
         f"{usable_perplexity(perplexity, n):.3g}; seed {seed}. Layers: {layers}."
     )

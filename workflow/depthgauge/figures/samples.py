@@ -18,7 +18,7 @@ _PIXELS = 300  # greatest side of a picture in the figure
 
 
 def draw_samples(images, manifest, stem, *, title="", per_class=8):
-    """Draw images of every class: a row a class, or one a class where there are many.
+    """Draw images of every class: one row per class, or one per class where there are many.
 
     The images of a class are taken at equal steps through the manifest, so that the choice
     is always the same and spans the class. Of unlabelled images two rows are drawn.
@@ -32,7 +32,7 @@ def draw_samples(images, manifest, stem, *, title="", per_class=8):
         Of the .png, .pdf, .csv and .txt (the caption) that are written.
     title : str
     per_class : int
-        Images a class; one beyond twelve classes.
+        Images per class; one beyond twelve classes.
 
     Raises
     ------

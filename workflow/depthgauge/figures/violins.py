@@ -26,7 +26,7 @@ def violins_figure(stem, rows, *, seed=0):
     ----------
     stem : path
     rows : sequence of path
-        LAYER.csv, rows of goodness.csv, one file a layer; beside each lies its null, LAYER.npy.
+        LAYER.csv, rows of goodness.csv, one file per layer; beside each lies its null, LAYER.npy.
     seed : int
     """
     table = read_rows(rows)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def label_accuracy(distances, codes, counts, draws, *, threads=1, progress=True):
-    """Return how often the hidden images get their own label, a row a method and trial.
+    """Return how often the hidden images get their own label, one row per method and trial.
 
     Methods are 1-NN, 5-NN, label spreading and Poisson learning, from the distances alone.
     Nothing is chosen by the hidden labels; they are compared at the end. A hidden image that
@@ -121,7 +121,7 @@ def write_label_accuracy(
             table = label_accuracy(opened, codes, counts, draws, threads=threads, progress=progress)
         tables.append(table.assign(layer=layer)[COLUMNS])
         log.info(
-            "%s: at %d labels a class %s",
+            "%s: at %d labels per class %s",
             layer,
             counts[0],
             ", ".join(

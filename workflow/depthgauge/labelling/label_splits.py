@@ -15,7 +15,7 @@ COLUMNS = ["layer", "method", "labels_per_class", "split", "hidden", "coverage",
 def label_splits(codes, counts, splits, seed):
     """Return the numbers of labels a class that can be tried, and the images drawn.
 
-    A trial of c labels a class takes the first c of the draws of each class, so that more
+    A trial of c labels per class takes the first c of the draws of each class, so that more
     labels are the fewer ones and some. Every class must keep a hidden image: numbers for which
     the smallest class is too small are left out, with a warning.
 
@@ -41,7 +41,7 @@ def label_splits(codes, counts, splits, seed):
     skipped = sorted(set(counts) - set(usable))
     if skipped:
         log.warning(
-            "%s labels a class: skipped, for the smallest class has %d images and one at least "
+            "%s labels per class: skipped, for the smallest class has %d images and one at least "
             "must stay hidden",
             ", ".join(map(str, skipped)),
             sizes.min(),

@@ -166,7 +166,7 @@ def write_labels(
         ``origin`` is "given", "propagated", or "unlabelled" with an empty label where the
         probability is below ``confidence`` or no label reaches.
     accuracy : path
-        CSV, a row a depth and method, the chosen one first:
+        CSV, one row per depth and method, the chosen one first:
         ``extractor,layer,pooling,metric,method,labelled,classes,left_out,left_out_accuracy`` and,
         for the chosen one, ``expected_accuracy,low,high,unlabelled,propagated,
         propagated_accuracy``: if all images without label took the one proposed, with Wilson's

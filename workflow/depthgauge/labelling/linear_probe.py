@@ -44,7 +44,7 @@ def write_linear_probe(
     manifest : path
         Labelled throughout.
     shards : list of path
-        The features, .npy, a row an image, in the manifest's order.
+        The features, .npy, one row per image, in the manifest's order.
     output : path
     dataset, layer : str
         Their names.

@@ -268,17 +268,3 @@ def _mean_image_error(training, validation):
     errors -= mean
     errors *= errors
     return float(errors.mean())
-
-
-def _diverged(name, epoch, best, spec):
-    remedy = f"Try a smaller `learning_rate` than {spec['learning_rate']}."
-    if best == 0:
-        raise UserError(
-            f"{name}: training diverged in epoch {epoch} (loss or weights leave all bounds) before "
-            f"it had learned anything. {remedy}"
-        )
-    log.warning(
-        "%s: training diverged in epoch %d (loss or weights leave all bounds); the weights of "
-        "epoch %d, the best before it, are kept. %s",
-        *(name, epoch, best, remedy),
-    )

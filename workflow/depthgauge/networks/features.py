@@ -36,11 +36,9 @@ def write_features(
     outputs,
     *,
     poolings=("flat",),
-    means=None,
-    shard=(0, 1),
     dtype="float32",
-    precision="float32",
     threads=1,
+    **options,
 ):
     """Call ``features`` in a process in which nothing is computed yet, if the disk has the room.
 
@@ -66,15 +64,8 @@ def write_features(
         from .tensorflow_setup import use_threads
 
         use_threads(threads)
-    features(
-        *(graph, layers, images, manifest, outputs),
-        poolings=poolings,
-        means=means,
-        shard=shard,
-        dtype=dtype,
-        precision=precision,
-        threads=threads,
-    )
+    own = {"poolings": poolings, "dtype": dtype, "threads": threads}
+    features(graph, layers, images, manifest, outputs, **own, **options)
 
 
 def features(

@@ -1,8 +1,6 @@
 """The network stage: any extractor of the config as one graph that takes RGB 0-255."""
 
-from pathlib import Path
-
-from ..errors import UserError
+from .sources import network_file
 
 
 def write_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None):
@@ -14,12 +12,7 @@ def write_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
     if spec["kind"] == "onnx":
         from .onnx_freeze import freeze_onnx
 
-        if source is None and "path" not in spec:
-            raise UserError(
-                f"extractor {name}: its `url` is a file to download; `depthgauge download` fetches "
-                "it, and `--source FILE` hands it to this command."
-            )
-        freeze_onnx(name, spec, source or Path(spec["path"]).expanduser(), graph, layers, nodes)
+        freeze_onnx(name, spec, network_file(name, spec, source), graph, layers, nodes)
         return
     from .network import build_network
     from .tensorflow_setup import use_threads

@@ -198,7 +198,8 @@ def _paper_layers(name, application, model):
     if application != "InceptionV3":
         raise UserError(
             f"extractor {name}: `layers: pooling` means the paper's four layers of InceptionV3; "
-            f"name the layers of {application}. It has: {_names(model)}."
+            f"name the layers of {application}, which `depthgauge layers {application}` lists, or "
+            "take so many depths, such as `layers: 6`."
         )
     pools = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.MaxPooling2D)]
     channels = [layer.output.shape[-1] for layer in pools]
@@ -213,10 +214,6 @@ def _paper_layers(name, application, model):
         "mixed_8_pool": pools[3].output,
         "pool_3": model.output,
     }
-
-
-def _names(model):
-    return ", ".join(layer.name for layer in model.layers)
 
 
 def _preprocessing(name, spec, channels):

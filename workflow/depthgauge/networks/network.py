@@ -1,7 +1,6 @@
 """Networks that TensorFlow computes, of any kind, as one frozen graph that takes RGB 0-255."""
 
 import logging
-from pathlib import Path
 
 import numpy as np
 
@@ -11,12 +10,13 @@ from ..seeds import derive_seed
 from .agreement import disagreement
 from .description import write_description
 from .digest import tensor_digests
-from .dims import check_dims
+from .dims import check_dims, check_rows
 from .fold import fold, node_name
 from .graph import graph_function, read_graph
 from .nodes import Node, write_nodes
-from .pixels import height_and_width, size_of
+from .pixels import height_and_width, probe_images, size_of
 from .pooling import add_poolings
+from .sources import network_file
 from .tensorflow_setup import tf
 from .waists import depth_count, depth_names, evenly, listed, waists
 
@@ -70,7 +70,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         tensors = {layer: f"{node}:0" for layer, node in chosen.items()}
     outputs = sorted({node_name(tensor) for tensor in tensors.values()})
     unfolded = tf.compat.v1.graph_util.extract_sub_graph(unfolded, outputs)
-    images = _probes(size)
+    images = probe_images(size)
     values = _values(name, unfolded, tensors, images)
     described = []
     for layer, found in values.items():
@@ -100,13 +100,9 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
 
 
 def network_graph(name, spec, seed, source):
+    """Return (GraphDef, {layer: tensor}, size) of an extractor, as its kind has it."""
     if spec["kind"] == "frozen_graph":
-        if "url" in spec and source is None:
-            raise UserError(
-                f"extractor {name}: its `url` is a file to download; `depthgauge download` fetches "
-                "it, and `--source FILE` hands it to this command."
-            )
-        return _frozen_graph(name, spec, source or Path(spec["path"]).expanduser())
+        return _frozen_graph(name, spec, network_file(name, spec, source))
     from .keras_network import application_graph, file_graph, learned_graph  # only where needed
 
     tf.keras.utils.set_random_seed(derive_seed(seed, name, "weights"))
@@ -161,23 +157,11 @@ def _those_there_are(graph_def, given):
     nodes = graph_nodes(graph_def)
     found = waists(nodes, source, sinks(graph_def))
     shapes = {node.name: node.shape for node in nodes}
-    return (
-        "The tensors that every path through it passes, from shallow to deep: "
-        f"{listed(found, shapes)}."
-    )
-
-
-def _probes(size):
-    """Return two images to try a network on, noise and smooth gradients of the three colours."""
-    height, width = height_and_width(size)
-    noise = np.random.default_rng(0).uniform(0, 255, (height, width, 3))
-    across, down = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
-    gradients = np.stack([across, down, (across + down) / 2], axis=-1)
-    return np.stack([noise, gradients]).astype(np.float32)
+    return listed(found, shapes)
 
 
 def _values(name, graph_def, tensors, images):
-    """Run two images through; return {layer: its values}, a row an image."""
+    """Run two images through; return {layer: its values}, one row per image."""
     height, width = images.shape[1:3]
     try:
         values = graph_function(graph_def, list(tensors.values()))(images)
@@ -187,12 +171,7 @@ def _values(name, graph_def, tensors, images):
             f"{str(error).splitlines()[0]} Check `size`, and give as `input` a tensor that takes "
             "a batch of any length."
         ) from error
-    for layer, value in zip(tensors, values, strict=True):
-        if value.ndim < 2 or len(value) != 2:
-            raise UserError(
-                f"extractor {name}: layer {layer} ({tensors[layer]}) has the shape {value.shape} "
-                "for two images; a layer must give one row an image."
-            )
+    check_rows(name, tensors, values)
     return dict(zip(tensors, values, strict=True))
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from ..errors import UserError
 from .channels import channel_axes
+from .dims import check_rows
 from .nodes import Node
 from .onnx_file import cut, inputs_of, node_sources, onnx, onnx_function, read_onnx
+from .pixels import probe_images
 from .waists import depth_count, depth_names, evenly, listed, waists
 
 log = logging.getLogger(__name__)
@@ -77,8 +79,7 @@ class OnnxNetwork:
         self._look()
         if unknown:
             raise UserError(
-                f"extractor {name}: {path} has no tensor {', '.join(map(repr, unknown))}. The "
-                "tensors that every path through it passes, from shallow to deep: "
+                f"extractor {name}: {path} has no tensor {', '.join(map(repr, unknown))}. "
                 f"{listed([self.original(tensor) for tensor in self.waists], self._named_shapes())}"
             )
         self.chosen = {}
@@ -256,18 +257,9 @@ class OnnxNetwork:
                     "values.",
                     self.name,
                 )
-        for (layer, tensor), value in zip(self.layers.items(), values, strict=True):
-            if value.ndim < 2 or len(value) != 2:
-                raise UserError(
-                    f"extractor {self.name}: layer {layer} ({self.original(tensor)}) has the shape "
-                    f"{value.shape} for two images; a layer must give one row an image."
-                )
+        names = {layer: self.original(tensor) for layer, tensor in self.layers.items()}
+        check_rows(self.name, names, values)
         return dict(zip(self.layers, values, strict=True))
-
-
-def probe_images(size):
-    """Return two images to try a network on, float32 [2, size, size, 3] of 0-255."""
-    return np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
 
 
 def _close(found, expected):

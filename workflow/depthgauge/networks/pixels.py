@@ -34,7 +34,7 @@ def load_pixels(path, size, resample="bilinear", shortest_edge=None):
     path : path
         A picture that Pillow reads.
     size : int or (int, int)
-        Height and width in pixels, one number for both; the aspect ratio is not kept.
+        Height and width in pixels, one number for both.
     resample : str
         ``nearest``, ``bilinear``, ``bicubic`` or ``lanczos``: Pillow's filters, which
         average over the source pixels when they shrink a picture. ``tf1_bilinear``: the
@@ -65,6 +65,18 @@ def load_pixels(path, size, resample="bilinear", shortest_edge=None):
     if picture.size != (width, height):
         picture = picture.resize((width, height), PILLOW[resample])
     return np.asarray(picture, np.float32)
+
+
+def probe_images(size):
+    """Return two images to try a network on, float32 [2, height, width, 3] of 0-255.
+
+    Noise, and smooth gradients of the three colours.
+    """
+    height, width = height_and_width(size)
+    noise = np.random.default_rng(0).uniform(0, 255, (height, width, 3))
+    across, down = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    gradients = np.stack([across, down, (across + down) / 2], axis=-1)
+    return np.stack([noise, gradients]).astype(np.float32)
 
 
 def load_stack(folder, names, size, *, threads=1):

@@ -48,6 +48,22 @@ def own_files(name, spec):
     return files
 
 
+def network_file(name, spec, source):
+    """Return the file of a network: ``source``, the download, or the user's own ``path``.
+
+    Raises
+    ------
+    UserError
+        If it is to be downloaded, and ``source`` is None.
+    """
+    if source is None and "path" not in spec:
+        raise UserError(
+            f"extractor {name}: its `url` is a file to download; `depthgauge download` fetches it, "
+            "and `--source FILE` hands it to this command."
+        )
+    return source or Path(spec["path"]).expanduser()
+
+
 def _beside(file):
     """Return the files that belong to an ONNX file: weights named after it, how to prepare."""
     config = file.with_name("preprocessor_config.json")

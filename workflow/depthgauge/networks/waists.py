@@ -144,6 +144,9 @@ def depth_names(count):
 
 
 def listed(found, shapes, shown=40):
-    """Return waists in a line, with their shapes; of very many, those of evenly spaced depths."""
+    """Return a sentence that names waists, with their shapes; of very many, evenly spaced ones."""
     kept = found if len(found) <= shown else evenly("", found, shown)
-    return ", ".join(f"{name} ({shapes[name]})" if shapes.get(name) else name for name in kept)
+    names = [f"{name} ({shapes[name]})" if shapes.get(name) else name for name in kept]
+    return (
+        f"The tensors that every path through it passes, from shallow to deep: {', '.join(names)}."
+    )

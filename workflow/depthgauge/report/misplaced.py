@@ -24,14 +24,14 @@ def misplaced(images, neighbours):
     Parameters
     ----------
     images : DataFrame
-        The columns image, label, goodness and silhouette, a row an image: LAYER.images.csv.
+        The columns image, label, goodness and silhouette, one row per image: LAYER.images.csv.
     neighbours : DataFrame
         The columns image, rank, neighbour and distance, by image in the same order and by rank.
 
     Returns
     -------
     DataFrame
-        A row an image. ``neighbours_label`` is the one that most of its neighbours have,
+        One row per image. ``neighbours_label`` is the one that most of its neighbours have,
         ``neighbours_other`` how many of the ``neighbours`` have another than its own;
         ``relative`` is goodness over ``class_goodness``. Misplaced ones come first; within both
         parts those with the most neighbours of other labels, then with the least silhouette.

@@ -227,7 +227,7 @@ def _left_out(name, found):
         if missed and found.have(curves):
             said.append(
                 f"Labelling curves of {extractor}: no points at "
-                f"{', '.join(map(str, missed))} labels a class, since a class has too few images"
+                f"{', '.join(map(str, missed))} labels per class, since a class has too few images"
             )
     return [text for text in said if text]
 

@@ -89,7 +89,7 @@ def half_accuracies(neighbours, codes, *, seed=0):
 
 
 def half_means(values, halves):
-    """Return the mean of ``values``, one an image, over each half, shape (20, 2)."""
+    """Return the mean of ``values``, one per image, over each half, shape (20, 2)."""
     return np.array([[values[half == part].mean() for part in (0, 1)] for half in halves])
 
 

@@ -33,10 +33,10 @@ class Cell:
     null : (m,) float64 array
         Goodness under each permutation.
     classes : DataFrame
-        A row a pair of classes: class,other,pairs,distance (the mean) and, in the rows of a class
-        with itself, its goodness.
+        One row per pair of classes: class,other,pairs,distance (the mean) and, in the rows of a
+        class with itself, its goodness.
     images : DataFrame
-        A row an image: image,label,goodness,silhouette,nearest,nearest_label,nearest_correct,
+        One row per image: image,label,goodness,silhouette,nearest,nearest_label,nearest_correct,
         nearest_expected,theta,auc_theta and group where there are groups. The nearest is that of
         another group; nearest_expected is ``accuracy.expected_in_half``; theta and auc_theta are
         log goodness and AUC without the image.

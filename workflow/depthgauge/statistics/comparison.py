@@ -46,7 +46,7 @@ def compare(values, without, *, groups=None, seed=0):
     Returns
     -------
     DataFrame
-        A row a pair: a and b, the cells' places; difference, the value of a less that of b; se;
+        One row per pair: a and b, the cells' places; difference, the value of a less that of b; se;
         low and high, the ends of the simultaneous 95 % interval; p_adjusted. Pairs with a cell
         that is not finite, and all pairs where groups are too few, have NaN in the latter four.
     """

@@ -13,13 +13,7 @@ from ..errors import UserError
 from ..files import atomic
 from ..fingerprint import read_fingerprint, sha256, write_header
 from ..manifest import read_labels
-from ..readings import (
-    KEYS,
-    Reading,
-    choose,
-    layer_poolings,
-    pooled,
-)
+from ..readings import KEYS, Reading, choose, layer_poolings, pooled
 from ..tables import read_text_table, write_table
 from .cell import as_text, measured_cell
 from .geometry import SPREAD
@@ -117,7 +111,7 @@ def write_layer(
     null : path, optional
         Takes the goodness under each permutation, ``.npy``, float64 [readings, permutations].
     row : path, optional
-        Takes a CSV of rows of goodness.csv, one a reading, with the column ``best_reading``: True
+        Takes a CSV of rows of goodness.csv, one per reading, with the column ``best_reading``: True
         for the one that ``readings.choose`` takes.
     classes, images, halves : path, optional
         Take the tables of ``cell.Cell`` as CSV, reading after reading, with the columns

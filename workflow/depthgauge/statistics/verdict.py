@@ -62,10 +62,10 @@ def verdicts(cells, comparisons, halves):
     Returns
     -------
     DataFrame
-        A row a dataset and extractor (``scope`` depth), and a row a dataset of two extractors
-        or more (``scope`` network): dataset; extractor, layer, pooling, metric of the cell to use
-        (the latter three empty where none is advised), its depth, knn1, knn1_half, auc, goodness,
-        p_max_t;
+        One row per dataset and extractor (``scope`` depth), and one row per dataset of two
+        extractors or more (``scope`` network): dataset; extractor, layer, pooling, metric of the
+        cell to use (the latter three empty where none is advised), its depth, knn1, knn1_half,
+        auc, goodness, p_max_t;
         not_distinguishable, cells as LAYER.POOLING.METRIC, or EXTRACTOR/LAYER.POOLING.METRIC,
         separated by ``;``; stability, and layer_stability, that of the layer in any reading;
         by_auc, by_goodness_pca50 and by_goodness, the cell that each alone would choose;
@@ -288,7 +288,7 @@ def recipe(layer, pooling, metric):
 def recipe_code(layer, pooling, metric, before=0):
     """Return the lines of Python that compute the distances of a reading of a layer.
 
-    They make ``x``, a row an image, and ``distances`` [images, images] of ``values``, what the
+    They make ``x``, one row per image, and ``distances`` [images, images] of ``values``, what the
     layer gives: [images, height, width, channels], [images, tokens, channels] or, of a vector,
     [images, channels].
 
