@@ -277,6 +277,9 @@ def test_layers_are_listed(tmp_path, capsys):
     sums = [f"{kind}_{block}" for block in range(3) for kind in ("attended", "block")]
     assert names[:-1] == ["embedding", *sums] and len(names) == 8
     assert {line.split()[4] for line in lines} == {"17x12"}
+    print_layers(str(cnn(tmp_path / "cnn.onnx", side=20)))  # whose channels come first
+    shapes = dict(line.split()[3:] for line in capsys.readouterr().out.splitlines())
+    assert shapes == {"stem:0": "10x10x8", "sum": "10x10x8", "pool": "1x1x8", "logits": "5"}
 
 
 def test_workflow_goes_from_the_file_to_distances(tmp_path):

@@ -398,7 +398,7 @@ def test_run_without_labels_has_no_tables_of_them(results):
     (results / "goodness.csv").write_text("not to be read")
     page = page_of(results, Plan(CONFIG, IMAGES, dict.fromkeys(IMAGES, "none")))
     assert "goodness.csv" not in page and "verdict.csv" not in page and SENTENCE not in page
-    assert "missing" not in text_of(page)
+    assert "missing" not in text_of(page) and "Goodness is the mean" not in text_of(page)
     assert text_of(page).count("goodness and the verdict are left out, since") == 2
 
 

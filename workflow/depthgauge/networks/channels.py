@@ -45,6 +45,14 @@ def channel_axes(graph, shapes):
     return axes
 
 
+def channels_last(shape, axis):
+    """Return the ``shape`` of one image, of a tensor with the batch in front: channels last.
+
+    ``axis`` is that of its channels, 0 where it has one value per image and no axis but the batch.
+    """
+    return [*shape[1:axis], *shape[axis + 1 :], shape[axis]] if axis else []
+
+
 def _carried(before, after, axis):
     """Return where the axis of ``before`` is in ``after``, of as many values in another shape."""
     for place in range(1, len(after)):

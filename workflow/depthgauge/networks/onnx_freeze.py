@@ -4,6 +4,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import atomic
+from .channels import channels_last
 from .description import write_description
 from .dims import check_dims
 from .nodes import write_nodes
@@ -31,7 +32,7 @@ def freeze_onnx(name, spec, path, graph, layers, nodes=None):
     for layer, value in network.layer_values().items():
         tensor = network.layers[layer]
         axis = network.axes.get(tensor, value.ndim - 1)
-        shape = [*value.shape[1:axis], *value.shape[axis + 1 :], value.shape[axis]]
+        shape = channels_last(value.shape, axis)
         described.append(
             {"layer": layer, "tensor": tensor, "shape": shape, "dim": int(np.prod(shape))}
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from .channels import channel_axes
+from .channels import channel_axes, channels_last
 from .dims import check_rows
 from .nodes import Node
 from .onnx_file import cut, inputs_of, node_sources, onnx, onnx_function, read_onnx
@@ -217,10 +217,14 @@ class OnnxNetwork:
         shapes |= {tensor: value.shape for tensor, value in zip(tensors, found, strict=True)}
         self.axes = channel_axes(graph, shapes)
         self.nodes = [
-            node._replace(shape="x".join(map(str, shapes[node.name][1:])))
+            node._replace(shape="x".join(map(str, self._image_shape(shapes[node.name], node.name))))
             for node in table.values()
         ]
         self.waists = waists(self.nodes, "input", ends)
+
+    def _image_shape(self, shape, tensor):
+        """Return the shape of a tensor for one image, channels last as features have them."""
+        return channels_last(shape, self.axes.get(tensor, len(shape) - 1)) if shape else []
 
     def _values(self, tensors, images):
         try:
