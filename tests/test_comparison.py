@@ -7,6 +7,7 @@ from depthgauge.distances.passes import class_sums
 from depthgauge.errors import UserError
 from depthgauge.statistics import comparison as module
 from depthgauge.statistics.comparison import compare, write_comparisons
+from depthgauge.statistics.jackknife import covariance
 from depthgauge.statistics.goodness import log_goodness_without, standard_error
 from scipy.spatial.distance import pdist
 from scipy.stats import binomtest, norm
@@ -121,8 +122,8 @@ def test_all_pairs_by_brute_force(monkeypatch):
     without = RNG.standard_normal((30, 5)) / 30
     values = RNG.standard_normal(5) / 5
     found = compare(values, without, seed=3)
-    covariance = module._covariance(without, None)
-    eigenvalues, vectors = np.linalg.eigh(covariance)
+    known = covariance(without)
+    eigenvalues, vectors = np.linalg.eigh(known)
     root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
     drawn = root @ np.random.default_rng(3).standard_normal((5, module.DRAWS))
     pairs = [(a, b) for a in range(5) for b in range(a + 1, 5)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from depthgauge.readings import METRICS, POOLINGS
-from depthgauge.statistics.verdict import reading_advice, reading_words, recipe, recipe_code
+from depthgauge.statistics.recipe import reading_advice, reading_words, recipe, recipe_code
 from scipy.spatial.distance import cdist
 
 RNG = np.random.default_rng(2)

@@ -1,8 +1,7 @@
 """The verdict on cells whose answer is known."""
 
 import json
-import re
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,8 @@ from depthgauge.plan import Plan
 from depthgauge.readings import choose
 from depthgauge.statistics.accuracy import expected_in_half, half_accuracies, halve
 from depthgauge.statistics.measures import measures
-from depthgauge.statistics.verdict import OPINIONS, verdicts, write_verdict
+from depthgauge.statistics.verdict import verdicts, write_verdict
+from depthgauge.statistics.wording import OPINIONS, of_100
 from depthgauge.summary import print_summary
 from scipy.spatial.distance import pdist, squareform
 
@@ -24,6 +24,7 @@ RNG = np.random.default_rng(8)
 
 KEYS = ["extractor", "layer", "pooling", "metric"]
 READINGS = [(pooling, metric) for pooling in ("flat", "mean") for metric in ("euclidean", "angle")]
+PCA = {"pca": "16 principal components of the pixels"}
 
 
 def cell(
@@ -36,6 +37,8 @@ def cell(
         "pooling": reading[0],
         "metric": reading[1],
         "depth": 1,
+        "dim": 100,
+        "images": 200,
         "goodness": goodness,
         "goodness_pca50": goodness,
         "auc": auc,
@@ -44,6 +47,7 @@ def cell(
         "p_value": p,
         "p_max_t": p,
         "spread_warning": False,
+        "largest_class": 50,
     } | of
 
 
@@ -53,18 +57,17 @@ def read(layer, *accuracies, **of):
     return [cell(layer, knn1, auc=knn1, goodness=knn1, reading=r, **of) for knn1, r in pairs]
 
 
-def told_apart(cells, se=0.01):
-    """Comparisons in which accuracies differ where they are more than 2.5 se apart."""
-    rows = []
-    for a, b in combinations(cells, 2):
-        difference = a["knn1"] - b["knn1"]
-        row = {"dataset": "birds", "measure": "knn1_half", "difference": difference, "se": se}
-        row |= {"low": difference - 2.5 * se, "high": difference + 2.5 * se, "p_adjusted": 0.5}
-        for end, one in (("a", a), ("b", b)):
-            row |= {f"{key}_{end}": one[key] for key in KEYS}
-        rows.append(row)
-    columns = ["dataset", "measure", *(f"{key}_{end}" for end in "ab" for key in KEYS)]
-    return pd.DataFrame(rows, columns=[*columns, "difference", "se", "low", "high", "p_adjusted"])
+def ranked(cells, reach=0.025):
+    """A ranking in which cells may be the best that are no more than ``reach`` below it."""
+    cells = pd.DataFrame(cells)
+    families = [("all", cells)] + [("extractor", own) for _, own in cells.groupby("extractor")]
+    parts = []
+    for family, own in families:
+        worse = own.knn1_half.max() - own.knn1_half
+        rank = own[["dataset", *KEYS, "knn1_half"]].assign(family=family, worse_by=worse)
+        rank = rank.assign(worse_low=np.maximum(worse - reach, 0), worse_high=worse + reach)
+        parts.append(rank.assign(may_be_best=(worse <= reach).astype(int)))
+    return pd.concat(parts)
 
 
 def in_halves(cells, *orders):
@@ -79,10 +82,178 @@ def in_halves(cells, *orders):
     )
 
 
-def found_of(cells, halves=None):
-    """Return the verdicts on ``cells``, as dicts; in halves they rank as in all."""
-    halves = in_halves(cells, [one["knn1"] for one in cells]) if halves is None else halves
-    return verdicts(pd.DataFrame(cells), told_apart(cells), halves).to_dict("records")
+def found_of(cells, halves=None, controls=None, **of):
+    """Return the verdicts on ``cells``, as dicts, that on the dataset first.
+
+    In halves cells rank as in all.
+    """
+    halves = in_halves(cells, *[[one["knn1"] for one in cells]] * 4) if halves is None else halves
+    return verdicts(pd.DataFrame(cells), ranked(cells, **of), halves, controls).to_dict("records")
+
+
+# The verdict in words, one case each.
+
+
+def test_firm():
+    cells = [cell("a", 0.5), cell("b", 0.98, auc=0.9, goodness=1.4, depth=2, dim=1024)]
+    found, of_net = found_of(cells)
+    assert (found["scope"], found["answer"], found["certainty"]) == ("dataset", "use", "firm")
+    assert found["headline"] == "Use net, layer b."
+    assert found["detail"] == (
+        "It tells your classes apart very well: for 98 of 100 pictures the most similar picture is "
+        "of the same class, where guessing gets 25. The other layer does worse. The choice fell on "
+        "this layer in 4 of 4 halves of your pictures."
+    )
+    assert found["numbers"] == (
+        "Accuracy of the nearest neighbour 98.0%, leave-one-out, and 98.0% expected in half of the "
+        "images; AUC 0.900; goodness 1.4; p 0.001, corrected for all that was tried. Next is "
+        "net/a.flat.euclidean, in half of the images worse than the best by 48.0 points (95 % "
+        "interval 45.5 to 50.5)."
+    )
+    assert found["sentence"] == f"birds: use{found['headline'][3:]} {found['detail']}"
+    assert (of_net["scope"], of_net["headline"]) == ("depth", "Use layer b.")
+    assert of_net["sentence"].startswith("birds, net: use layer b. It tells")
+    assert (found["guessing"], found["quality"], found["halves"]) == (0.25, "very well", 4)
+    assert (found["next"], found["agree"]) == ("net/a.flat.euclidean", True)
+
+
+def test_likely():
+    cells = [cell("a", 0.80), cell("b", 0.82, depth=2), cell("c", 0.3, depth=3)]
+    order, other = [0.80, 0.82, 0.3], [0.9, 0.82, 0.3]
+    found = found_of(cells, in_halves(cells, order, order, order, other))[0]
+    assert (found["certainty"], found["layer"], found["layer_stability"]) == ("likely", "b", 0.75)
+    assert found["headline"] == "Use net, layer b."
+    assert found["detail"] == (
+        "It tells your classes apart well: for 82 of 100 pictures the most similar picture is of "
+        "the same class, where guessing gets 25. net/a is not shown to be worse. The choice fell on "
+        "this layer in 3 of 4 halves of your pictures."
+    )
+    assert found["not_distinguishable"] == "net/a.flat.euclidean"
+    # However many halves agree, it is not firm while another layer may be the best.
+    assert found_of(cells)[0]["certainty"] == "likely"
+    # And where none may, it is not firm while halves do not agree.
+    found = found_of(cells, in_halves(cells, order, order, order, other), reach=0.001)[0]
+    assert found["certainty"] == "likely" and "Every other layer does worse." in found["detail"]
+
+
+def test_toss_up_takes_the_practical_cell():
+    cells = [
+        cell("a", 0.455, dim=341056),
+        cell("b", 0.450, dim=1024, depth=3),
+        cell("c", 0.449, dim=1024, depth=2),
+        cell("d", 0.440, dim=16, depth=4),
+    ]
+    orders = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    found = found_of(cells, in_halves(cells, *orders))[0]
+    # Of the cells within a point that of the fewest values, then the shallowest: d is beyond.
+    assert (found["certainty"], found["layer"], found["most_accurate"]) == (
+        "toss-up",
+        "c",
+        "net/a.flat.euclidean",
+    )
+    assert found["headline"] == (
+        "Take net, layer c: it is a toss-up between this and others."
+    )
+    assert found["detail"] == (
+        "It tells your classes apart somewhat: for 45 of 100 pictures the most similar picture is "
+        "of the same class, where guessing gets 25. None of the other 3 layers is shown to be "
+        "worse. The choice fell on this layer in only 1 of 4 halves of your pictures: more would "
+        "help."
+    )
+    assert "net/a.flat.euclidean is the most accurate by less than a point" in found["numbers"]
+    assert "Next is net/a.flat.euclidean" in found["numbers"]
+
+
+def test_control_is_what_must_be_beaten():
+    cells = [cell("a", 0.5), cell("b", 0.975, depth=2), cell("c", 0.97, extractor="pca", dim=16)]
+    found, of_net, of_pca = found_of(cells, controls=PCA)
+    assert (found["answer"], found["extractor"], found["beats_control"]) == ("control", "pca", "no")
+    assert found["headline"] == (
+        "You need no network: 16 principal components of the pixels will do as well."
+    )
+    assert "for 97 of 100 pictures" in found["detail"] and "pixels 97" not in found["detail"]
+    assert (of_net["answer"], of_net["headline"]) == ("use", "Use layer b.")
+    assert of_pca["layer"] == "c"
+
+    untrained = [one | {"extractor": "raw"} if one["layer"] == "c" else one for one in cells]
+    found = found_of(untrained, controls={"raw": "InceptionV3 with random weights"})[0]
+    assert found["headline"] == (
+        "You need no trained network: InceptionV3 with random weights will do as well."
+    )
+    found = found_of(cells[2:], controls=PCA)[0]
+    assert found["headline"] == (
+        "Only controls were tried; the best is pca: 16 principal components of the pixels."
+    )
+
+
+def test_control_that_is_beaten_or_perhaps():
+    cells = [cell("a", 0.95), cell("b", 0.93, extractor="pca", dim=16)]
+    found = found_of(cells, controls=PCA)[0]
+    assert (found["answer"], found["extractor"], found["control"]) == (
+        "use",
+        "net",
+        "pca/b.flat.euclidean",
+    )
+    assert found["beats_control"] == "not told" and found["control_knn1"] == 0.93
+    assert found["detail"].endswith(
+        "Whether it beats 16 principal components of the pixels cannot be told for certain."
+    )
+    found = found_of(cells, controls=PCA, reach=0.001)[0]
+    assert found["beats_control"] == "yes" and "cannot be told" not in found["detail"]
+    assert "where guessing gets 25, and 16 principal components of the pixels 93." in found["detail"]
+    # Without the knowledge that it is one, it competes.
+    assert found_of(cells[::-1])[0]["control"] != found["control"]
+
+
+def test_nothing_clusters():
+    cells = [cell("a", 0.3, p=0.4), cell("b", 0.4, p=0.06)]
+    found, of_net = found_of(cells)
+    assert [found[name] for name in ("layer", "pooling", "metric", "recipe")] == [""] * 4
+    assert (found["answer"], found["certainty"]) == ("none", "")
+    assert found["not_distinguishable"] == "net/a.flat.euclidean;net/b.flat.euclidean"
+    assert found["headline"] == "Nothing tried tells your classes apart."
+    assert found["detail"] == (
+        "Pictures of one class lie no nearer together than pictures of shuffled classes, at any "
+        "layer. Look at the pictures, or at how the classes were made; more pictures may help, too."
+    )
+    assert found["numbers"] == "The least p is 0.06, corrected for the depths."
+    assert of_net["headline"] == "No layer of net tells your classes apart."
+    found = found_of([cells[0], cells[1] | {"metric": "angle"}])[0]
+    assert found["numbers"] == "The least p is 0.06, corrected for the depths and readings."
+
+
+def test_few_groups_tell_nothing_apart():
+    cells = [*read("a", 0.9, 0.2, 0.2, 0.2, groups=4), *read("b", 0.1, 0.1, 0.1, 0.1, groups=4)]
+    ranking = ranked(cells).assign(worse_low=np.nan, worse_high=np.nan, may_be_best=np.nan)
+    halves = in_halves(cells, *[[one["knn1"] for one in cells]] * 4)
+    found = verdicts(pd.DataFrame(cells), ranking, halves).to_dict("records")[0]
+    assert (found["layer"], found["certainty"]) == ("a", "likely")
+    assert found["not_distinguishable"].count(";") == 6
+    assert (
+        "Whether the others are any worse cannot be told: the images come in 4 groups, and by "
+        "fewer than 10 no interval can be trusted."
+    ) in found["detail"]
+    assert "interval 0" not in found["numbers"] and "by 80.0 points." in found["numbers"]
+
+
+def test_sample_is_told():
+    found = found_of([cell("a", 0.7, population_images=10_000.0)])[0]
+    assert found["detail"].endswith("Measured were 200 of your 10,000 pictures.")
+
+
+@pytest.mark.parametrize(
+    ("knn1", "word"), [(0.9, "very well"), (0.8, "well"), (0.5, "somewhat"), (0.3, "poorly")]
+)
+def test_quality_is_between_guessing_and_all(knn1, word):
+    found = found_of([cell("a", knn1)])[0]  # guessing gets 0.25
+    assert found["quality"] == word and f"apart {word}: for {100 * knn1:.0f} of" in found["detail"]
+
+
+def test_all_of_100_is_said_of_all_alone():
+    assert [of_100(share) for share in (1, 0.999, 0.985, 0.001, 0)] == [100, 99, 98, 1, 0]
+
+
+# The choice.
 
 
 def test_most_accurate_layer_and_those_that_cannot_be_told_from_it():
@@ -93,7 +264,8 @@ def test_most_accurate_layer_and_those_that_cannot_be_told_from_it():
         cell("d", 0.80, depth=4),
     ]
     halves = in_halves(cells, *[[0.1, 0.9, 0.8, 0.7]] * 3, [0.1, 0.8, 0.9, 0.7])
-    (found,) = found_of(cells, halves)
+    of_all, found = found_of(cells, halves)
+    assert of_all["extractor"] == "net" and of_all["not_distinguishable"] == "net/c.flat.euclidean"
     assert (found["scope"], found["layer"], found["depth"]) == ("depth", "b", 2)
     assert (found["pooling"], found["metric"]) == READINGS[0]
     assert found["not_distinguishable"] == "c.flat.euclidean"
@@ -101,12 +273,7 @@ def test_most_accurate_layer_and_those_that_cannot_be_told_from_it():
     assert (found["by_auc"], found["by_goodness"]) == ("b.flat.euclidean", "a.flat.euclidean")
     assert found["agree"] is False
     assert found["recipe"] == "Take all values of b and compare by Euclidean distance."
-    # There is but one reading, which need not be named.
-    assert found["sentence"] == (
-        "birds, net: use b (leave-one-out 1-NN accuracy 0.900, AUC 0.900; chosen again in 75% of 4 "
-        "halves of the images). Not distinguishable from it at 5 %: c. Measures disagree: goodness "
-        "after PCA and goodness would take a."
-    )
+    assert "goodness after PCA and goodness would take a.flat.euclidean." in found["numbers"]
 
 
 def test_verdict_is_on_layer_and_reading():
@@ -118,7 +285,7 @@ def test_verdict_is_on_layer_and_reading():
     ]
     cells[5]["auc"] = 0.99  # b, flat by angle
     orders = [[float(i == place) for i in range(16)] for place in (7, 7, 4, 15)]
-    (found,) = found_of(cells, in_halves(cells, *orders))
+    found = found_of(cells, in_halves(cells, *orders))[1]
     assert (found["layer"], found["pooling"], found["metric"]) == ("b", "mean", "angle")
     assert found["not_distinguishable"].split(";") == [
         "b.flat.angle",
@@ -126,26 +293,21 @@ def test_verdict_is_on_layer_and_reading():
     ]
     assert found["by_auc"] == "b.flat.angle"
     assert (found["stability"], found["layer_stability"]) == (0.5, 0.75)
-    assert found["sentence"] == (
-        "birds, net: use b, averaged over positions and compared by angle (leave-one-out 1-NN "
-        "accuracy 0.910, AUC 0.910; the layer was chosen again in 75% of 4 halves of the images, "
-        "with this reading in 50%). Not distinguishable from it at 5 %: the same layer read "
-        "otherwise (all its values by angle), and the layers c and d. Measures disagree: AUC would "
-        "take the same layer, all its values by angle."
+    assert found["headline"] == "Use layer b, averaged over positions and compared by angle."
+    assert "c and d are not shown to be worse. The choice fell on this layer in 3 of 4 halves" in (
+        found["detail"]
     )
+    assert "The very reading was chosen again in 2 of 4 halves." in found["numbers"]
     assert "average them over all positions" in found["recipe"]
 
 
-def test_sentence_stays_short_with_four_readings_a_layer():
-    layers = [f"layer_{i}" for i in range(20)]
-    one = [cell(layer, 0.9) for layer in layers]
-    four = [found for layer in layers for found in read(layer, 0.9, 0.9, 0.9, 0.9)]
-    (of_one,), (of_four,) = found_of(one), found_of(four)
-    assert of_four["not_distinguishable"].count(";") == 78
-    assert len(of_four["sentence"]) < len(of_one["sentence"]) + 150
-    for layer in layers[:-1]:  # the last is chosen
-        assert len(re.findall(rf"\b{layer}\b", of_four["sentence"])) == 1
-    assert "the same layer in any reading, and the layers" in of_four["sentence"]
+def test_words_stay_few_with_many_layers():
+    cells = [one for i in range(20) for one in read(f"layer_{i}", 0.9, 0.9, 0.9, 0.9)]
+    found = found_of(cells[:-4] + read("layer_19", 0.9, 0.9, 0.9, 0.5))[1]
+    assert found["not_distinguishable"].count(";") == 77
+    assert "None of the other 19 layers is shown to be worse." in found["detail"]
+    found = found_of([*cells, cell("bad", 0.1)])[1]
+    assert len(found["detail"]) < 400 and " and 17 more are not shown to be worse." in found["detail"]
 
 
 def test_pooling_of_a_vector_is_not_named():
@@ -154,26 +316,25 @@ def test_pooling_of_a_vector_is_not_named():
         cell("fc", 0.9, auc=0.8, goodness=2),
         cell("fc", 0.88, auc=0.9, goodness=2, reading=READINGS[1]),
     ]
-    (found,) = found_of(cells)
-    assert "use fc, compared by Euclidean distance (" in found["sentence"]
-    assert "at 5 %: the same layer in any reading." in found["sentence"]
-    assert "AUC would take the same layer, by angle." in found["sentence"]
-    (found,) = found_of(cells[:4])
-    assert "use map, averaged over positions and compared by angle (" in found["sentence"]
+    assert found_of(cells)[1]["headline"] == "Use layer fc, compared by Euclidean distance."
+    assert found_of(cells)[0]["headline"] == "Use net, layer fc, compared by Euclidean distance."
+    assert found_of(cells[:4])[1]["headline"] == (
+        "Use layer map, averaged over positions and compared by angle."
+    )
     # Of a vector it is that of the first that was asked for, of maps that are read so it is told.
     means = [one | {"pooling": "mean"} for one in cells[4:]]
-    (found,) = found_of(means)
-    assert "use fc, averaged over positions and compared by Euclidean" in found["sentence"]
+    assert "averaged over positions and compared by Euclidean" in found_of(means)[1]["headline"]
     block = [cell("block", knn1, reading=(p, "angle")) for p, knn1 in (("cls", 0.8), ("mean", 0.1))]
-    (found,) = found_of([*means, *block])
-    assert "use fc, compared by Euclidean distance (" in found["sentence"]
-    (found,) = found_of([means[0] | {"knn1_half": 0.2}, *block])
-    assert "use block, its class token compared by angle (" in found["sentence"]
+    found = found_of([*means, *block])[1]
+    assert found["headline"] == "Use layer fc, compared by Euclidean distance."
+    cells = [means[0] | {"knn1": 0.2, "knn1_half": 0.2}, *block]
+    found = found_of(cells)[1]
+    assert found["headline"] == "Use layer block, its class token compared by angle."
 
 
 def test_ties_in_accuracy_go_to_the_higher_auc():
     cells = [cell("a", 0.9, auc=0.7), cell("b", 0.9, auc=0.8), cell("c", 0.5, auc=0.99)]
-    (found,) = found_of(cells, in_halves(cells, [0.9, 0.9, 0.1], [0.8, 0.9, 0.1]))
+    found = found_of(cells, in_halves(cells, *[[0.9, 0.95, 0.1], [0.8, 0.9, 0.1]] * 2))[1]
     assert found["layer"] == "b"
     assert found["not_distinguishable"] == "a.flat.euclidean"
     assert found["by_auc"] == "c.flat.euclidean"
@@ -188,72 +349,38 @@ def test_ties_are_never_disagreement():
     first = cell("stage_1", 0.9, auc=0.7, goodness=np.inf)
     cells = [first, cell("stage_2", 0.9, auc=0.8, goodness=np.inf), cell("stage_3", 0.5)]
     cells += [one | {"metric": "angle"} for one in cells[1:]]  # the same, read otherwise
-    (found,) = found_of(cells)
+    found = found_of(cells, in_halves(cells, *[[0.1, 0.9, 0.1, 0.2, 0.1]] * 4))[1]
     assert found["layer"] == "stage_2"
     chosen = ".".join(found[key] for key in KEYS[1:])
     assert {found[f"by_{name}"] for name in OPINIONS} == {chosen}
     assert found["agree"] is True
-    assert "disagree" not in found["sentence"] and "would take" not in found["sentence"]
+    assert "would take" not in found["numbers"]
 
 
-def test_no_depth_is_advised_where_labels_cluster_at_none():
-    cells = [cell("a", 0.3, p=0.4), cell("b", 0.4, p=0.06)]
-    (found,) = found_of(cells)
-    assert [found[name] for name in ("layer", "pooling", "metric", "recipe")] == [""] * 4
-    assert found["not_distinguishable"] == "a.flat.euclidean;b.flat.euclidean"
-    assert found["sentence"] == (
-        "birds, net: no depth is advised. At none are labels shown to cluster (least p 0.06, "
-        "corrected for the depths)."
-    )
-    (found,) = found_of([cells[0], cells[1] | {"metric": "angle"}])
-    assert "corrected for the depths and readings" in found["sentence"]
-
-
-def test_networks_are_compared_by_their_best_cells():
+def test_networks_compete_by_all_their_cells():
     cells = [
         *read("a", 0.5, 0.6, 0.65, 0.7, extractor="one"),
         cell("b", 0.8, extractor="one", reading=("flat", "angle")),
         cell("a", 0.9, extractor="two", reading=("mean", "angle")),
         cell("a", 0.1, extractor="two"),
-        cell("a", 0.85, extractor="three", p=0.9),
+        cell("a", 0.95, extractor="three", p=0.9),
     ]
     orders = [[0, 0, 0, 0, 0.8, 0.9, 0, 1], [0, 0, 0, 0, 0.9, 0.8, 0, 1]]
-    found = pd.DataFrame(found_of(cells, in_halves(cells, *orders))).set_index("scope")
-    network = found.loc["network"]
-    assert (network.extractor, network.layer, network.stability) == ("two", "a", 0.5)
-    assert (network.pooling, network.metric) == ("mean", "angle")
-    assert network.not_distinguishable == "" and network.by_auc == "two/a.mean.angle"
-    assert "birds: use two/a, averaged over positions and compared by angle" in network.sentence
-    assert "chosen again in 50% of 2 halves" in network.sentence
-    assert "All others differ" in network.sentence
-    assert found.loc["depth"].extractor.tolist() == ["one", "two", "three"]
-
-
-def test_networks_that_cannot_be_told_apart_are_named_with_the_layer():
-    cells = [cell("a", 0.9, extractor="one"), cell("a", 0.91, extractor="two")]
-    network = found_of(cells)[-1]
-    assert network["not_distinguishable"] == "one/a.flat.euclidean"
-    assert "Not distinguishable from it at 5 %: one/a." in network["sentence"]
+    found = found_of(cells, in_halves(cells, *orders), reach=0.06)
+    assert (found[0]["extractor"], found[0]["layer"], found[0]["stability"]) == ("two", "a", 0.5)
+    assert (found[0]["pooling"], found[0]["metric"]) == ("mean", "angle")
+    assert found[0]["by_auc"] == "two/a.mean.angle"
+    assert [one["extractor"] for one in found[1:]] == ["one", "two", "three"]
+    assert [one["answer"] for one in found[1:]] == ["use", "use", "none"]
 
 
 def test_one_layer_and_a_warning_of_spread():
-    (found,) = found_of([cell("a", 0.7, spread_warning=True)])
+    found = found_of([cell("a", 0.7, spread_warning=True)])[1]
     assert found["spread_warning"] == "a"
-    assert "classes differ in spread more than in place" in found["sentence"]
+    assert "classes differ in spread more than in place" in found["numbers"]
     cells = read("a", 0.1, 0.2, 0.3, 0.4, spread_warning=True) + read("b", 0.5, 0.6, 0.7, 0.8)
-    (found,) = found_of(cells)
-    assert found["spread_warning"] == "a" and "Beware at a:" in found["sentence"]
-
-
-def test_few_groups_tell_nothing_apart():
-    cells = [*read("a", 0.9, 0.2, 0.2, 0.2, groups=4), *read("b", 0.1, 0.1, 0.1, 0.1, groups=4)]
-    differ = told_apart(cells).assign(se=np.nan, low=np.nan, high=np.nan, p_adjusted=np.nan)
-    halves = in_halves(cells, [one["knn1"] for one in cells])
-    (found,) = verdicts(pd.DataFrame(cells), differ, halves).to_dict("records")
-    assert found["layer"] == "a" and found["not_distinguishable"].count(";") == 6
-    said = "Whether the others differ from it cannot be told: the images come in 4 groups, and by "
-    assert said + "fewer than 10 no interval can be trusted." in found["sentence"]
-    assert "at 5 %" not in found["sentence"]
+    found = found_of(cells)[1]
+    assert found["spread_warning"] == "a" and "Beware at a:" in found["numbers"]
 
 
 def test_files_and_summary(tmp_path, capsys):
@@ -261,13 +388,13 @@ def test_files_and_summary(tmp_path, capsys):
     table = pd.DataFrame(cells).assign(dim=7, images=10)
     table["best_reading"] = table.knn1 > 0.5
     table.to_csv(tmp_path / "goodness.csv", index=False)
-    told_apart(cells).to_csv(tmp_path / "comparisons.csv", index=False)
+    ranked(cells).to_csv(tmp_path / "ranking.csv", index=False)
     halves = in_halves(cells, range(8))
     for place in (0, 1):
         own = halves[halves.layer == str(place + 1)]
         own.to_csv(tmp_path / f"{place}.halves.csv", index=False)
     write_verdict(
-        *(tmp_path / name for name in ("goodness.csv", "comparisons.csv")),
+        *(tmp_path / name for name in ("goodness.csv", "ranking.csv")),
         [tmp_path / "0.halves.csv", tmp_path / "1.halves.csv"],
         tmp_path / "verdict.csv",
     )
@@ -326,9 +453,9 @@ def test_expected_accuracy_is_that_of_all_halves():
 
 def test_the_steadier_accuracy_chooses():
     cells = [cell("a", 0.91, knn1_half=0.85), cell("b", 0.90, knn1_half=0.88)]
-    (found,) = found_of(cells, in_halves(cells, [0.85, 0.88]))
+    found = found_of(cells, in_halves(cells, [0.85, 0.88]))[1]
     assert (found["layer"], found["knn1"], found["knn1_half"]) == ("b", 0.90, 0.88)
-    assert "use b (leave-one-out 1-NN accuracy 0.900" in found["sentence"]
+    assert "Accuracy of the nearest neighbour 90.0%" in found["numbers"]
 
 
 def test_halves_are_stratified():
@@ -360,17 +487,17 @@ def test_copies_are_not_distinguishable_from_one_another(tmp_path):
         names += [f"--layers={tmp_path / 'net.json'}", "--permutations=99"]
         lines.append(["goodness", tmp_path / f"{layer}.npy", tmp_path / "m.csv", *written, *names])
     rows, halves = ([f"{stem}{suffix}" for stem in stems] for suffix in (".csv", ".halves.csv"))
-    tables = [tmp_path / f"{name}.csv" for name in ("goodness", "comparisons", "verdict")]
+    tables = [tmp_path / f"{name}.csv" for name in ("goodness", "comparisons", "verdict", "ranking")]
     lines.append(["goodness-table", *rows, "--nulls", tmp_path / "nulls", "-o", tables[0]])
-    lines.append(["compare", *rows, "-o", tables[1]])
-    lines.append(["verdict", *tables[:2], *halves, "-o", tables[2]])
+    lines.append(["compare", *rows, "-o", tables[1], "--ranking", tables[3]])
+    lines.append(["verdict", tables[0], tables[3], *halves, "-o", tables[2]])
     for line in lines:
         done = CliRunner().invoke(main, [*map(str, line)])
         assert done.exit_code == 0, (done.output, done.exception)
-    (found,) = pd.read_csv(tables[2]).to_dict("records")
+    found = pd.read_csv(tables[2]).to_dict("records")[1]
     others = {"one": "other", "other": "one"}
     assert found["not_distinguishable"] == f"{others[found['layer']]}.flat.euclidean"
-    assert f"Not distinguishable from it at 5 %: {others[found['layer']]}." in found["sentence"]
+    assert f"{others[found['layer']]} is not shown to be worse." in found["detail"]
     pairs = pd.read_csv(tables[1])
     pairs = pairs[(pairs.layer_a == "one") & (pairs.layer_b == "other")]
     assert len(pairs) == 4 and (pairs[["difference", "se", "low", "high"]] == 0).all(axis=None)

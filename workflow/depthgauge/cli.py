@@ -390,6 +390,7 @@ def goodness_table():
 @stage("statistics.comparison:write_comparisons")
 @files("rows")
 @output
+@written("--ranking", help="CSV to write: each cell beside the best one.")
 @seed
 def compare():
     """Compare the cells of each dataset of ROWS (LAYER.csv) in pairs, with intervals.
@@ -400,11 +401,17 @@ def compare():
 
 @stage("statistics.verdict:write_verdict")
 @file("goodness")
-@file("comparisons")
+@file("ranking")
 @files("halves")
 @output
+@click.option(
+    "--control",
+    "controls",
+    multiple=True,
+    help="EXTRACTOR=WORDS of one that must be beaten, and what to call it.",
+)
 def verdict():
-    """Say which depth to use, from GOODNESS, COMPARISONS and the HALVES of all cells (CSV)."""
+    """Say which depth to use, from GOODNESS, RANKING and the HALVES of all cells (CSV)."""
 
 
 @stage("figures.heatmap:heatmap_figure")

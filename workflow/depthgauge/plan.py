@@ -127,6 +127,19 @@ class Plan:
             }
         )
 
+    def controls(self):
+        """Return the extractors that are controls, and what to call each in a sentence.
+
+        A control is what a trained network must beat: the config says so (``control``), or its
+        kind does.
+        """
+        told = {}
+        for name, spec in self.config["extractors"].items():
+            words = _untrained(spec)
+            if spec["control"] or (words and spec["control"] is None):
+                told[name] = words or name
+        return told
+
     def needed(self):
         """Return the files that each part of the config needs fetched.
 
@@ -167,7 +180,7 @@ class Plan:
         if not self.with_labels("all"):
             return ["clusters", "table_1"]
         claims = ["claims"] if self.config["claims"] else []
-        return ["goodness", "verdict", "comparisons", *claims, "clusters", "table_1"]
+        return ["goodness", "verdict", "comparisons", "ranking", *claims, "clusters", "table_1"]
 
     def figures(self, dataset):
         """Return the pictures of a dataset (.png), by kind, in the order of reading."""
@@ -307,6 +320,17 @@ def read_plan(path):
         raise UserError(f"{path}: there is no plan of a run. {remedy}") from None
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: is not the plan of a run ({error}). {remedy}") from None
+
+
+def _untrained(spec):
+    """Return what to call an extractor that learned nothing of what is in pictures, or ""."""
+    if spec["kind"] == "pca":
+        return f"{spec['components']} principal components of the pixels"
+    if spec["kind"] == "keras_application" and spec["weights"] is None:
+        return f"{spec['application']} with random weights"
+    if spec["kind"] == "autoencoder" and not spec["train"]:
+        return "an encoder that was not trained"
+    return ""
 
 
 def _looked_up(found, look, name, spec):

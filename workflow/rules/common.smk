@@ -279,14 +279,15 @@ def frozen_from(wildcards):
     moved = ["path", "url"]
     if CONFIG["extractors"][extractor].get("weights") not in (None, "imagenet"):
         moved.append("weights")
-    spec = spec_less(extractor, "poolings", "dims", "trained_on", *moved)
+    spec = spec_less(extractor, "poolings", "dims", "trained_on", "control", *moved)
     return [spec, CONTENTS[f"extractors.{extractor}"]]
 
 
 def to_learn(wildcards):
     """What the config says of what the wildcards' extractor learns."""
     return spec_less(
-        wildcards.extractor, "layers", "trained_on", "poolings", "dims", "resample"
+        wildcards.extractor,
+        *("layers", "trained_on", "poolings", "dims", "resample", "control"),
     )
 
 

@@ -121,7 +121,10 @@ rule comparisons:
             "results/nulls/{dataset}/{extractor}/{layer}.images.csv", LABELLED
         ),
     output:
-        report("results/comparisons.csv", **captions("comparisons", "comparisons")),
+        pairs=report(
+            "results/comparisons.csv", **captions("comparisons", "comparisons")
+        ),
+        ranking=report("results/ranking.csv", **captions("ranking", "comparisons")),
     log:
         "results/logs/comparisons.log",
     benchmark:
@@ -138,13 +141,14 @@ rule comparisons:
     message:
         "Comparing depths and networks"
     shell:
-        "depthgauge compare {input.rows} --output {output} --seed {params.seed} --log {log}"
+        "depthgauge compare {input.rows} --output {output.pairs} --ranking {output.ranking}"
+        " --seed {params.seed} --log {log}"
 
 
 rule verdict:
     input:
         goodness="results/goodness.csv",
-        comparisons="results/comparisons.csv",
+        ranking="results/ranking.csv",
         halves=of_cells(
             "results/nulls/{dataset}/{extractor}/{layer}.halves.csv", LABELLED
         ),
@@ -162,8 +166,9 @@ rule verdict:
         runtime=per_attempt(10),
     params:
         code=code("verdict"),
+        controls=[f"--control={name}={words}" for name, words in PLAN.controls().items()],
     message:
         "Choosing the depth to use"
     shell:
-        "depthgauge verdict {input.goodness} {input.comparisons} {input.halves}"
-        " --output {output} --log {log}"
+        "depthgauge verdict {input.goodness} {input.ranking} {input.halves}"
+        " {params.controls:q} --output {output} --log {log}"

@@ -15,7 +15,7 @@ from ..files import atomic
 from ..manifest import few_groups
 from ..plan import read_plan
 from ..readings import KEYS, pooled_name
-from ..statistics.verdict import reading_words, recipe_code
+from ..statistics.recipe import reading_words, recipe_code
 from ..tables import read_table, write_table
 from .claims import NOT_TESTABLE
 from .run_record import run_record

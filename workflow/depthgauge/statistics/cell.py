@@ -114,6 +114,7 @@ def measured_cell(
     low, high = tested.goodness * np.exp(measured.log_goodness_se * NORMAL * np.array([-1, 1]))
     row |= {"goodness_low": low, "goodness_high": high}
     row |= {name: getattr(measured, name) for name in MEASURED}
+    row |= {"largest_class": data.sizes.max(), "smallest_class": data.sizes.min()}
     if data.groups is not None:
         row["groups"] = len(np.unique(data.groups))
     accuracies, members = half_accuracies(

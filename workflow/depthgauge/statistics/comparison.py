@@ -7,10 +7,12 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..errors import UserError
-from ..manifest import LEAST_GROUPS, groups_of
+from ..manifest import groups_of
 from ..readings import KEYS
 from ..seeds import derive_seed
 from ..tables import read_table, write_table
+from .jackknife import covariance, drawn, errors_of_differences
+from .ranking import rank
 
 # Draws of the largest difference under no difference; p is at least 1 / (1 + DRAWS).
 DRAWS = 100_000
@@ -53,16 +55,11 @@ def compare(values, without, *, groups=None, seed=0):
     pairs = np.array(list(combinations(range(len(values)), 2)), np.int64).reshape(-1, 2)
     first, second = pairs.T
     with threadpool_limits(1, user_api="blas"), np.errstate(invalid="ignore"):
-        covariance = _covariance(without, groups)
-        variance = np.diag(covariance)
+        known = covariance(without, groups)
         difference = values[first] - values[second]
-        se = np.sqrt(
-            np.maximum(variance[first] + variance[second] - 2 * covariance[first, second], 0)
-        )
-        # What round-off leaves of two cells that are one another's copies.
-        se[se <= 1e-7 * np.sqrt(variance[first] + variance[second])] = 0
+        se = errors_of_differences(known)[first, second]
         t = np.abs(difference) / se  # of two copies 0/0: nothing to tell apart
-        largest = _largest(covariance, first, second, se, seed)
+        largest = _largest(known, first, second, se, seed)
     critical = np.quantile(largest, LEVEL)
     p = (1 + len(largest) - np.searchsorted(np.sort(largest), t)) / (1 + len(largest))
     p[np.isnan(t)] = np.nan
@@ -72,32 +69,14 @@ def compare(values, without, *, groups=None, seed=0):
     return pd.DataFrame(dict(zip(COLUMNS, found, strict=True)))
 
 
-def _covariance(without, groups):
-    """Return the jackknife's covariance of the cells, NaN where it is not to be had."""
-    n = len(without)
-    deviations = without - without.mean(axis=0)
-    if groups is not None:
-        names, of_image = np.unique(groups, return_inverse=True)
-        summed = np.zeros((len(names), deviations.shape[1]))
-        np.add.at(summed, of_image, deviations)
-        deviations = summed if len(names) >= LEAST_GROUPS else np.full_like(summed, np.nan)
-    parts = len(deviations)
-    return ((n - 1) / n) ** 2 * parts / (parts - 1) * (deviations.T @ deviations)
-
-
-def _largest(covariance, first, second, se, seed):
+def _largest(known, first, second, se, seed):
     """Return draws of the largest |t| over all pairs where cells do not differ."""
-    sound = np.isfinite(np.diag(covariance))
-    root = np.zeros_like(covariance)
-    values, vectors = np.linalg.eigh(covariance[np.ix_(sound, sound)])
-    root[np.ix_(sound, sound)] = vectors * np.sqrt(np.maximum(values, 0))
-    rng = np.random.default_rng(seed)
-    drawn = root @ rng.standard_normal((len(root), DRAWS))
+    draws = drawn(known, DRAWS, seed)
     largest = np.zeros(DRAWS)
     told = se > 0  # neither NaN nor copies
     pairs = list(zip(first[told], second[told], se[told], strict=True))
     for start in range(0, DRAWS, _BLOCK):
-        block, top = drawn[:, start : start + _BLOCK].copy(), largest[start : start + _BLOCK]
+        block, top = draws[:, start : start + _BLOCK].copy(), largest[start : start + _BLOCK]
         t = np.empty(len(top))
         for a, b, scale in pairs:
             np.subtract(block[a], block[b], out=t)
@@ -106,8 +85,8 @@ def _largest(covariance, first, second, se, seed):
     return largest
 
 
-def write_comparisons(rows, output, *, seed=0):
-    """Write comparisons.csv: all pairs of cells of each dataset, by four measures.
+def write_comparisons(rows, output, *, ranking=None, seed=0):
+    """Write comparisons.csv, all pairs of cells of each dataset by four measures; and ranking.csv.
 
     Log goodness, AUC, the accuracy of the nearest neighbour and that expected in half of the images
     (their delete-one values leave the neighbours of the others as they are). All pairs of cells of
@@ -120,6 +99,11 @@ def write_comparisons(rows, output, *, seed=0):
     output : path
         Takes a CSV: dataset, measure, extractor_a, layer_a, pooling_a, metric_a, the same of b,
         difference (that of a less that of b), se, low, high, p_adjusted.
+    ranking : path, optional
+        Takes a CSV with what ``ranking.rank`` returns, by the accuracy expected in half of the
+        images: dataset, family, extractor, layer, pooling, metric, knn1_half, worse_by, worse_low,
+        worse_high, may_be_best. The family of cells that are ranked together is ``all`` of the
+        dataset, or those of each ``extractor`` by themselves.
     seed : int
         The run's.
 
@@ -129,7 +113,7 @@ def write_comparisons(rows, output, *, seed=0):
         If cells of one dataset are not of the same images.
     """
     cells = pd.concat([read_table(row).assign(row=row) for row in rows], ignore_index=True)
-    tables = []
+    tables, ranks = [], []
     for dataset, members in cells.groupby("dataset", sort=False):
         images = [
             table
@@ -143,7 +127,10 @@ def write_comparisons(rows, output, *, seed=0):
                     "dataset. Make both anew from one manifest."
                 )
         groups = groups_of(images[0])
-        for measure, (values, without) in _measures(members, images).items():
+        measured = _measures(members, images)
+        if ranking is not None:
+            ranks += _ranked(dataset, members, *measured["knn1_half"], groups, seed)
+        for measure, (values, without) in measured.items():
             pairs = compare(
                 values,
                 without,
@@ -158,6 +145,31 @@ def write_comparisons(rows, output, *, seed=0):
             pairs.insert(0, "dataset", dataset)
             tables.append(pairs)
     write_table(pd.concat(tables), output)
+    if ranking is not None:
+        write_table(pd.concat(ranks), ranking)
+
+
+def _ranked(dataset, cells, values, without, groups, seed):
+    """Return the ranks of all cells of a dataset, and of those of each extractor."""
+    families = {("all", ""): np.arange(len(cells))}
+    for extractor in cells.extractor.unique():
+        families["extractor", extractor] = np.flatnonzero(cells.extractor == extractor)
+    return [
+        pd.concat(
+            [
+                pd.DataFrame({"dataset": dataset, "family": family}, index=range(len(places))),
+                cells.iloc[places][_CELL].assign(knn1_half=values[places]).reset_index(drop=True),
+                rank(
+                    values[places],
+                    without[:, places],
+                    groups=groups,
+                    seed=derive_seed(seed, dataset, "ranking", extractor),
+                ),
+            ],
+            axis=1,
+        )
+        for (family, extractor), places in families.items()
+    ]
 
 
 def _images(row, cells):

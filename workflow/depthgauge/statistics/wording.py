@@ -1,0 +1,183 @@
+"""The verdict in plain words, in three levels: the headline, the detail, the numbers."""
+
+import pandas as pd
+
+from ..readings import KEYS
+from .geometry import SPREAD
+from .recipe import reading_advice
+
+OPINIONS = {
+    "auc": "AUC",
+    "goodness_pca50": "goodness after PCA",
+    "goodness": "goodness",
+}
+# So many layers are named in a sentence; of more, the number.
+_NAMED = 3
+
+
+def words(row, controls):
+    """Return the headline, the detail and the numbers of a verdict, and the first two as one.
+
+    Parameters
+    ----------
+    row : dict
+        The facts, as ``verdict.verdicts`` finds them.
+    controls : dict of str to str
+        The extractors that are controls, and what to call them.
+
+    Returns
+    -------
+    dict of str to str
+        headline, detail, numbers, sentence.
+    """
+    if row["answer"] == "none":
+        headline, detail, numbers = _nothing(row)
+    else:
+        headline = _headline(row, controls)
+        detail = " ".join(filter(None, _detail(row, controls)))
+        numbers = " ".join(filter(None, _numbers(row)))
+    of = row["dataset"] if row["scope"] == "dataset" else f"{row['dataset']}, {row['extractor']}"
+    sentence = f"{of}: {headline[0].lower()}{headline[1:]} {detail}"
+    return {"headline": headline, "detail": detail, "numbers": numbers, "sentence": sentence}
+
+
+def _nothing(row):
+    if row["scope"] == "depth":
+        headline = f"No layer of {row['extractor']} tells your classes apart."
+    else:
+        headline = "Nothing tried tells your classes apart."
+    detail = (
+        "Pictures of one class lie no nearer together than pictures of shuffled classes, at any "
+        "layer. Look at the pictures, or at how the classes were made; more pictures may help, too."
+    )
+    corrected = "depths and readings" if row["several_readings"] else "depths"
+    return headline, detail, f"The least p is {row['p_max_t']:.2g}, corrected for the {corrected}."
+
+
+def _headline(row, controls):
+    if row["answer"] == "control":
+        what = controls[row["extractor"]]
+        network = "" if what.endswith("the pixels") else "trained "
+        if set(row["tried"].extractor) <= set(controls):
+            return f"Only controls were tried; the best is {row['extractor']}: {what}."
+        return f"You need no {network}network: {what} will do as well."
+    network = f"{row['extractor']}, " if row["scope"] == "dataset" else ""
+    reading = _reading(row)
+    place = f"{network}layer {row['layer']}{f', {reading}' if reading else ''}"
+    if row["certainty"] == "toss-up":
+        return f"Take {place}: it is a toss-up between this and others."
+    return f"Use {place}."
+
+
+def _detail(row, controls):
+    """Yield the sentences of the detail."""
+    found = of_100(row["knn1"])
+    guessing = f"guessing gets {round(100 * row['guessing'])}"
+    beside = ""
+    if "control" in row and row["answer"] == "use":
+        beside = f", and {controls[row['control_extractor']]} {of_100(row['control_knn1'])}"
+    yield (
+        f"It tells your classes apart {row['quality']}: for {found} of 100 pictures the most "
+        f"similar picture is of the same class, where {guessing}{beside}."
+    )
+    yield _others(row)
+    yield _again(row)
+    if row.get("beats_control") == "not told":
+        yield f"Whether it beats {controls[row['control_extractor']]} cannot be told for certain."
+    if "population" in row:
+        yield f"Measured were {row['sample']:,.0f} of your {row['population']:,.0f} pictures."
+
+
+def _others(row):
+    """Say which other layers may be as good."""
+    cells = row["tried"]
+    if len(cells) == 1:
+        return ""
+    if row["few_groups"]:
+        return f"Whether the others are any worse cannot be told: {row['few_groups']}."
+    layers = _other_layers(row)
+    if layers.empty:
+        return ""
+    rivals = list(layers[cells.may_be_best[layers.index] == 1].unique())
+    count = layers.nunique()
+    if not rivals:
+        return "Every other layer does worse." if count > 1 else "The other layer does worse."
+    if len(rivals) == count > 1:
+        return f"None of the other {count} layers is shown to be worse."
+    verb = "is" if len(rivals) == 1 else "are"
+    return f"{_listed(rivals)} {verb} not shown to be worse."
+
+
+def _again(row):
+    if len(row["tried"]) == 1:
+        return ""
+    same = f"{round(row['layer_stability'] * row['halves'])} of {row['halves']} halves"
+    if row["certainty"] == "toss-up":
+        return f"The choice fell on this layer in only {same} of your pictures: more would help."
+    return f"The choice fell on this layer in {same} of your pictures."
+
+
+def _numbers(row):
+    """Yield the sentences of the numbers."""
+    yield (
+        f"Accuracy of the nearest neighbour {row['knn1']:.1%}, leave-one-out, and "
+        f"{row['knn1_half']:.1%} expected in half of the images; AUC {row['auc']:.3f}; goodness "
+        f"{row['goodness']:.4g}; p {row['p_max_t']:.2g}, corrected for all that was tried."
+    )
+    if row.get("next"):
+        points = f"{100 * row['worse_by']:.1f} points"
+        if pd.notna(row["worse_low"]):
+            points += f" (95 % interval {100 * row['worse_low']:.1f} to "
+            points += f"{100 * row['worse_high']:.1f})"
+        yield f"Next is {row['next']}, in half of the images worse than the best by {points}."
+    if row["several_readings"]:
+        exact = round(row["stability"] * row["halves"])
+        yield f"The very reading was chosen again in {exact} of {row['halves']} halves."
+    at = ".".join(row[name] for name in ("layer", *KEYS))
+    if row["scope"] == "dataset":
+        at = f"{row['extractor']}/{at}"
+    if row["most_accurate"] != at:
+        yield (
+            f"{row['most_accurate']} is the most accurate by less than a point; of such the one "
+            "of fewest values is advised."
+        )
+    other = {}
+    for name, measure in OPINIONS.items():
+        if row[f"by_{name}"] not in ("", row["most_accurate"]):
+            other.setdefault(row[f"by_{name}"], []).append(measure)
+    if other:
+        told = (f"{_listed(names)} would take {cell}" for cell, names in other.items())
+        yield f"{'; '.join(told)}."
+    if row["spread_warning"]:
+        yield f"Beware at {_listed(row['spread_warning'].split(';'))}: {SPREAD}."
+
+
+def _other_layers(row):
+    cells = row["tried"]
+    layers = cells.layer if row["scope"] == "depth" else cells.extractor + "/" + cells.layer
+    own = row["layer"] if row["scope"] == "depth" else f"{row['extractor']}/{row['layer']}"
+    return layers[layers != own]
+
+
+def _reading(row):
+    """Return what to say of the reading; nothing where there is but one."""
+    if not row["several_readings"]:
+        return ""
+    cells = row["tried"]
+    own = cells[cells.extractor == row["extractor"]]
+    one = own[own.layer == row["layer"]].pooling.nunique() == 1
+    # A vector has one pooling where others have more, and that need not be named.
+    vector = one and (row["pooling"] == "flat" or own.pooling.nunique() > 1)
+    return reading_advice("" if vector else row["pooling"], row["metric"])
+
+
+def of_100(share):
+    """Return a share as a whole number of 100; 100 of them, and 0, only where it is all or none."""
+    return round(100 * share) if share in (0, 1) else min(max(round(100 * share), 1), 99)
+
+
+def _listed(names):
+    names = list(names)
+    if len(names) > _NAMED:
+        names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} more"]
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
