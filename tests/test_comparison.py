@@ -7,8 +7,8 @@ from depthgauge.distances.passes import class_sums
 from depthgauge.errors import UserError
 from depthgauge.statistics import comparison as module
 from depthgauge.statistics.comparison import compare, write_comparisons
-from depthgauge.statistics.jackknife import covariance
 from depthgauge.statistics.goodness import log_goodness_without, standard_error
+from depthgauge.statistics.jackknife import covariance
 from scipy.spatial.distance import pdist
 from scipy.stats import binomtest, norm
 

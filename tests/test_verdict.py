@@ -151,9 +151,7 @@ def test_toss_up_takes_the_practical_cell():
         "c",
         "net/a.flat.euclidean",
     )
-    assert found["headline"] == (
-        "Take net, layer c: it is a toss-up between this and others."
-    )
+    assert found["headline"] == ("Take net, layer c: it is a toss-up between this and others.")
     assert found["detail"] == (
         "It tells your classes apart somewhat: for 45 of 100 pictures the most similar picture is "
         "of the same class, where guessing gets 25. None of the other 3 layers is shown to be "
@@ -200,7 +198,9 @@ def test_control_that_is_beaten_or_perhaps():
     )
     found = found_of(cells, controls=PCA, reach=0.001)[0]
     assert found["beats_control"] == "yes" and "cannot be told" not in found["detail"]
-    assert "where guessing gets 25, and 16 principal components of the pixels 93." in found["detail"]
+    assert (
+        "where guessing gets 25, and 16 principal components of the pixels 93." in found["detail"]
+    )
     # Without the knowledge that it is one, it competes.
     assert found_of(cells[::-1])[0]["control"] != found["control"]
 
@@ -294,8 +294,9 @@ def test_verdict_is_on_layer_and_reading():
     assert found["by_auc"] == "b.flat.angle"
     assert (found["stability"], found["layer_stability"]) == (0.5, 0.75)
     assert found["headline"] == "Use layer b, averaged over positions and compared by angle."
-    assert "c and d are not shown to be worse. The choice fell on this layer in 3 of 4 halves" in (
-        found["detail"]
+    assert (
+        "c and d are not shown to be worse. The choice fell on this layer in 3 of 4 halves"
+        in (found["detail"])
     )
     assert "The very reading was chosen again in 2 of 4 halves." in found["numbers"]
     assert "average them over all positions" in found["recipe"]
@@ -307,7 +308,9 @@ def test_words_stay_few_with_many_layers():
     assert found["not_distinguishable"].count(";") == 77
     assert "None of the other 19 layers is shown to be worse." in found["detail"]
     found = found_of([*cells, cell("bad", 0.1)])[1]
-    assert len(found["detail"]) < 400 and " and 17 more are not shown to be worse." in found["detail"]
+    assert (
+        len(found["detail"]) < 400 and " and 17 more are not shown to be worse." in found["detail"]
+    )
 
 
 def test_pooling_of_a_vector_is_not_named():
@@ -487,7 +490,9 @@ def test_copies_are_not_distinguishable_from_one_another(tmp_path):
         names += [f"--layers={tmp_path / 'net.json'}", "--permutations=99"]
         lines.append(["goodness", tmp_path / f"{layer}.npy", tmp_path / "m.csv", *written, *names])
     rows, halves = ([f"{stem}{suffix}" for stem in stems] for suffix in (".csv", ".halves.csv"))
-    tables = [tmp_path / f"{name}.csv" for name in ("goodness", "comparisons", "verdict", "ranking")]
+    tables = [
+        tmp_path / f"{name}.csv" for name in ("goodness", "comparisons", "verdict", "ranking")
+    ]
     lines.append(["goodness-table", *rows, "--nulls", tmp_path / "nulls", "-o", tables[0]])
     lines.append(["compare", *rows, "-o", tables[1], "--ranking", tables[3]])
     lines.append(["verdict", tables[0], tables[3], *halves, "-o", tables[2]])
