@@ -20,7 +20,7 @@ def test_covariance_is_that_of_means():
 
 
 def test_two_cells_are_the_normal_interval():
-    right = np.random.default_rng(1).normal(size=(200, 2)) + [0, 1]
+    right = np.random.default_rng(1).normal([0, 1], size=(200, 2))
     found = rank(*without_of(right))
     assert found.may_be_best.tolist() == [0, 1]
     difference = right[:, 1] - right[:, 0]
@@ -59,7 +59,7 @@ def test_all_intervals_hold_the_truth_at_once(means):
 
 
 def test_copies_share_their_rank_and_few_groups_tell_nothing():
-    right = np.random.default_rng(4).normal(size=(60, 2)) + [0, 2]
+    right = np.random.default_rng(4).normal([0, 2], size=(60, 2))
     values, without = without_of(right[:, [0, 1, 1]])
     found = rank(values, without)
     assert found.may_be_best.tolist() == [0, 1, 1]
@@ -70,7 +70,7 @@ def test_copies_share_their_rank_and_few_groups_tell_nothing():
 
 
 def test_a_cell_without_interval_does_not_spoil_the_others():
-    right = np.random.default_rng(5).normal(size=(60, 2)) + [0, 2]
+    right = np.random.default_rng(5).normal([0, 2], size=(60, 2))
     values, without = without_of(right)
     values, without = np.append(values, -np.inf), np.column_stack([without, np.full(60, np.nan)])
     found = rank(values, without)

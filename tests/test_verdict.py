@@ -125,8 +125,8 @@ def test_likely():
     assert found["headline"] == "Use net, layer b."
     assert found["detail"] == (
         "It tells your classes apart well: for 82 of 100 pictures the most similar picture is of "
-        "the same class, where guessing gets 25. net/a is not shown to be worse. The choice fell on "
-        "this layer in 3 of 4 halves of your pictures."
+        "the same class, where guessing gets 25. net/a is not shown to be worse. The choice fell "
+        "on this layer in 3 of 4 halves of your pictures."
     )
     assert found["not_distinguishable"] == "net/a.flat.euclidean"
     # However many halves agree, it is not firm while another layer may be the best.

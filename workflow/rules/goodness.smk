@@ -166,7 +166,9 @@ rule verdict:
         runtime=per_attempt(10),
     params:
         code=code("verdict"),
-        controls=[f"--control={name}={words}" for name, words in PLAN.controls().items()],
+        controls=[
+            f"--control={name}={words}" for name, words in PLAN.controls().items()
+        ],
     message:
         "Choosing the depth to use"
     shell:

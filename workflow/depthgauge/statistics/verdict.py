@@ -82,9 +82,9 @@ def verdicts(cells, ranking, halves, controls=None):
     controls = controls or {}
     halves = halves.set_index(["dataset", *_CELL]).sort_index()
     rows = []
-    for dataset, of_dataset in cells.groupby("dataset", sort=False):
-        ranked = of_dataset.merge(ranking, on=["dataset", *_CELL], suffixes=("", "_ranked"))
-        families = {family: own for family, own in ranked.groupby("family", sort=False)}
+    ranked = cells.merge(ranking, on=["dataset", *_CELL], suffixes=("", "_ranked"))
+    for _, of_dataset in ranked.groupby("dataset", sort=False):
+        families = dict(iter(of_dataset.groupby("family", sort=False)))
         rows.append(_verdict("dataset", families["all"], halves, controls))
         for _, own in families["extractor"].groupby("extractor", sort=False):
             rows.append(_verdict("depth", own, halves, controls))
