@@ -151,7 +151,10 @@ rule report:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(10),
     params:
-        code=code("report", "report/page/report.html", "report/page/methods.html"),
+        code=code(
+            "report",
+            *(f"report/page/{name}" for name in ("report.html", "report.css", "methods.html")),
+        ),
     message:
         "Writing the report"
     shell:

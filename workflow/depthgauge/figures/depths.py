@@ -77,11 +77,11 @@ def _table(cells, advised):
     names = cells[["dataset", "extractor", "layer", *KEYS, "depth"]]
     best = cells.best_reading.astype(str) == "True"
     verdict = {}
-    for row in advised[advised.scope == "depth"].itertuples():
+    for row in advised[advised.scope == "dataset"].itertuples():
         alike = row.not_distinguishable.split(";") if row.layer else []
-        verdict |= {(row.extractor, cell): "not distinguishable" for cell in alike}
-        verdict[row.extractor, f"{row.layer}.{row.pooling}.{row.metric}"] = "use"
-    keys = zip(cells.extractor, cells.layer + "." + cells.pooling + "." + cells.metric, strict=True)
+        verdict |= dict.fromkeys(alike, "not distinguishable")
+        verdict[f"{row.extractor}/{row.layer}.{row.pooling}.{row.metric}"] = "use"
+    keys = cells.extractor + "/" + cells.layer + "." + cells.pooling + "." + cells.metric
     said = [verdict.get(key, "") for key in keys]
     return pd.concat(
         [
@@ -169,7 +169,7 @@ def _figure(table, cell):
     if few:
         note += f". There are no intervals, and whether other depths differ is not told: {few}."
     else:
-        note += "; filled: not distinguishable from it at 5\u00a0% by the 1-NN accuracy "
+        note += "; filled: may be as good, by the 1-NN accuracy "
         note += "expected in half of the images."
     figure.supxlabel(textwrap.fill(note, int(width / 0.055)), fontsize=6.5, color=GREY)
     return figure

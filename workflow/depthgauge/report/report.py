@@ -1,6 +1,5 @@
 """The report: one page, whole in itself, with what a run found and how."""
 
-import base64
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,14 +9,19 @@ import pandas as pd
 import yaml
 
 from ..datasets import about
-from ..figures.style import DPI, in_reading_order
+from ..figures.style import in_reading_order
 from ..files import atomic
 from ..manifest import few_groups
 from ..plan import read_plan
 from ..readings import KEYS, pooled_name
 from ..statistics.recipe import reading_words, recipe_code
-from ..tables import read_table, write_table
+from ..statistics.wording import of_100
+from ..tables import read_benchmark, read_table, write_table
+from .chart import accuracy_chart
+from .checks import checks
 from .claims import NOT_TESTABLE
+from .confusions import confusions
+from .embedded import embedded_figure, embedded_thumbnail
 from .run_record import run_record
 
 _PAGE = Path(__file__).parent / "page"
@@ -30,13 +34,8 @@ _NETWORKS = {  # what an extractor of each kind is
     "without their labels",
     "pca": "principal components of the images' pixels",
 }
-_EMBEDDED = {  # kinds of figures shown in the page, and what they are called
-    "depths": "Every depth of every network",
-    "maps": "Maps",
-    "violins": "Goodness against depth, and under permuted labels",
-    "samples": "The images",
-}
-_WITHOUT_CAPTION = ("depths",)
+_WORST = 12  # misplaced images that are shown
+_SIDE = 96  # of their thumbnails, in pixels
 
 
 def write_report(plan, output, record):
@@ -63,7 +62,8 @@ def write_report(plan, output, record):
     found = _Found(results, plan)
     planned = [name for name in plan.tables() if found.have(f"{name}.csv")]
     labelled = plan.with_labels()
-    about_these = {"goodness": labelled, "verdict": labelled, "table_1": plan.datasets}
+    about_these = dict.fromkeys(("goodness", "verdict", "ranking"), labelled)
+    about_these["table_1"] = plan.datasets
     tables = {
         name: [row for row in found.rows(f"{name}.csv") if plan.has(row, names)]
         for name, names in about_these.items()
@@ -81,6 +81,7 @@ def write_report(plan, output, record):
     environment.filters |= {
         "number": _number,
         "listed": _listed,
+        "of_100": of_100,
         "bare": lambda text: text.rstrip("."),
     }
     parts = {
@@ -89,6 +90,7 @@ def write_report(plan, output, record):
         "tables": planned,
         "claims": [claim for claim in claims if _is_of_the_run(claim, plan)],
         "datasets": [_dataset(name, found, tables) for name in plan.datasets],
+        "controls": plan.controls(),
         "networks": [_network(name, found, tables) for name in plan.layers],
         "not_fetched": _not_fetched(found),
         "explorer": found.have("explorer.html"),
@@ -135,38 +137,110 @@ def _is_of_the_run(claim, plan):
 def _dataset(name, found, tables):
     """Return what the page says of a dataset."""
     plan = found.plan
-    cells, verdicts, counted = (
+    cells, verdicts, counted, ranking = (
         [row for row in tables.get(table, []) if row["dataset"] == name]
-        for table in ("goodness", "verdict", "table_1")
+        for table in ("goodness", "verdict", "table_1", "ranking")
     )
-    best = [str(cell["best_reading"]) == "True" for cell in cells]
     found.have(f"datasets/{name}/manifest.csv")
+    verdict = next((row for row in verdicts if row["scope"] == "dataset"), None)
     figures = {kind: list(filter(found.have, files)) for kind, files in plan.figures(name).items()}
-    return {
+    about_it = {
         "name": name,
         **about(name, plan.config["datasets"][name]),
         "counted": counted[0] if counted else None,
         "left_out": _left_out(name, found),
         "labels": _labels(name, found),
-        "verdict": [verdict | _computed(verdict, found) for verdict in verdicts],
+        "verdict": verdict,
+        "verdicts": [row for row in verdicts if row["scope"] == "depth"],
         "cells": cells,
         "few_groups": few_groups(cells[0].get("groups")) if cells else "",
         "several_readings": len({tuple(cell[key] for key in KEYS) for cell in cells}) > 1,
-        "best": [cell for cell, is_best in zip(cells, best, strict=True) if is_best],
-        "others": [cell for cell, is_best in zip(cells, best, strict=True) if not is_best],
-        "embedded": [
-            (title, [_shown(file, found, kind) for file in figures.get(kind, [])])
-            for kind, title in _EMBEDDED.items()
-        ],
-        "more": {kind: files for kind, files in figures.items() if files and kind not in _EMBEDDED},
+        "advised_figures": {},
+        "more": {kind: files for kind, files in figures.items() if files},
     }
+    own = [f"/{verdict['extractor']}.png" if verdict and verdict.get("extractor") else ".png"]
+    shown = ("maps", "violins", "samples")
+    for kind in shown:
+        ends = own if kind != "samples" else [".png"]
+        files = [file for file in figures.get(kind, []) if file.endswith(tuple(ends))]
+        if files:
+            about_it["advised_figures"][kind] = _shown(files[0], found)
+    if verdict and cells:
+        about_it |= _advice(name, verdict, cells, ranking, found)
+    return about_it
+
+
+def _advice(name, verdict, cells, ranking, found):
+    """Return what the page says of a dataset's verdict."""
+    plan, key = found.plan, ("extractor", "layer", *KEYS)
+    ranks = {tuple(row[k] for k in key): row for row in ranking if row["family"] == "all"}
+    advised = tuple(verdict.get(k, "") for k in key)
+    cells = [cell | ranks.get(tuple(cell[k] for k in key), {}) for cell in cells]
+    cells.sort(key=lambda cell: (-cell.get("knn1_half", 0), -cell.get("auc", 0)))
+    seconds = _seconds(name, found)
+    for cell in cells:
+        cell["advised"] = tuple(cell[k] for k in key) == advised
+        cell["seconds"] = seconds.get(cell["extractor"])
+    best = [cell for cell in cells if str(cell["best_reading"]) == "True" or cell["advised"]]
+    misplaced = _misplaced(name, verdict, found)
+    return {
+        "chart": accuracy_chart(best, verdict, plan.controls()),
+        "checks": checks(verdict, cells[0], misplaced, plan.controls()),
+        "best": best,
+        "others": [cell for cell in cells if cell not in best],
+        "misplaced": misplaced[:_WORST],
+        "misplaced_count": len(misplaced),
+        "confusions": _confusions(name, verdict, found),
+        **_computed(verdict, found),
+    }
+
+
+def _seconds(name, found):
+    """Return by extractor how many seconds 1,000 images took, through all of its layers."""
+    taken = {}
+    for extractor in found.plan.layers:
+        files = [f"benchmarks/features/{name}/{extractor}/{s}.tsv" for s in found.plan.shards(name)]
+        files = [found.folder / file for file in files]
+        if all(file.exists() for file in files):
+            total = sum(read_benchmark(file).iloc[-1]["s"] for file in files)
+            taken[extractor] = 1000 * total / found.plan.images[name]
+    return taken
+
+
+def _misplaced(name, verdict, found):
+    """Return the images that lie among those of other classes, the worst first, with a picture."""
+    if not verdict.get("extractor"):
+        return []
+    file = f"misplaced/{name}/{verdict['extractor']}/{verdict['layer']}.csv"
+    rows = [row for row in found.rows(file) if str(row["misplaced"]) == "True"]
+    sources = {row["image"]: row.get("source", row["image"]) for row in _manifest(name, found)}
+    for row in rows:
+        row["source"] = sources.get(row["image"], row["image"])
+    for row in rows[:_WORST]:
+        image = f"datasets/{name}/images/{row['image']}"
+        if found.have(image):
+            row["picture"] = embedded_thumbnail(found.folder / image, _SIDE)
+    return rows
+
+
+def _manifest(name, found):
+    return found.rows(f"datasets/{name}/manifest.csv")
+
+
+def _confusions(name, verdict, found):
+    """Return which classes are mixed up in the reading that is advised, see ``confusions``."""
+    if not verdict.get("extractor"):
+        return None
+    file = f"nulls/{name}/{verdict['extractor']}/{verdict['layer']}.images.csv"
+    rows = [row for row in found.rows(file) if all(row[k] == verdict[k] for k in KEYS)]
+    return confusions(rows) if rows else None
 
 
 def _computed(verdict, found):
     """Return how to compute the cell that is advised: lines of Python, and files of means."""
-    if verdict["scope"] != "depth" or "layer" not in verdict:
+    if "layer" not in verdict:
         return {}
-    dataset, extractor = verdict["dataset"], verdict["extractor"]
+    dataset, extractor = verdict["dataset"], verdict.get("extractor")
     layer, pooling, metric = (verdict[name] for name in ("layer", *KEYS))
     described = found.plan.network(dataset, extractor) + ".json"
     if not found.have(described):  # which tells the tokens that are none of patches
@@ -185,17 +259,14 @@ def _computed(verdict, found):
     }
 
 
-def _shown(file, found, kind=""):
+def _shown(file, found):
     """Return a figure that is there, with its caption and the files beside it."""
-    stem = file.removesuffix(".png")
-    picture, caption = (found.folder / file).read_bytes(), ""
-    if kind not in _WITHOUT_CAPTION and found.have(f"{stem}.txt"):
+    stem, caption = file.removesuffix(".png"), ""
+    if found.have(f"{stem}.txt"):
         caption = (found.folder / f"{stem}.txt").read_text(encoding="utf-8").strip()
     return {
-        "name": stem.rsplit("/", 1)[-1],
-        "data": base64.b64encode(picture).decode("ascii"),
-        # A PNG's bytes 16 to 19: shown somewhat larger than in print.
-        "width": int.from_bytes(picture[16:20], "big") * 120 // DPI,
+        **embedded_figure(found.folder / file),
+        "png": file,
         "pdf": f"{stem}.pdf",
         "csv": f"{stem}.csv",
         "caption": caption,

@@ -17,7 +17,14 @@ _CELL = ["extractor", "layer", *KEYS]
 _FOUND = ["depth", "dim", "knn1", "knn1_half", "auc", "goodness", "p_max_t"]
 _COLUMNS = ["scope", "dataset", *_CELL, *_FOUND, "answer", "certainty", "guessing", "quality"]
 _COLUMNS += ["most_accurate", "not_distinguishable", "next", "worse_by", "worse_low", "worse_high"]
-_COLUMNS += ["control", "control_knn1", "beats_control", "halves", "stability", "layer_stability"]
+_COLUMNS += [
+    "control",
+    "control_knn1_half",
+    "beats_control",
+    "halves",
+    "stability",
+    "layer_stability",
+]
 _COLUMNS += [*(f"by_{name}" for name in OPINIONS), "agree", "spread_warning", "recipe"]
 _COLUMNS += ["headline", "detail", "numbers", "sentence"]
 
@@ -66,12 +73,12 @@ def verdicts(cells, ranking, halves, controls=None):
           advised; its depth, dim, knn1, knn1_half, auc, goodness and p_max_t;
         - answer: use, control or none; certainty: firm, likely, toss-up, or empty;
         - guessing, the share of the largest class; quality, a word for
-          (knn1 - guessing) / (1 - guessing);
+          (knn1_half - guessing) / (1 - guessing);
         - most_accurate, the cell that the rule chose before the practical one was preferred;
           not_distinguishable, the cells that may be the best, separated by ``;``;
         - next, the best cell of another layer, and worse_by, worse_low, worse_high, how far it is
           below the best of all (``ranking.rank``);
-        - control, the best cell of a control, its control_knn1, and beats_control: yes, no, or
+        - control, the best cell of a control, its control_knn1_half, and beats_control: yes, no, or
           not told; empty without controls;
         - halves, how many; stability, the share of them in which the rule chooses the cell again,
           and layer_stability, that of its layer in any reading;
@@ -141,7 +148,7 @@ def _verdict(scope, cells, halves, controls):
     alike[use] = False
     choices = {name: _choice(cells[name].astype(float), best, candidates) for name in OPINIONS}
     by = {f"by_{name}": "" if place is None else names[place] for name, place in choices.items()}
-    quality = (chosen.knn1 - row["guessing"]) / (1 - row["guessing"])
+    quality = (chosen.knn1_half - row["guessing"]) / (1 - row["guessing"])
     row |= {
         **chosen[[*_CELL, *_FOUND]],
         "answer": answer,
@@ -167,7 +174,7 @@ def _verdict(scope, cells, halves, controls):
         row |= {
             "control": names[control],
             "control_extractor": cells.extractor[control],
-            "control_knn1": cells.knn1[control],
+            "control_knn1_half": cells.knn1_half[control],
             "beats_control": beats,
         }
     return row

@@ -71,14 +71,14 @@ def _headline(row, controls):
 
 def _detail(row, controls):
     """Yield the sentences of the detail."""
-    found = of_100(row["knn1"])
+    found = of_100(row["knn1_half"])
     guessing = f"guessing gets {round(100 * row['guessing'])}"
     beside = ""
     if "control" in row and row["answer"] == "use":
-        beside = f", and {controls[row['control_extractor']]} {of_100(row['control_knn1'])}"
+        beside = f", and {controls[row['control_extractor']]} {of_100(row['control_knn1_half'])}"
     yield (
-        f"It tells your classes apart {row['quality']}: for {found} of 100 pictures the most "
-        f"similar picture is of the same class, where {guessing}{beside}."
+        f"It tells your classes apart {row['quality']}: for about {found} of 100 pictures "
+        f"the most similar picture is of the same class, where {guessing}{beside}."
     )
     yield _others(row)
     yield _again(row)

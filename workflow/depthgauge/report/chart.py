@@ -1,0 +1,128 @@
+"""Accuracy against depth as a small drawing in the page (SVG), sharp in print and in the dark."""
+
+from html import escape
+
+from markupsafe import Markup
+
+from ..statistics.wording import of_100
+
+_WIDTH, _HEIGHT = 400, 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 30, 118, 22, 26
+_MARKS = "●■▲◆▼"
+_LINE = 13  # the height of a label
+
+
+def accuracy_chart(cells, advised, controls=()):
+    """Return an SVG of the accuracy by which layers are chosen, ``knn1_half``, by depth.
+
+    A line for each network, from its shallowest layer at the left to its deepest at the right; for
+    a control of one layer a level line. Colours are those of the page (``--c0`` to ``--c4``), and
+    each network has a mark of its own.
+
+    Parameters
+    ----------
+    cells : list of dict
+        Rows of goodness.csv, of one dataset, in the best reading of each layer, and the cell that
+        is advised, if that is another.
+    advised : dict
+        The dataset's row of verdict.csv.
+    controls : sequence of str
+        Extractors that are controls; their lines are dashed.
+
+    Returns
+    -------
+    Markup
+    """
+    by_network = {}
+    for cell in sorted(cells, key=lambda cell: float(cell["depth"])):
+        by_network.setdefault(cell["extractor"], {})[cell["layer"]] = cell["knn1_half"]
+    guessing = advised["guessing"]
+    least = min([guessing, *(min(layers.values()) for layers in by_network.values())])
+    least = max(0, 0.1 * (least * 10 // 1) - 0.02)
+
+    def y(share):
+        return _TOP + (1 - share) / (1 - least) * (_HEIGHT - _TOP - _BOTTOM)
+
+    def x(place, count):
+        width = _WIDTH - _LEFT - _RIGHT
+        return _LEFT + width * (place / (count - 1) if count > 1 else 0.5)
+
+    end = _WIDTH - _RIGHT
+    parts = [_rule(y(tick / 100), tick) for tick in range(0, 101, 20) if tick / 100 >= least]
+    parts.append(_level(y(guessing), "guess"))
+    labels = [(y(guessing), "guessing", "quiet")]
+    for place, (network, layers) in enumerate(by_network.items()):
+        look = f"c{place % 5}"
+        shares = list(layers.values())
+        dashed = " dashed" if network in controls else ""
+        if len(shares) == 1:
+            parts.append(_level(y(shares[0]), look + dashed))
+        else:
+            points = " ".join(
+                f"{x(i, len(shares)):.1f},{y(share):.1f}" for i, share in enumerate(shares)
+            )
+            parts.append(f'<polyline class="line {look}{dashed}" points="{points}"/>')
+        for i, (layer, share) in enumerate(layers.items()):
+            told = f"{network}, {layer}: {of_100(share)} of 100"
+            at = f'x="{x(i, len(shares)):.1f}" y="{y(share) + 3.5:.1f}"'
+            mark = _MARKS[place % len(_MARKS)]
+            parts.append(
+                f'<text class="mark {look}" {at}>{mark}<title>{escape(told)}</title></text>'
+            )
+            if (network, layer) == (advised.get("extractor"), advised.get("layer")):
+                centre = f'cx="{x(i, len(shares)):.1f}" cy="{y(share):.1f}"'
+                parts.append(f'<circle class="advised" {centre} r="8"/>')
+        labels.append((y(shares[-1]), f"{_MARKS[place % len(_MARKS)]} {network}", look))
+    for height, text, look in _apart(labels):
+        short = text if len(text) <= 19 else f"{text[:18]}…"
+        parts.append(
+            f'<text class="label {look}" x="{end + 8}" y="{height + 4:.1f}">{escape(short)}</text>'
+        )
+    parts.append(f'<text class="axis" x="2" y="12">same class, of 100 pictures</text>')
+    parts.append(
+        f'<text class="axis" x="{_LEFT}" y="{_HEIGHT - 8}">shallow</text>'
+        f'<text class="axis" x="{end}" y="{_HEIGHT - 8}" text-anchor="end">deep</text>'
+    )
+    box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}"'
+    label = escape(_told(by_network, advised))
+    return Markup(
+        f'<svg class="chart" role="img" aria-label="{label}" {box}>{"".join(parts)}</svg>'
+    )
+
+
+def _rule(height, tick):
+    return (
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{height:.1f}" '
+        f'y2="{height:.1f}"/>'
+        f'<text class="axis" x="{_LEFT - 5}" y="{height + 4:.1f}" text-anchor="end">{tick}</text>'
+    )
+
+
+def _level(height, look):
+    return (
+        f'<line class="line {look}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{height:.1f}" '
+        f'y2="{height:.1f}"/>'
+    )
+
+
+def _apart(labels):
+    """Return the labels from top to bottom, moved so that none stands on another."""
+    labels, placed = sorted(labels), []
+    for height, text, look in labels:
+        lowest = placed[-1][0] + _LINE if placed else 0
+        placed.append((max(height, lowest), text, look))
+    over = placed[-1][0] - (_HEIGHT - _LINE)
+    return [(height - max(over, 0), text, look) for height, text, look in placed]
+
+
+def _told(by_network, advised):
+    """Return in words what the drawing shows."""
+    lines = [
+        f"{network}: {', '.join(f'{layer} {of_100(share)}' for layer, share in layers.items())}"
+        for network, layers in by_network.items()
+    ]
+    text = "Of 100 pictures, for how many the most similar one is of the same class, by depth. "
+    text += "; ".join(lines) + f"; guessing gets {round(100 * advised['guessing'])}."
+    if "layer" in advised:
+        text += f" Advised: {advised['extractor']}, {advised['layer']}."
+    return text

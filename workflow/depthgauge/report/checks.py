@@ -1,0 +1,53 @@
+"""What to look at before a verdict is believed, in a line each."""
+
+ENOUGH = 10  # images of a class, from which its neighbours tell something
+BALANCED = 3  # times as many images of the largest class as of the smallest
+
+
+def checks(verdict, cell, misplaced, controls):
+    """Return (mark, words) of each check; the mark is good, look, bad or none.
+
+    Parameters
+    ----------
+    verdict : dict
+        The dataset's row of verdict.csv.
+    cell : dict
+        Any of its rows of goodness.csv.
+    misplaced : list of dict
+        The images that lie among those of other classes, at the depth advised.
+    controls : dict of str to str
+        See ``Plan.controls``.
+    """
+    found = []
+    if verdict["answer"] == "none":
+        found.append(("bad", "classes do not cluster"))
+    else:
+        found.append(("good", "classes cluster"))
+    smallest, largest = int(cell["smallest_class"]), int(cell["largest_class"])
+    enough = f"{smallest:,} pictures or more of each class"
+    if smallest < ENOUGH:
+        enough = f"a class has only {smallest} picture{'s' * (smallest != 1)}"
+    found.append(("good" if smallest >= ENOUGH else "look", enough))
+    times = largest / smallest
+    if times > BALANCED:
+        found.append(("look", f"the largest class is {times:.0f} times the smallest"))
+    else:
+        found.append(("good", "classes are balanced"))
+    control = verdict.get("control", "").split("/")[0]
+    if control:
+        name = controls.get(control, control)
+        found.append(
+            {
+                "yes": ("good", f"beats {name}"),
+                "no": ("look", f"no better than {name}"),
+                "not told": ("look", f"perhaps no better than {name}"),
+            }[verdict["beats_control"]]
+        )
+    elif verdict["answer"] != "none":
+        found.append(("none", "no control in this run"))
+    if misplaced:
+        count = f"{len(misplaced):,} picture{'s' * (len(misplaced) != 1)}"
+        found.append(("look", f"{count} may have a wrong label"))
+    elif verdict["answer"] != "none":
+        found.append(("good", "no picture looks misplaced"))
+    return found
