@@ -120,16 +120,16 @@ def test_depths(tmp_path, monkeypatch):
     )
     advised = pd.DataFrame(
         {
-            "scope": ["depth", "depth", "network"],
+            "scope": ["dataset", "depth", "depth"],
             "dataset": "d",
-            "extractor": ["one", "another", "one"],
-            "layer": ["layer2", "", "layer2"],
-            "pooling": ["flat", "", "flat"],
-            "metric": ["euclidean", "", "euclidean"],
+            "extractor": ["one", "one", "another"],
+            "layer": ["layer2", "layer2", "layer2"],
+            "pooling": "flat",
+            "metric": "euclidean",
             "not_distinguishable": [
+                "one/layer1.flat.euclidean;another/layer3.flat.euclidean",
+                "layer1.flat.euclidean",
                 "layer1.flat.euclidean;layer3.flat.euclidean",
-                "layer1.flat.euclidean;layer2.flat.euclidean;layer3.flat.euclidean",
-                "",
             ],
         }
     )
@@ -138,8 +138,9 @@ def test_depths(tmp_path, monkeypatch):
     assert drawn_figure(cells, advised, monkeypatch).legends == []  # one reading needs no name
     drawn = pd.read_csv(stem.with_suffix(".csv"), keep_default_na=False)
     verdict = drawn[drawn.measure == "knn1"].set_index(["extractor", "layer"]).verdict
-    assert verdict["one"].tolist() == ["not distinguishable", "use", "not distinguishable"]
-    assert verdict["another"].tolist() == ["", "", ""]
+    # One ring, of all networks; what is said of a network by itself is not drawn.
+    assert verdict["one"].tolist() == ["not distinguishable", "use", ""]
+    assert verdict["another"].tolist() == ["", "", "not distinguishable"]
     knn = drawn[drawn.measure == "knn1"].iloc[0]  # Wilson's interval of 50 in 100
     assert (float(knn.low), float(knn.high)) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     assert np.ptp(np.asarray(Image.open(stem.with_suffix(".png")))) > 100
@@ -173,13 +174,13 @@ def several_readings():
     cells["best_reading"] = cells.index.isin([3, 6, 8, 11])
     advised = pd.DataFrame(
         {
-            "scope": "depth",
+            "scope": "dataset",
             "dataset": "d",
             "extractor": "net",
             "layer": ["middle"],
             "pooling": "mean",
             "metric": "euclidean",
-            "not_distinguishable": "middle.mean.angle;shallow.mean.angle",
+            "not_distinguishable": "net/middle.mean.angle;net/shallow.mean.angle",
         }
     )
     return cells, advised

@@ -32,6 +32,7 @@ CONFIG = checked_config(
             "network": {
                 **{"kind": "keras_application", "application": "InceptionV3"},
                 **{"weights": None, "layers": ["layer_0", "layer_1"], "poolings": ["flat"]},
+                "control": False,
             }
         },
     }
@@ -39,7 +40,8 @@ CONFIG = checked_config(
 IMAGES = {"planted": 800, "loose": 12}
 PLAN = Plan(CONFIG, IMAGES, {"planted": "all", "loose": "none"})
 FLAT = {"pooling": "flat", "metric": "euclidean"}
-SENTENCE = "planted, network: use layer_1 (leave-one-out 1-NN accuracy 0.987)."
+HEADLINE = "Use network, layer layer_1."
+DETAIL = "It tells your classes apart very well."
 
 
 def table(path, rows):
@@ -59,14 +61,27 @@ def results(tmp_path):
     """A small folder of results: one labelled dataset and one that is not."""
     folder = tmp_path / "results"
     rows, _ = cells([1.0213, 1.3178])
-    rows = rows.assign(p_max_t=0.005, goodness_low=1.01, goodness_high=1.4, auc=0.7, knn1=0.987)
-    rows = rows.assign(**FLAT, best_reading=True)
+    rows = rows.assign(
+        p_max_t=0.005, goodness_low=1.01, goodness_high=1.4, auc=0.7, knn1=[0.8, 0.987]
+    )
+    rows = rows.assign(**FLAT, best_reading=True, knn1_half=[0.75, 0.975])
+    rows = rows.assign(largest_class=200, smallest_class=9)
     table(folder / "goodness.csv", rows)
+    ranking = rows[["dataset", "extractor", "layer", *FLAT, "knn1_half"]].assign(family="all")
+    ranking = ranking.assign(worse_by=[0.225, 0], worse_low=[0.2, 0], worse_high=[0.25, 0])
+    table(folder / "ranking.csv", ranking.assign(may_be_best=[0, 1]))
     for name in ("comparisons", "clusters"):
         table(folder / f"{name}.csv", {"dataset": ["planted"]})
-    verdict = {"scope": "depth", "dataset": "planted", "extractor": "network", "layer": "layer_1"}
-    verdict |= FLAT | {"recipe": "Take all values of layer_1.", "sentence": SENTENCE}
-    table(folder / "verdict.csv", [verdict])
+    verdict = {"scope": "dataset", "dataset": "planted", "extractor": "network"}
+    verdict |= {"layer": "layer_1"} | FLAT | {"recipe": "Take all values of layer_1."}
+    verdict |= {"headline": HEADLINE, "detail": DETAIL, "numbers": "AUC 0.700."}
+    verdict |= {"answer": "use", "certainty": "firm", "guessing": 0.25, "knn1_half": 0.975}
+    of_net = verdict | {"scope": "depth", "headline": "Use layer layer_1."}
+    table(folder / "verdict.csv", [verdict, of_net])
+    worst = {"image": "a", "label": "plover", "misplaced": True, "neighbours_label": "stork"}
+    table(folder / "misplaced/planted/network/layer_1.csv", [worst])
+    nearest = {"label": ["plover", "stork"], "nearest_label": "stork"} | FLAT
+    table(folder / "nulls/planted/network/layer_1.images.csv", nearest)
     table(
         folder / "table_1.csv",
         [
@@ -76,7 +91,10 @@ def results(tmp_path):
     )
     note = {"dataset": "", "part": "iaps", "expected": 1429, "found": 1035}
     for name, said in (("planted", "<script>alert(1)</script>"), ("loose", "As it is.")):
-        table(folder / f"datasets/{name}/manifest.csv", {"image": ["a"], "label": [""]})
+        manifest = {"image": ["a"], "label": [""], "source": ["mine/a.png"]}
+        table(folder / f"datasets/{name}/manifest.csv", manifest)
+        (folder / f"datasets/{name}/images").mkdir()
+        Image.new("RGB", (60, 40), "#0072B2").save(folder / f"datasets/{name}/images/a", "JPEG")
         table(folder / f"datasets/{name}/notes.csv", [note | {"note": said}])
         for files in PLAN.figures(name).values():
             for file in files:
@@ -105,7 +123,9 @@ def page_of(results, plan=PLAN):
 
 
 def text_of(page):
-    return " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.S)).split())
+    return " ".join(
+        unescape(re.sub(r"<(style|script)>.*?</\1>|<[^>]*>", " ", page, flags=re.S)).split()
+    )
 
 
 def test_page_shows_an_estimate_with_its_own_interval(results):
@@ -114,7 +134,7 @@ def test_page_shows_an_estimate_with_its_own_interval(results):
     rows = rows.assign(population_low=1.101, population_high=1.122)
     table(results / "goodness.csv", rows)
     text = text_of(page_of(results))
-    assert "goodness 95 % interval of all 60,000 images 95 % interval p p, all depths" in text
+    assert "goodness its 95 % interval goodness of all 60,000 pictures its 95 % interval p" in text
     assert "1.318 1.01 to 1.4 1.111 1.101 to 1.122 0.005" in text
     assert "images, drawn at random, and all numbers are of these" in text
 
@@ -124,7 +144,7 @@ def test_page_says_why_there_are_no_intervals(results):
     rows = rows.assign(groups=4, goodness_low=np.nan, goodness_high=np.nan)
     table(results / "goodness.csv", rows.assign(permuted="within_collections"))
     text = text_of(page_of(results))
-    assert "network layer_1 170,528 1.318 – 0.005 0.005 0.7 0.987" in text
+    assert "network, layer_1 1.318 – 0.005 0.005 0.7" in text
     why = "the images come in 4 groups, and by fewer than 10 no interval can be trusted"
     assert f"There are no intervals: {why}." in text
     assert f", for {why}); depths were compared" in text
@@ -134,9 +154,17 @@ def test_page_says_why_there_are_no_intervals(results):
 def test_page_says_what_the_tables_say(results):
     page = page_of(results)
     text = text_of(page)
-    assert SENTENCE in text
-    row = "network layer_1 170,528 1.318 1.01 to 1.4 0.005 0.005 0.7 0.987"
-    assert row in text
+    # The card, with the answer first; then the layers, the best first.
+    assert "planted : 800 pictures of 4 classes certainty: ●●● firm" in text
+    assert f"firm {HEADLINE} {DETAIL} The numbers of planted AUC 0.700." in text
+    assert text.index(HEADLINE) < text.index("Every layer of every network")
+    assert "network, layer_1 97.5 as good 170,528 – network, layer_0 75.0 worse by 22.5 " in text
+    assert "network, layer_1 1.318 1.01 to 1.4 0.005 0.005 0.7" in text
+    assert "classes cluster a class has only 9 pictures the largest class is 22 times" in text
+    assert "no control in this run 1 picture may have a wrong label" in text
+    assert "mine/a.png labelled plover , near stork" in text
+    assert "plover · 100 stork · 100" in text
+    assert "loose : 12 pictures Without labels there is no verdict." in text
     assert "iaps: 1035 of 1429 images" in text
     assert "no points at 50 labels per class" in text
     assert "goodness and the verdict are left out" in text  # of the dataset without labels
@@ -150,7 +178,8 @@ def test_page_says_what_the_tables_say(results):
 def test_how_to_compute_it(results):
     text = text_of(page_of(results))
     assert (
-        "How to compute it Take all values of layer_1. import numpy as np x = values.resh" in text
+        "How to compute it Take all values of layer_1. In Python, for planted import numpy as np x"
+        in text
     )
     said = text.split("The configuration")[0]
     assert "pooling" not in said and "reading" not in said.lower()  # where there is but one
@@ -174,14 +203,12 @@ def test_best_readings_are_shown_and_others_folded(results):
     config = json.loads(json.dumps(CONFIG)) | {"metrics": ["euclidean", "angle"]}
     config["extractors"]["network"]["poolings"] = ["flat", "mean"]
     page = page_of(results, Plan(config, IMAGES | {"planted": 24_000}, PLAN.labelled))
-    shown, folded = text_of(page).split("The same layers in other readings")
-    assert "network layer_0 flat euclidean 341,056 1.021" in shown
-    assert "network layer_1 mean angle 64 2.5" in shown
-    assert "network layer_0 mean angle" in folded and "network layer_1 flat euclidean" in folded
-    assert (
-        len(re.findall(r'<tr class="advised"><td>network</td><td>layer_1</td><td>mean', page)) == 1
-    )
-    assert page.count('class="advised"') == 1
+    shown, folded = text_of(page).split("The same layers of planted in other readings", 1)
+    assert "network, layer_0 flat, euclidean 75.0" in shown
+    assert "network, layer_1 mean, angle 97.5" in shown
+    assert "network, layer_0 mean, angle" in folded and "network, layer_1 flat, euclid" in folded
+    found = re.findall(r'<tr class="advised"><td>network, layer_1</td><td>mean, angle', page)
+    assert len(found) == 2 == page.count('<tr class="advised"')  # in the ranking, and by goodness
     text = text_of(page)
     assert "values[:, 5:].mean(axis=1)" in text  # the patches alone
     assert "results/means/planted/network/layer_1.mean/1-of-2.npy , a shard" in text
@@ -198,8 +225,8 @@ def test_how_to_compute_what_a_network_learned_is_told_by_its_own_description(re
     config["extractors"]["network"] = {"kind": "pca", "poolings": ["mean"], "layers": ["pixels"]}
     plan = Plan(checked_config(config), IMAGES, PLAN.labelled)
     change = {"layer": "pixels", "pooling": "mean"}
-    for name in ("verdict", "goodness"):
-        rows = pd.read_csv(results / f"{name}.csv").tail(1).assign(**change)
+    for name, row in (("verdict", 0), ("goodness", 1)):
+        rows = pd.read_csv(results / f"{name}.csv").iloc[[row]].assign(**change)
         table(results / f"{name}.csv", rows)
     page = page_of(results, plan)
     assert "<li><code>networks/planted/network.json</code></li>" in page
@@ -212,7 +239,8 @@ def test_how_to_compute_what_a_network_learned_is_told_by_its_own_description(re
 
 def test_pictures_are_inside_with_their_captions(results):
     page = page_of(results)
-    assert page.count("data:image/png;base64,") == 7
+    # Of each dataset maps and samples, of one violins and a misplaced image; and the network.
+    assert len(re.findall("data:image/(?:png|jpeg);base64,", page)) == 7
     for where in ("planted network", "loose network", "samples planted", "networks network"):
         assert f"Caption of {where}." in text_of(page)
     for link in re.findall(r'(?:src|href)="([^"#]*)"', page):
@@ -222,7 +250,9 @@ def test_pictures_are_inside_with_their_captions(results):
 
 
 def test_nothing_of_the_data_becomes_markup(results):
-    assert "<script" not in page_of(results)
+    page = page_of(results)
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count("<script") == 1  # the page's own
 
 
 def test_same_results_give_the_same_bytes(results):
@@ -244,7 +274,8 @@ def test_missing_parts_are_named(results):
     listed = re.findall(r"<li><code>(.*?)</code></li>", page)
     assert sorted(listed) == sorted(names)
     assert 'href="verdict.csv"' not in page and 'href="explorer.html"' not in page
-    assert page.count('href="figures/maps/') == 2  # of the other dataset, PDF and CSV
+    links = set(re.findall('href="(figures/maps/.*?)"', page))
+    assert links == {f"figures/maps/loose/network.{kind}" for kind in ("png", "pdf", "csv")}
 
 
 @pytest.mark.parametrize("which", ["all", "some", "none"])
@@ -282,9 +313,11 @@ def add_older_run(results):
         table(results / f"{name}.csv", pd.concat([rows, *added]))
 
     names = {"dataset": "gone"}, {"extractor": "former"}, {"layer": "layer_9"}
-    said = [change | {"sentence": f"Of old, {change}."} for change in names]
+    said = [change | {"headline": f"Of old, {change}."} for change in names]
     with_rows("goodness", *names, {"dataset": "loose", "dim": 99_991})
-    with_rows("verdict", *said, {"dataset": "loose", "sentence": "Of old, loose."})
+    with_rows(
+        "verdict", *said, {"dataset": "loose", "scope": "dataset", "headline": "Of old, loose."}
+    )
     with_rows("table_1", {"dataset": "gone", "samples": 99_991})
     claim = {"id": "a", "claim": "Of old", "dataset": "gone", "extractor": "network"}
     claim |= {"outcome": "reproduced", "certain": "", "numbers": "", "intervals": ""}
@@ -329,7 +362,7 @@ def test_nothing_of_another_run_is_shown(results):
     assert CliRunner().invoke(main, ["summary", str(results)]).output == said
     for word in (*ELSEWHERE, "99,991", "99991"):
         assert word not in text_of(before) and word not in said and word not in recorded.decode()
-    assert SENTENCE in said and "layer_1" in said
+    assert HEADLINE in said
 
 
 def test_claims_of_other_datasets_are_shown_as_not_testable_alone(results):
@@ -397,7 +430,7 @@ def test_curves_without_a_point_are_told(results):
 def test_run_without_labels_has_no_tables_of_them(results):
     (results / "goodness.csv").write_text("not to be read")
     page = page_of(results, Plan(CONFIG, IMAGES, dict.fromkeys(IMAGES, "none")))
-    assert "goodness.csv" not in page and "verdict.csv" not in page and SENTENCE not in page
+    assert "goodness.csv" not in page and "verdict.csv" not in page and HEADLINE not in page
     assert "missing" not in text_of(page) and "Goodness is the mean" not in text_of(page)
     assert text_of(page).count("goodness and the verdict are left out, since") == 2
 
@@ -432,9 +465,11 @@ def test_commands(results):
     done = CliRunner().invoke(main, ["summary", str(results)])
     assert done.exit_code == 0, done.output
     words = [" ".join(line.split()) for line in done.output.splitlines()]
-    assert words[1].startswith("planted network layer_0 341,056 800 1.0213")
-    assert words[2].startswith("layer_1 170,528 800 1.3178")
-    assert SENTENCE in words
+    assert words[:3] == ["planted: 800 pictures certainty: firm", HEADLINE, DETAIL]
+    table_of = CliRunner().invoke(main, ["summary", "--table", str(results)]).output
+    rows = [" ".join(line.split()) for line in table_of.splitlines()]
+    assert rows[1].startswith("planted network layer_0 341,056 800 0.800 0.750 1.0213")
+    assert rows[2].startswith("layer_1 170,528 800 0.987 0.975 1.3178")
     places = [line.split()[0] for line in words[words.index("Where to look:") + 1 :]]
     names = ("report.html", "explorer.html", "figures", "goodness.csv")
     assert places == [str(results / name) for name in names]
@@ -477,7 +512,7 @@ def test_page_opens_in_a_browser(results):
     with Image.open(results / "page.png") as shot:
         pixels = np.asarray(shot.convert("RGB")).reshape(-1, 3)
     assert (pixels == [0x00, 0x72, 0xB2]).all(axis=1).sum() > 500  # pictures are seen
-    assert (pixels == [0xD0, 0x02, 0x1B]).all(axis=1).any()  # and the verdict's mark
+    assert (pixels == [0xB0, 0x00, 0x20]).all(axis=1).any()  # and the ring of what is advised
 
 
 @pytest.mark.usefixtures("coarse_figures")

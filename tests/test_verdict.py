@@ -100,9 +100,9 @@ def test_firm():
     assert (found["scope"], found["answer"], found["certainty"]) == ("dataset", "use", "firm")
     assert found["headline"] == "Use net, layer b."
     assert found["detail"] == (
-        "It tells your classes apart very well: for about 98 of 100 pictures the most similar picture is "
-        "of the same class, where guessing gets 25. The other layer does worse. The choice fell on "
-        "this layer in 4 of 4 halves of your pictures."
+        "It tells your classes apart very well: for about 98 of 100 pictures the most similar "
+        "picture is of the same class, where guessing gets 25. The other layer does worse. The "
+        "choice fell on this layer in 4 of 4 halves of your pictures."
     )
     assert found["numbers"] == (
         "Accuracy of the nearest neighbour 98.0%, leave-one-out, and 98.0% expected in half of the "
@@ -124,9 +124,9 @@ def test_likely():
     assert (found["certainty"], found["layer"], found["layer_stability"]) == ("likely", "b", 0.75)
     assert found["headline"] == "Use net, layer b."
     assert found["detail"] == (
-        "It tells your classes apart well: for about 82 of 100 pictures the most similar picture is of "
-        "the same class, where guessing gets 25. net/a is not shown to be worse. The choice fell "
-        "on this layer in 3 of 4 halves of your pictures."
+        "It tells your classes apart well: for about 82 of 100 pictures the most similar picture "
+        "is of the same class, where guessing gets 25. net/a is not shown to be worse. The "
+        "choice fell on this layer in 3 of 4 halves of your pictures."
     )
     assert found["not_distinguishable"] == "net/a.flat.euclidean"
     # However many halves agree, it is not firm while another layer may be the best.
@@ -153,10 +153,10 @@ def test_toss_up_takes_the_practical_cell():
     )
     assert found["headline"] == ("Take net, layer c: it is a toss-up between this and others.")
     assert found["detail"] == (
-        "It tells your classes apart somewhat: for about 45 of 100 pictures the most similar picture is "
-        "of the same class, where guessing gets 25. None of the other 3 layers is shown to be "
-        "worse. The choice fell on this layer in only 1 of 4 halves of your pictures: more would "
-        "help."
+        "It tells your classes apart somewhat: for about 45 of 100 pictures the most similar "
+        "picture is of the same class, where guessing gets 25. None of the other 3 layers is "
+        "shown to be worse. The choice fell on this layer in only 1 of 4 halves of your "
+        "pictures: more would help."
     )
     assert "net/a.flat.euclidean is the most accurate by less than a point" in found["numbers"]
     assert "Next is net/a.flat.euclidean" in found["numbers"]
@@ -406,24 +406,27 @@ def test_files_and_summary(tmp_path, capsys):
     )
     found = pd.read_csv(tmp_path / "verdict.csv", dtype=str)
     assert list(found)[:7] == [*("scope", "dataset", "extractor"), *KEYS[1:], "depth"]
+    assert found.scope.tolist() == ["dataset", "depth"]
     assert found.loc[0, KEYS].tolist() == ["net", "2", "mean", "angle"]
     net = {"kind": "keras_file", "path": "net.keras", "layers": ["1", "2"]}
     config = {"datasets": {"birds": {"kind": "digits"}}, "extractors": {"net": net}}
     plan = Plan(checked_config(config), {"birds": 10}, {"birds": "all"})
     (tmp_path / "plan.json").write_text(plan.text())
     print_summary(tmp_path)
-    said = capsys.readouterr().out
-    assert found.sentence[0] in said
-    lines = said.splitlines()
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("birds: 10 pictures certainty: firm Use net, layer 2, averaged over")
+    assert f"{found.headline[0]} {found.detail[0]} Where to look:" in said
+    print_summary(tmp_path, table=True)
+    lines = capsys.readouterr().out.splitlines()
     words = [" ".join(line.split()) for line in lines[1:3]]
-    assert words[0] == "birds net 1 flat, euclidean 7 10 0.7000 0.001 0.700"
-    assert words[1] == "2 mean, angle 7 10 0.9000 0.001 0.900"
+    assert words[0] == "birds net 1 flat, euclidean 7 10 0.700 0.700 0.7000 0.001"
+    assert words[1] == "2 mean, angle 7 10 0.900 0.900 0.9000 0.001"
     assert "Each layer in its best reading; goodness.csv has all 8 cells." in lines
 
     one = table[table.index % 4 == 0].assign(best_reading=True)
     one.to_csv(tmp_path / "goodness.csv", index=False)
-    print_summary(tmp_path)
-    numbers = capsys.readouterr().out.split(found.sentence[0])[0]
+    print_summary(tmp_path, table=True)
+    numbers = capsys.readouterr().out.split("certainty")[0]
     assert "reading" not in numbers and "euclidean" not in numbers
 
 

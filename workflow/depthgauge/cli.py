@@ -597,5 +597,6 @@ def report():
 
 @stage("summary:print_summary")
 @place("results")
+@click.option("--table", is_flag=True, help="Print a line for each layer, too.")
 def summary():
-    """Print the numbers and the verdicts of the folder RESULTS, and where to look for more."""
+    """Print the verdicts of the folder RESULTS, and where to look for more."""

@@ -1,5 +1,6 @@
 """The numbers of a run, in the terminal."""
 
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -9,15 +10,17 @@ from .readings import KEYS
 from .tables import read_table
 
 _WHOLE = "of all images"
+_WIDTH = 88  # of the terminal
 
 
-def print_summary(results):
+def print_summary(results, *, table=False):
     """Print what a run found and where to look for more.
 
-    A line for each layer of ``results``/goodness.csv, in its best reading; under it how many cells
-    there are, if layers have several readings; a line for each dataset of which a sample was
-    measured, whose goodness estimated for all images stands in a column of its own; the sentences
-    of verdict.csv; and where to look for more. Only what the plan names is told.
+    For each dataset the verdict of verdict.csv, in words; with ``table`` a line for each layer of
+    ``results``/goodness.csv, in its best reading, under it how many cells there are, if layers
+    have several readings, and a line for each dataset of which a sample was measured, whose
+    goodness estimated for all images stands in a column of its own; and where to look for more.
+    Only what the plan names is told.
 
     Raises
     ------
@@ -28,11 +31,24 @@ def print_summary(results):
     plan = read_plan(results / "plan.json")
     if plan.with_labels():
         goodness, verdict = (
-            table.loc[[plan.has(row, plan.with_labels()) for row in table.to_dict("records")]]
-            for table in (read_table(results / f"{name}.csv") for name in ("goodness", "verdict"))
+            rows.loc[[plan.has(row, plan.with_labels()) for row in rows.to_dict("records")]]
+            for rows in (read_table(results / f"{name}.csv") for name in ("goodness", "verdict"))
         )
-        parts = [_numbers(goodness), "", *verdict.sentence]
-    print("\n".join([*parts, "", _where_to_look(results, plan)]))
+        answers = verdict[verdict.scope == "dataset"].to_dict("records")
+        parts = [line for row in answers for line in (*_card(row, plan), "")]
+        if table:
+            parts = [_numbers(goodness), "", *parts]
+    print("\n".join([*parts, _where_to_look(results, plan)]))
+
+
+def _card(row, plan):
+    """Return the lines of a dataset's verdict."""
+    pictures = f"{row['dataset']}: {plan.images[row['dataset']]:,} pictures"
+    certainty = f"certainty: {row['certainty']}" if row["certainty"] else ""
+    lines = [f"{pictures:<{_WIDTH - len(certainty)}}{certainty}".rstrip()]
+    for text in (row["headline"], row["detail"]):
+        lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return lines
 
 
 def _numbers(every):
@@ -47,10 +63,11 @@ def _numbers(every):
             **({"reading": table.pooling + ", " + table.metric} if several else {}),
             "dim": table.dim.map("{:,}".format),
             "images": table.images.map("{:,}".format),
+            "1-NN accuracy": table.knn1.map("{:.3f}".format),
+            "in half": table.knn1_half.map("{:.3f}".format),
             "goodness": table.goodness.map("{:.4f}".format),
             **({_WHOLE: table.apply(_whole, axis=1)} if sampled else {}),
             "p": table.p_value.map("{:.2g}".format),
-            "1-NN accuracy": table.knn1.map("{:.3f}".format),
         }
     )
     # A name that the line above already gives is left out.

@@ -78,7 +78,7 @@ def accuracy_chart(cells, advised, controls=()):
         parts.append(
             f'<text class="label {look}" x="{end + 8}" y="{height + 4:.1f}">{escape(short)}</text>'
         )
-    parts.append(f'<text class="axis" x="2" y="12">same class, of 100 pictures</text>')
+    parts.append('<text class="axis" x="2" y="12">same class, of 100 pictures</text>')
     parts.append(
         f'<text class="axis" x="{_LEFT}" y="{_HEIGHT - 8}">shallow</text>'
         f'<text class="axis" x="{end}" y="{_HEIGHT - 8}" text-anchor="end">deep</text>'

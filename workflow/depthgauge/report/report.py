@@ -156,6 +156,8 @@ def _dataset(name, found, tables):
         "few_groups": few_groups(cells[0].get("groups")) if cells else "",
         "several_readings": len({tuple(cell[key] for key in KEYS) for cell in cells}) > 1,
         "advised_figures": {},
+        **dict.fromkeys(("best", "others", "misplaced", "means"), ()),
+        **dict.fromkeys(("confusions", "code")),
         "more": {kind: files for kind, files in figures.items() if files},
     }
     own = [f"/{verdict['extractor']}.png" if verdict and verdict.get("extractor") else ".png"]
