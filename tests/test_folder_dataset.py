@@ -297,3 +297,51 @@ def test_one_class_beside_the_unlabelled_is_too_few(folder, tmp_path):
     shutil.move(folder / "cat", folder / "new")
     with pytest.raises(UserError, match="two classes"):
         check_folder(folder, unlabelled="new")
+
+
+def frames(folder):
+    """Two classes of two persons' films, in each of which both are seen; one name fits neither."""
+    for label in ("glad", "sad"):
+        for person in ("S010", "S022"):
+            for i in range(2):
+                picture(folder / label / f"{person}_004_{i}.png")
+    picture(folder / "sad" / "other.png")
+    return spec(folder)
+
+
+def test_groups_and_a_nuisance_by_a_pattern(tmp_path):
+    films = frames(tmp_path / "in")
+    plain, _ = make(tmp_path / "plain", films)
+    said = {"group": r"(S\d+)_(\d+)", "nuisance": "^(gl|s)ad"}
+    found, notes = make(tmp_path / "out", films | said)
+    assert found.group.tolist() == [*["S010_004"] * 2, *["S022_004"] * 2] * 2 + [""]
+    assert found.nuisance.tolist() == ["gl"] * 4 + ["s"] * 5
+    assert found.drop(columns=["group", "nuisance"]).equals(plain)
+    assert "2 groups (1 images have none), 2 values of the nuisance" in notes[0]["note"]
+
+
+def test_groups_and_a_nuisance_by_columns(tmp_path):
+    text = "image,label,group,camera\n1.png,a,x,A\n./2.png,b,x, B\n3.png,b,,A\n"
+    given = by_csv(tmp_path / "in", text)
+    found, _ = make(tmp_path / "out", given | {"nuisance": "camera"})
+    assert found.group.tolist() == ["", "x", "x", "", "", ""]
+    assert found.nuisance.tolist() == ["", "A", "B", "A", "", ""]
+    by_camera, _ = make(tmp_path / "other", given | {"group": "camera"})
+    assert by_camera.group.tolist() == found.nuisance.tolist()
+    assert "nuisance" not in by_camera
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("film", ["neither a column", "there is none", "in parentheses"]),
+        ("(S", ["neither a column", "unterminated"]),
+        ("(S9)", ["no image has any", "glad/S010_004_0.png"]),
+        ("([.])", ["all 9 images have '.'"]),
+    ],
+)
+def test_what_tells_no_groups_is_said(tmp_path, said, words):
+    films = frames(tmp_path / "in")
+    with pytest.raises(UserError) as error:
+        make(tmp_path / "out", films | {"group": said})
+    assert all(word in str(error.value) for word in ["datasets: ", ": group", *words])

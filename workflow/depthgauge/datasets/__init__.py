@@ -67,8 +67,8 @@ def make_dataset(
     images : path
         Folder to write, flat, ``*.jpg``.
     manifest : path
-        CSV to write: columns ``image,label``, ``group`` and ``collection`` where there are any
-        (see ``Picture``), ``source``, ``source_sha256``, ``sha256``; one row per image, by class
+        CSV to write: columns ``image,label``, ``group``, ``collection`` and ``nuisance`` where
+        there are any (see ``Picture``), ``source``, ``source_sha256``, ``sha256``; one row per image, by class
         and then by source. A sample has ``population``, too: how many images of the label the
         whole dataset has.
     seed : int
@@ -184,7 +184,8 @@ def fingerprint(name, spec):
 
 
 def _write_manifest(kept, path, population):
-    given = [name for name in ("group", "collection") if any(getattr(p, name) for p, _ in kept)]
+    optional = ("group", "collection", "nuisance")
+    given = [name for name in optional if any(getattr(p, name) for p, _ in kept)]
     columns = ["image", "label", *given]
     columns += [*(["population"] if population else []), "source"]
     _write_csv(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..seeds import derive_seed
+from .named import named_by
 from .picture import Note, Picture, digest_of_times, file_stems, natural_key, readable, stratified
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ def pictures(name, spec, sources, seed, scratch):
 
     Keys of ``spec``: ``path``, ``labels`` and ``unlabelled`` as for `check_folder`;
     ``per_class``, at most so many images per class, and as many without label, chosen at random
-    by ``seed``, null for all.
+    by ``seed``, null for all; ``group`` and ``nuisance``, see ``named.named_by``: without the
+    former, a column ``group`` of the csv counts.
     """
     path, labels, unlabelled = _where(name, spec)
     limit = spec["per_class"]
@@ -78,9 +80,13 @@ def pictures(name, spec, sources, seed, scratch):
             f"{label}__{readable(file.stem)}" if label else readable(file.stem)
             for label, file in chosen
         ]
+    paths = [_inside(path, file) for _, file in chosen]
+    told = _told(name, spec, paths, labels)
     made = [
-        Picture(stem, label, readable(file.relative_to(path)), file)
-        for stem, (label, file) in zip(file_stems(plain), chosen, strict=True)
+        Picture(stem, label, readable(file.relative_to(path)), file)._replace(
+            **{key: values[place] for key, values in told.items()}
+        )
+        for place, (stem, (label, file)) in enumerate(zip(file_stems(plain), chosen, strict=True))
     ]
     found = sum(map(len, classes.values()))
     note = f"{len(classes) - ('' in classes)} classes" if classes.keys() - {""} else "unlabelled"
@@ -88,7 +94,34 @@ def pictures(name, spec, sources, seed, scratch):
         note += f", {sum(label == '' for label, _ in chosen)} images without label"
     if len(made) < found:
         note += f", {len(made)} of {found} images chosen at random"
+    for key, values in told.items():
+        note += f", {_counted(key, values)}"
     return made, [Note("", "", len(made), note)]
+
+
+def _told(name, spec, paths, labels):
+    """Return the group and the nuisance of each image, as far as they are told, by key."""
+    rows = _rows(Path(labels).expanduser())[1] if labels else []
+    columns = {key: {} for key in (rows[0] if rows else ()) if key not in ("image", "label", None)}
+    for row in rows:
+        for key, values in columns.items():
+            values[_image(row)] = readable((row[key] or "").strip())
+    said = {"group": spec["group"], "nuisance": spec["nuisance"]}
+    if said["group"] is None and any(columns.get("group", {}).values()):
+        said["group"] = "group"
+    return {
+        key: named_by(f"datasets: {name}: {key}", value, paths, columns)
+        for key, value in said.items()
+        if value is not None
+    }
+
+
+def _counted(key, values):
+    """Say how many groups or values of a nuisance there are, and of how many images not."""
+    without = values.count("")
+    count = len(set(values)) - (without > 0)
+    said = f"{count} groups" if key == "group" else f"{count} values of the nuisance"
+    return said + (f" ({without} images have none)" if without else "")
 
 
 def check_folder(path, labels=None, unlabelled=None):
@@ -227,31 +260,39 @@ def _by_csv(path, files, table):
     return {name: found for name, found in classes.items() if found}
 
 
-def _read_labels(table):
-    """Return the label of each image of the csv ``table``."""
+def _rows(table):
+    """Return the names of the columns of the csv ``table``, and its lines by these names."""
     try:
         with open(table, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
-            columns, lines = list(reader.fieldnames or ()), list(reader)
+            return list(reader.fieldnames or ()), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
             f"{table}: cannot be read as a csv in UTF-8 ({error}); `labels` names a file with the "
             "columns image,label."
         ) from error
+
+
+def _read_labels(table):
+    """Return the label of each image of the csv ``table``."""
+    columns, lines = _rows(table)
     if not {"image", "label"} <= set(columns):
         raise UserError(
             f"{table}: expected the columns image,label, found {','.join(columns) or 'nothing'}."
         )
     label_of = {}
     for number_, line in enumerate(lines, start=2):
-        image, label = (readable((line[key] or "").strip()) for key in ("image", "label"))
-        image = image.removeprefix("./")
+        image, label = _image(line), readable((line["label"] or "").strip())
         if label_of.setdefault(image, label) != label:
             raise UserError(
                 f"{table}: line {number_} gives {image!r} the label {label!r}, an earlier one "
                 f"{label_of[image]!r}. Leave one of the two."
             )
     return label_of
+
+
+def _image(line):
+    return readable((line["image"] or "").strip()).removeprefix("./")
 
 
 def _inside(path, file):

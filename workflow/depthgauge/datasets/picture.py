@@ -19,9 +19,11 @@ class Picture(NamedTuple):
     source: str  # the original file's name, or a description
     content: Path | Callable  # a picture file, or a function that returns a PIL image
     # What the pictures of one group share makes them depend on one another: one photograph, one
-    # person, one film. A collection is where a picture was taken from, and makes none depend.
+    # person, one film. A collection is where a picture was taken from, and makes none depend. A
+    # nuisance is what may be seen in a picture and is not to count: a camera, a hospital, a day.
     group: str = ""
     collection: str = ""
+    nuisance: str = ""
 
 
 class Note(NamedTuple):
