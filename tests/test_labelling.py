@@ -85,6 +85,21 @@ def test_scores_solve_the_equations_and_leaving_out_solves_them_anew(method):
         np.testing.assert_allclose(row, anew, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("method", propagation.METHODS)
+def test_leaving_out_a_group_solves_anew_without_it(method):
+    points, codes = planted([20, 15, 25], apart=2.0)
+    graph, weights = graph_of(points), dense_weights(points, 5)
+    labelled = np.array([0, 3, 7, 21, 30, 36, 40, 59])
+    given, groups = codes[labelled], np.array(list("xxyxyyzw"))
+    evaluated = np.array([0, 4, 6])
+    found = propagation.leave_one_out(method, graph, labelled, given, 3, evaluated, groups)
+    for row, place in zip(found, evaluated, strict=True):
+        keep = groups != groups[place]
+        mass = np.bincount(given)[given[keep]] / np.bincount(given[keep])[given[keep]]
+        anew = dense_scores(method, weights, labelled[keep], given[keep], 3, mass)[labelled[place]]
+        np.testing.assert_allclose(row, anew, atol=1e-4 * np.abs(anew).max())
+
+
 def test_label_spreading_decides_as_scikit_learn_does():
     points, codes = planted([30, 30, 30], apart=1.5)
     weights = dense_weights(points, 5)
@@ -154,6 +169,24 @@ def test_splits_are_stratified_nested_and_follow_from_the_seed(caplog):
     assert len({split.tobytes() for split in draws}) == 7
     np.testing.assert_array_equal(draws, label_splits(codes, [1, 2, 5], 7, 3)[1])
     assert (draws != label_splits(codes, [5], 7, 4)[1]).any()
+
+
+def test_groups_are_labelled_or_hidden():
+    codes = np.repeat([0, 1, 2], 24)
+    groups = np.arange(72) // 4
+    counts, draws = label_splits(codes, [2, 12, 13], 5, 3, groups)
+    assert counts == [2, 12]
+    square = squareform(pdist(np.random.default_rng(0).standard_normal((72, 2))))
+    condensed = squareform(square).astype(np.float32)
+    table = label_accuracy(
+        Distances(condensed), codes, counts, draws, groups=groups, progress=False
+    )
+    for row in table[table.method == "1-NN"].itertuples():
+        labelled = draws[row.split, :, : row.labels_per_class].ravel()
+        hidden = np.flatnonzero(~np.isin(groups, groups[draws[row.split].ravel()]))
+        assert row.hidden == len(hidden) == 36
+        nearest = codes[labelled][square[np.ix_(hidden, labelled)].argmin(axis=1)]
+        assert row.accuracy == (nearest == codes[hidden]).mean()
 
 
 def test_accuracy_is_that_of_the_hidden_images_whatever_the_threads():
@@ -286,6 +319,28 @@ def test_labels_for_all_by_the_better_depth_whatever_the_threads(cells):
     assert abs(first.propagated_accuracy - right) < 0.1
     assert first.low <= right
     assert first.propagated == taken.sum() and first.unlabelled == 105
+
+
+def test_labels_are_not_expected_to_be_right_for_the_sake_of_a_group(tmp_path):
+    """Films of which labels say nothing: a frame is labelled by its film, a film by none."""
+    rng = np.random.default_rng(3)
+    films = np.repeat(np.arange(30), 4)
+    points = 9 * rng.standard_normal((30, 3))[films] + 0.1 * rng.standard_normal((120, 3))
+    (tmp_path / "net").mkdir()
+    np.save(tmp_path / "net" / "deep.npy", pdist(points).astype(np.float32))
+    table = pd.DataFrame({"image": [f"{i}.jpg" for i in range(120)]})
+    table["label"] = np.where(films < 20, np.array(list("ab"))[films % 2], "")
+    expected = {}
+    for name in ("alone", "group"):
+        write_table(table.assign(**{name: films}), tmp_path / "few.csv")
+        outputs = tmp_path / "labels.csv", tmp_path / "accuracy.csv"
+        write_labels(
+            tmp_path / "few.csv", [tmp_path / "net" / "deep.npy"], *outputs, progress=False
+        )
+        expected[name] = pd.read_csv(outputs[1]).iloc[0]
+    assert expected["alone"].left_out_accuracy == 1
+    assert expected["group"].left_out_accuracy < 0.8
+    assert expected["group"].low < 0.5 < expected["group"].high
 
 
 @pytest.mark.parametrize("confidence", [0, 0.5])

@@ -10,18 +10,18 @@ from threadpoolctl import threadpool_limits
 
 from ..distances.passes import bar
 from ..distances.reading import open_distances
-from ..manifest import class_codes, read_manifest
+from ..manifest import class_codes, groups_of, read_manifest
 from ..readings import chosen, split_name
 from ..seeds import derive_seed
 from ..tables import write_table
 from . import nearest_labelled, propagation
-from .label_splits import COLUMNS, label_splits
+from .label_splits import COLUMNS, hidden_images, label_splits
 from .neighbour_graph import neighbour_graph
 
 log = logging.getLogger(__name__)
 
 
-def label_accuracy(distances, codes, counts, draws, *, threads=1, progress=True):
+def label_accuracy(distances, codes, counts, draws, *, groups=None, threads=1, progress=True):
     """Return how often the hidden images get their own label, one row per method and trial.
 
     Methods are 1-NN, 5-NN, label spreading and Poisson learning, from the distances alone.
@@ -36,6 +36,8 @@ def label_accuracy(distances, codes, counts, draws, *, threads=1, progress=True)
         The class of each image, from 0.
     counts, draws
         As from ``label_splits``.
+    groups : (n,) array, optional
+        No hidden image is of the group of a labelled one.
     threads : int
     progress : bool
 
@@ -56,8 +58,7 @@ def label_accuracy(distances, codes, counts, draws, *, threads=1, progress=True)
             labelled = drawn[:, :count].ravel()
             given = np.repeat(np.arange(classes), count)
             near = reach[:, :count].reshape(-1, n)
-            hidden = np.ones(n, bool)
-            hidden[labelled] = False
+            hidden = hidden_images(n, labelled, drawn, groups)
             for name, method in nearest_labelled.METHODS.items():
                 found.append((name, count, split, *_score(method(near, given, classes), hidden)))
             for name, method in propagation.METHODS.items():
@@ -109,16 +110,23 @@ def write_label_accuracy(
     splits, seed, threads, progress
         ``seed`` is the run's.
     """
-    codes, _ = class_codes(read_manifest(manifest).label, source=manifest)
+    images = read_manifest(manifest)
+    codes, _ = class_codes(images.label, source=manifest)
+    groups = groups_of(images)
     counts, draws = label_splits(
-        codes, labels_per_class, splits, derive_seed(seed, dataset, "labels")
+        codes, labels_per_class, splits, derive_seed(seed, dataset, "labels"), groups
     )
     tables = [pd.DataFrame(columns=COLUMNS)] if not counts else []
     for path in map(Path, distances if counts else ()):
         layer, _ = split_name(path.stem)
         followed = chosen(layer, rows, reading)
         with open_distances(path, followed, expected=len(codes), threads=threads) as opened:
-            table = label_accuracy(opened, codes, counts, draws, threads=threads, progress=progress)
+            table = label_accuracy(
+                *(opened, codes, counts, draws),
+                groups=groups,
+                threads=threads,
+                progress=progress,
+            )
         tables.append(table.assign(layer=layer)[COLUMNS])
         log.info(
             "%s: at %d labels per class %s",

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from ..distances.neighbours import nearest_neighbours
 from ..distances.reading import open_distances
 from ..errors import UserError
-from ..manifest import read_manifest
+from ..manifest import groups_of, read_manifest
 from ..readings import Reading, choose, split_name
 from ..seeds import derive_seed
 from ..statistics.accuracy import REACH, expected_in_half
@@ -44,7 +44,7 @@ class Candidate:
     sure: np.ndarray
 
 
-def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=True):
+def candidates(distances, codes, evaluated, *, groups=None, graph=None, threads=1, progress=True):
     """Return a Candidate for each method, by name, at one depth.
 
     Parameters
@@ -54,6 +54,8 @@ def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=T
         The class of each image from 0, -1 where it has no label.
     evaluated : (e,) int array
         Places among the labelled images of those that are left out in turn.
+    groups : (n,) array, optional
+        Images of the group of the one that is left out are left out with it.
     graph : NeighbourGraph, optional
         Of these distances, where it is at hand.
     threads : int
@@ -62,6 +64,7 @@ def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=T
     classes = codes.max() + 1
     labelled = np.flatnonzero(codes >= 0)
     given = codes[labelled]
+    of_labelled = None if groups is None else groups[labelled]
     if graph is None:
         graph = neighbour_graph(distances, threads=threads, progress=progress)
     found = {}
@@ -69,7 +72,7 @@ def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=T
         for name, method in propagation.METHODS.items():
             parts = pool.map(
                 lambda part, name=name: propagation.leave_one_out(
-                    name, graph, labelled, given, classes, part
+                    name, graph, labelled, given, classes, part, of_labelled
                 ),
                 [evaluated[i : i + _COLUMNS] for i in range(0, len(evaluated), _COLUMNS)],
             )
@@ -77,6 +80,8 @@ def candidates(distances, codes, evaluated, *, graph=None, threads=1, progress=T
     near = distances.rows(labelled)
     others = near[:, labelled[evaluated]].astype(np.float64)
     others[evaluated, np.arange(len(evaluated))] = np.inf
+    if groups is not None:
+        others[of_labelled[:, None] == of_labelled[evaluated]] = np.inf
     for name, method in nearest_labelled.METHODS.items():
         found[name] = method(others, given, classes), method(near, given, classes)
     made = {}
@@ -101,7 +106,7 @@ def _decided(scores):
     return codes, np.sqrt(margins)
 
 
-def best(right, rng):
+def best(right, rng, groups=None):
     """Return which candidate is the best, and by how much that choice flatters it.
 
     The best has most images right, the last of several that have. Its optimism is that of
@@ -113,6 +118,8 @@ def best(right, rng):
     ----------
     right : (candidates, e) bool array
     rng : numpy.random.Generator
+    groups : (e,) array, optional
+        Whole groups are resampled.
 
     Returns
     -------
@@ -122,9 +129,13 @@ def best(right, rng):
     right = right[::-1]  # argmax takes the first of equals
     chosen = right.mean(axis=1).argmax()
     e = right.shape[1]
+    units = np.arange(e) if groups is None else np.unique(groups, return_inverse=True)[1]
+    members = np.split(np.argsort(units, kind="stable"), np.cumsum(np.bincount(units))[:-1])
     held = []
     for _ in range(_RESAMPLES):
-        sample = rng.integers(0, e, e)
+        sample = rng.integers(0, len(members), len(members))
+        if groups is not None:
+            sample = np.concatenate([members[unit] for unit in sample])
         rest = np.ones(e, bool)
         rest[sample] = False
         if rest.any():
@@ -151,7 +162,8 @@ def write_labels(
     Of each layer one reading is taken, by the labelled images alone (``readings.choose``).
     Every method (1-NN, 5-NN, label spreading, Poisson learning) at every depth labels each
     labelled image from all others (at most 1,000 of them, chosen by ``seed``); the one that
-    has most of them right labels the rest. Its probabilities are calibrated on the same
+    has most of them right labels the rest. With groups, those of its group are left out with an
+    image. Its probabilities are calibrated on the same
     images left out (``calibration``), and their mean over the images without label, less what
     the choice of the best flatters it by (``best``), is the accuracy that is expected of them.
 
@@ -170,7 +182,8 @@ def write_labels(
         ``extractor,layer,pooling,metric,method,labelled,classes,left_out,left_out_accuracy`` and,
         for the chosen one, ``expected_accuracy,low,high,unlabelled,propagated,
         propagated_accuracy``: if all images without label took the one proposed, with Wilson's
-        95 % interval at the number of labelled images left out; and of those that do take it.
+        95 % interval at the number of labelled images left out, or of their groups; and of those
+        that do take it.
     dataset : str
         For the seed.
     metrics : sequence of str
@@ -191,6 +204,12 @@ def write_labels(
     labelled = np.flatnonzero(codes >= 0)
     rng = np.random.default_rng(derive_seed(seed, dataset, "left out"))
     evaluated = np.arange(len(labelled))
+    groups = groups_of(images)
+    if groups is not None and len(np.unique(groups[labelled])) < 2:
+        raise UserError(
+            f"{manifest}: all labelled images are of the one group {groups[labelled[0]]!r}, so "
+            "none can be labelled from another. Label images of more groups."
+        )
     if len(evaluated) > EVALUATED:
         evaluated = np.sort(rng.choice(evaluated, EVALUATED, replace=False))
     names, tried = [], []
@@ -200,17 +219,24 @@ def write_labels(
         layers.setdefault((path.absolute().parent.name, layer), {})[pooling] = path
     for (extractor, layer), files in layers.items():
         path = next(iter(files.values()))
-        reading = _best_reading(files, metrics, codes, threads)
+        reading = _best_reading(files, metrics, codes, groups, threads)
         with open_distances(path, reading, expected=len(codes), threads=threads) as distances:
-            made = candidates(distances, codes, evaluated, threads=threads, progress=progress)
+            made = candidates(
+                *(distances, codes, evaluated),
+                groups=groups,
+                threads=threads,
+                progress=progress,
+            )
         for method, candidate in made.items():
             names.append((extractor, layer, *reading, method))
             tried.append(candidate)
     right = np.array([candidate.right for candidate in tried])
-    chosen, optimism = best(right, rng)
+    left_out = None if groups is None else groups[labelled[evaluated]]
+    chosen, optimism = best(right, rng, left_out)
     probability, label = decided_labels(tried[chosen], codes, classes, confidence)
     expected = expected_accuracy(probability, label, codes, optimism)
-    _write_accuracy(accuracy, names, right, chosen, expected, codes)
+    independent = len(evaluated) if groups is None else len(np.unique(left_out))
+    _write_accuracy(accuracy, names, right, chosen, expected, codes, independent)
     origin = np.where(label != "", "propagated", "unlabelled")
     origin[labelled], label[labelled] = "given", images.label.to_numpy()[labelled]
     table = pd.DataFrame({"image": images.image, "label": label})
@@ -221,7 +247,7 @@ def write_labels(
     write_table(table, output)
 
 
-def _best_reading(files, metrics, codes, threads):
+def _best_reading(files, metrics, codes, groups, threads):
     """Return the reading of a layer that suits the labelled images, of its poolings' files."""
     labelled = np.flatnonzero(codes >= 0)
     given = codes[labelled]
@@ -233,10 +259,14 @@ def _best_reading(files, metrics, codes, threads):
     if len(readings) == 1:
         return readings[0]
     scores = []
+    near_by = min(REACH, len(labelled) - 1)
+    if groups is not None:
+        groups = np.unique(groups[labelled], return_inverse=True)[1]
+        near_by = min(REACH, len(labelled) - np.bincount(groups).max())
     for reading in readings:
         with open_distances(first, reading, expected=len(codes), threads=threads) as distances:
             among = distances.among(labelled)
-        near, _ = nearest_neighbours(among, min(REACH, len(labelled) - 1), **work)
+        near, _ = nearest_neighbours(among, near_by, groups=groups, **work)
         right = given[near] == given[:, None]
         scores.append((expected_in_half(right).mean(), rank_auc(among.condensed, given, **work)[0]))
     return readings[choose(*np.transpose(scores))]
@@ -292,14 +322,14 @@ def expected_accuracy(probability, label, codes, optimism):
     return expected, rest.sum(), taken.sum(), of_taken
 
 
-def _write_accuracy(path, names, right, chosen, found, codes):
+def _write_accuracy(path, names, right, chosen, found, codes, independent):
     expected, unlabelled, propagated, propagated_accuracy = found
     table = pd.DataFrame(names, columns=["extractor", "layer", "pooling", "metric", "method"])
     table["labelled"] = int((codes >= 0).sum())
     table["classes"] = int(codes.max() + 1)
     table["left_out"] = right.shape[1]
     table["left_out_accuracy"] = right.mean(axis=1)
-    low, high = _wilson(expected, right.shape[1])
+    low, high = _wilson(expected, independent)
     for name, value in {
         "expected_accuracy": expected,
         "low": low,

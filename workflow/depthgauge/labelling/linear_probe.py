@@ -10,10 +10,10 @@ from threadpoolctl import threadpool_limits
 
 from ..distances.shards import open_shard
 from ..errors import UserError
-from ..manifest import class_codes, read_manifest
+from ..manifest import class_codes, groups_of, read_manifest
 from ..seeds import derive_seed
 from ..tables import write_table
-from .label_splits import COLUMNS, label_splits
+from .label_splits import COLUMNS, hidden_images, label_splits
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +56,12 @@ def write_linear_probe(
     UserError
         If there are not as many features as images.
     """
-    codes, _ = class_codes(read_manifest(manifest).label, source=manifest)
+    images = read_manifest(manifest)
+    codes, _ = class_codes(images.label, source=manifest)
+    groups = groups_of(images)
     dim = open_shard(shards[0]).columns
     counts, draws = label_splits(
-        codes, labels_per_class, splits, derive_seed(seed, dataset, "labels")
+        codes, labels_per_class, splits, derive_seed(seed, dataset, "labels"), groups
     )
     found = []
     if dim > LARGEST:
@@ -77,9 +79,10 @@ def write_linear_probe(
 
         def trial(split):
             return [
-                (layer, "linear_probe", count, split, *_accuracy(features, codes, labelled))
+                (layer, "linear_probe", count, split, *_accuracy(features, codes, labelled, hidden))
                 for count in counts
                 for labelled in [draws[split][:, :count].ravel()]
+                for hidden in [hidden_images(len(codes), labelled, draws[split], groups)]
             ]
 
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
@@ -87,9 +90,7 @@ def write_linear_probe(
     write_table(pd.DataFrame(found, columns=COLUMNS), output)
 
 
-def _accuracy(features, codes, labelled):
-    hidden = np.ones(len(codes), bool)
-    hidden[labelled] = False
+def _accuracy(features, codes, labelled, hidden):
     model = LogisticRegression(C=1.0, max_iter=1000).fit(features[labelled], codes[labelled])
     right = model.predict(features[hidden]) == codes[hidden]
     return len(right), 1.0, right.mean()

@@ -60,7 +60,7 @@ def poisson_learning(graph, labelled, codes, classes):
 METHODS = {"label_spreading": label_spreading, "poisson_learning": poisson_learning}
 
 
-def leave_one_out(method, graph, labelled, codes, classes, evaluated):
+def leave_one_out(method, graph, labelled, codes, classes, evaluated, groups=None):
     """Return the scores of labelled images as if each of them alone had no label.
 
     They are those of a solve without that one label, to the solver's tolerance: as the
@@ -75,6 +75,8 @@ def leave_one_out(method, graph, labelled, codes, classes, evaluated):
         As for ``label_spreading``.
     evaluated : (e,) int array
         Places among ``labelled`` of the images in question.
+    groups : (m,) array, optional
+        Those of the labelled images: each is scored as if none of its group had a label.
 
     Returns
     -------
@@ -99,6 +101,8 @@ def leave_one_out(method, graph, labelled, codes, classes, evaluated):
     others = graph.component[labelled][:, None] == graph.component[places]
     all_of_class = others.T.astype(np.float64) @ given
     others[evaluated, column] = False
+    if groups is not None:
+        others &= groups[:, None] != groups[evaluated]
     counts = others.T.astype(np.float64) @ given
     weight = (all_of_class / np.maximum(counts, 1))[:, codes]
     reach = (reach * others).T * weight
