@@ -11,7 +11,7 @@ from depthgauge.distances.matrix import pairs
 from depthgauge.errors import UserError
 from depthgauge.statistics import permutation as module
 from depthgauge.statistics.goodness import goodness
-from depthgauge.statistics.permutation import exchange, within_sums
+from depthgauge.statistics.permutation import exchange, usual_permute, within_sums
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import binomtest, chisquare, kstest
 from skbio.stats.distance import DistanceMatrix, permanova
@@ -362,6 +362,53 @@ def test_groups_that_cannot_be_permuted(labels, groups, permute, says):
             permutations=9,
             progress=False,
         )
+
+
+def test_permuting_groups_of_similar_size():
+    """Against all labels of the groups, each with those of at most half as many images more."""
+    sizes, classes = [1, 1, 2, 2, 3, 5], "abaabb"
+    groups = np.repeat(range(6), sizes)
+    condensed = random_distances(len(groups), np.float64)
+    ratios = [
+        every_goodness(condensed, np.array([*one, *other, classes[5]])[groups], [range(14)])[0]
+        for one in itertools.permutations(classes[:2])
+        for other in itertools.permutations(classes[2:5])
+    ]
+    found = found_by(
+        *(condensed, list(np.array(list(classes))[groups])),
+        **{"groups": groups, "permute": "similar_groups", "permutations": 6000, "progress": False},
+    )
+    assert_null_is(found, np.array(ratios))
+    assert found.distinct == 2 * 3 and np.isnan(found.p_pearson)
+
+
+def test_a_group_of_two_labels_is_permuted_in_parts():
+    condensed, labels = random_distances(8), list("aabbabab")
+    options = {"permutations": 99, "progress": False}
+    mixed = found_by(
+        condensed, labels, groups=list("xxxyyzzz"), permute="similar_groups", **options
+    )
+    parts = found_by(
+        condensed, labels, groups=list("ttuvwpqp"), permute="similar_groups", **options
+    )
+    np.testing.assert_allclose(*(np.unique(found.null.round(9)) for found in (mixed, parts)))
+    assert mixed.distinct == parts.distinct
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        (None, "images"),
+        ("uuvvwwxx", "groups"),
+        ("uuuvwwxx", "similar_groups"),
+        ("uuvwwwww", "within_groups"),
+        ("uuvvwwws", "similar_groups"),
+        ("uvuvwxwx", "within_groups"),
+    ],
+)
+def test_what_is_permuted_follows_from_the_groups(groups, expected):
+    labels = list("aabbaabb") if groups != "uuuvwwxx" else list("aaabaabb")
+    assert usual_permute(labels, groups and list(groups))[0] == expected
 
 
 def test_patches_of_one_photograph_make_images_look_significant():

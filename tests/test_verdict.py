@@ -435,13 +435,13 @@ def test_accuracy_in_halves_is_that_of_each_half_alone(groups):
     codes = np.arange(80) % 3
     condensed = pdist(RNG.standard_normal((80, 2)) + codes[:, None])
     measured = measures(Labelled(condensed, codes.astype(str), groups=groups), progress=False)
-    found, halves = half_accuracies(measured.neighbours, codes, seed=3)
+    found, halves = half_accuracies(measured.neighbours, codes, groups=groups, seed=3)
     square = squareform(condensed) + np.diag(np.full(80, np.inf))
     if groups is not None:
         square[groups[:, None] == groups] = np.inf
     rng = np.random.default_rng(3)
     for split, drawn in zip(found, halves, strict=True):
-        half = halve(codes, rng)
+        half = halve(codes, rng, groups)
         np.testing.assert_array_equal(drawn, half)
         for part in (0, 1):
             members = np.flatnonzero(half == part)
@@ -473,6 +473,17 @@ def test_halves_are_stratified():
     counts = np.array([[np.sum((codes == c) & (half == h)) for h in (0, 1)] for c in range(4)])
     assert np.abs(counts[:, 0] - counts[:, 1]).max() <= 1
     assert abs(counts.sum(axis=0)[0] - counts.sum(axis=0)[1]) <= 1
+
+
+def test_a_group_is_in_one_half():
+    rng = np.random.default_rng(5)
+    groups = rng.permutation(np.repeat(np.arange(24), [1, 2, 3, 6] * 6))
+    codes = groups % 3
+    half = halve(codes, rng, groups)
+    of_group = [np.unique(half[groups == group]) for group in range(24)]
+    assert all(len(parts) == 1 for parts in of_group)
+    for code in range(3):
+        assert np.sum(of_group[code::3]) == 4
 
 
 def test_copies_are_not_distinguishable_from_one_another(tmp_path):

@@ -252,10 +252,12 @@ def angle():
 @metrics
 @click.option(
     "--permute",
-    type=click.Choice(["images", "within_groups", "groups", "within_collections"]),
+    type=click.Choice(
+        ["images", "within_groups", "groups", "similar_groups", "within_collections", "auto"]
+    ),
     default="images",
     show_default=True,
-    help="What changes labels.",
+    help="What changes labels; auto follows from the groups.",
 )
 @click.option("--permutations", type=click.IntRange(1), default=9999, show_default=True)
 @seed

@@ -111,6 +111,12 @@ def seed_of_dataset(wildcards):
     return CONFIG["seed"] if drawn else 0
 
 
+def permuted(wildcards):
+    """What changes labels: as the config says; of a folder, as its groups demand."""
+    own = CONFIG["datasets"][wildcards.dataset]["kind"] == "folder"
+    return CONFIG["permute"].get(wildcards.dataset, "auto" if own else "images")
+
+
 def in_results(files):
     """Paths of the plan, as paths of the run."""
     return [f"results/{file}" for file in files]

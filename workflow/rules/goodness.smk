@@ -37,7 +37,7 @@ rule goodness:
         ),
     params:
         code=code("goodness"),
-        permute=lambda wildcards: CONFIG["permute"].get(wildcards.dataset, "images"),
+        permute=permuted,
         permutations=CONFIG["permutations"],
         poolings=lambda wildcards: [
             f"--pooling={pooling}" for pooling in PLAN.poolings[wildcards.extractor]

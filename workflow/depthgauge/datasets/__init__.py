@@ -68,9 +68,9 @@ def make_dataset(
         Folder to write, flat, ``*.jpg``.
     manifest : path
         CSV to write: columns ``image,label``, ``group``, ``collection`` and ``nuisance`` where
-        there are any (see ``Picture``), ``source``, ``source_sha256``, ``sha256``; one row per image, by class
-        and then by source. A sample has ``population``, too: how many images of the label the
-        whole dataset has.
+        there are any (see ``Picture``), ``source``, ``source_sha256``, ``sha256``; one row per
+        image, by class and then by source. A sample has ``population``, too: how many images of
+        the label the whole dataset has.
     seed : int
         The run's seed.
     quality : int

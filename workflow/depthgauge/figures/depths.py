@@ -65,7 +65,7 @@ def draw_depths(cells, advised, stem):
 
 def _table(cells, advised):
     """Return the values drawn: one row per cell and measure."""
-    low, high = _wilson(cells.knn1, cells.images)
+    low, high = _wilson(cells.knn1, _independent(cells))
     if few_groups(cells.iloc[0].get("groups")):
         low = high = np.nan
     margin = _NORMAL * cells.auc_se
@@ -97,6 +97,18 @@ def _table(cells, advised):
         ],
         ignore_index=True,
     )
+
+
+def _independent(cells):
+    """Return by how many independent images the accuracy would be as sure as it is.
+
+    With groups, those of which it would have the standard error that it has over groups (Kish's
+    effective size), at least as many as there are groups.
+    """
+    if "knn1_se" not in cells:
+        return cells.images
+    alone = cells.knn1 * (1 - cells.knn1) / cells.knn1_se.where(cells.knn1_se > 0) ** 2
+    return alone.fillna(0).clip(cells.groups, cells.images).fillna(cells.images)
 
 
 def _wilson(share, n):

@@ -54,11 +54,11 @@ def expected_in_half(right):
     return right @ (weights / weights.sum())
 
 
-def half_accuracies(neighbours, codes, *, seed=0):
+def half_accuracies(neighbours, codes, *, groups=None, seed=0):
     """Return ``expected_in_half``, averaged over the images of each half, of that half alone.
 
     The images are halved 20 times, class by class, by the seed alone: layers and networks meet
-    the same halves.
+    the same halves. Images of one group are in the same half.
 
     Parameters
     ----------
@@ -66,6 +66,7 @@ def half_accuracies(neighbours, codes, *, seed=0):
         The nearest images of each image, nearest first; of ``REACH`` about half are in its half.
     codes : array of int, shape (n,)
         The class of each image, 0 to k-1.
+    groups : array, shape (n,), optional
     seed : int
 
     Returns
@@ -76,7 +77,7 @@ def half_accuracies(neighbours, codes, *, seed=0):
         0 or 1 for each image: the half that it was in.
     """
     rng = np.random.default_rng(seed)
-    halves = np.stack([halve(codes, rng) for _ in range(SPLITS)])
+    halves = np.stack([halve(codes, rng, groups) for _ in range(SPLITS)])
     right = codes[neighbours] == codes[:, None]
     accuracies = np.empty((SPLITS, 2))
     for split, half in enumerate(halves):
@@ -93,8 +94,17 @@ def half_means(values, halves):
     return np.array([[values[half == part].mean() for part in (0, 1)] for half in halves])
 
 
-def halve(codes, rng):
-    """Return 0 or 1 for each image, at random, with half of each class in each half."""
+def halve(codes, rng, groups=None):
+    """Return 0 or 1 for each image, at random, with half of each class in each half.
+
+    With groups, whole groups are halved, as if each were one image of the class that most of its
+    images have (of several such the first).
+    """
+    if groups is not None:
+        units = np.unique(groups, return_inverse=True)[1]
+        counts = np.zeros((units.max() + 1, codes.max() + 1), np.int64)
+        np.add.at(counts, (units, codes), 1)
+        return halve(counts.argmax(axis=1), rng)[units]
     order = rng.permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
     # Every second image class after class: of an odd class, either half may have one more.

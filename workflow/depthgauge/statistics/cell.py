@@ -10,7 +10,7 @@ from ..manifest import few_groups, groups_of
 from ..seeds import derive_seed
 from .accuracy import half_accuracies, half_means
 from .geometry import SPREAD
-from .goodness import goodness
+from .goodness import goodness, standard_error
 from .measures import measures
 
 # The columns of goodness.csv after the names of the cell: those of the test, those of `measures`.
@@ -29,7 +29,8 @@ class Cell:
     Attributes
     ----------
     row : dict
-        The row of goodness.csv; with ``groups``, their number, where there are groups.
+        The row of goodness.csv; with ``groups``, their number, and ``knn1_se``, the
+        accuracy's standard error over them, where there are groups.
     null : (m,) float64 array
         Goodness under each permutation.
     classes : DataFrame
@@ -117,8 +118,13 @@ def measured_cell(
     row |= {"largest_class": data.sizes.max(), "smallest_class": data.sizes.min()}
     if data.groups is not None:
         row["groups"] = len(np.unique(data.groups))
+        right = measured.knn1_correct.astype(float)
+        row["knn1_se"] = standard_error((right.sum() - right) / (data.n - 1), data.groups)
     accuracies, members = half_accuracies(
-        measured.neighbours, data.codes, seed=derive_seed(seed, dataset, "halves")
+        measured.neighbours,
+        data.codes,
+        groups=data.groups,
+        seed=derive_seed(seed, dataset, "halves"),
     )
     # To first order a half's AUC is that of all and the mean of its images' influences.
     influence = (data.n - 1) * (measured.auc - measured.auc_theta)
@@ -188,7 +194,7 @@ def as_text(row):
         ("goodness, between / within", f"{number(row['goodness'])}, {interval}"),
         ("  each class counting alike", number(row["goodness_macro"])),
         ("  of 50 principal components", number(row["goodness_pca50"])),
-        ("p", tests.replace("within_", "images within ")),
+        ("p", tests.replace("within_", "images within ").replace("similar_", "similar ")),
         ("  Pearson III, exact moments", f"{pearson}, z = {number(row['z'])}"),
         ("AUC, P(between > within)", f"{number(row['auc'])} {error}".rstrip()),
         ("ANOSIM R", number(row["anosim_r"])),

@@ -66,7 +66,7 @@ def goodness(data, *, permute="images", permutations=9999, seed=0, threads=1, pr
     ----------
     data : Labelled
         Where a class has one image, it is in pairs with different labels alone.
-    permute : {"images", "within_groups", "groups", "within_collections"}
+    permute : {"images", "within_groups", "groups", "similar_groups", "within_collections"}
         What changes labels, see ``permutation.exchange``.
     permutations : int
         m, at least 1.
@@ -102,15 +102,14 @@ def goodness(data, *, permute="images", permutations=9999, seed=0, threads=1, pr
     inside = 0.0
     if units.units is not None:
         inside, condensed = group_sums(condensed, units.units)
-    sums = inside + within_sums(
-        condensed,
-        units.codes,
-        permutations=permutations,
-        seed=seed,
-        strata=units.strata,
-        threads=threads,
-        progress=progress,
-    )
+    draws = {"permutations": permutations, "seed": seed, "strata": units.strata, "threads": threads}
+    sums = inside + within_sums(condensed, units.codes, progress=progress, **draws)
+    if units.resized:  # the pairs that are within classes are summed as their distances are
+        counts = np.bincount(units.units).astype(np.float64)
+        of_units = np.outer(counts, counts)[np.triu_indices(len(counts), 1)]
+        within_pairs = pairs(counts).sum() + within_sums(
+            of_units, units.codes, progress=False, **draws
+        )
     if units.strata is None:
         moments = null_moments(
             condensed,
@@ -122,8 +121,9 @@ def goodness(data, *, permute="images", permutations=9999, seed=0, threads=1, pr
         )
         z, p_pearson = moments.z, moments.p_value
     else:
-        deviation = sums[1:].std(ddof=1) if permutations > 1 else 0.0
-        z = (sums[1:].mean() - sums[0]) / deviation if deviation > 0 else 0.0
+        drawn = sums / within_pairs if units.resized else sums
+        deviation = drawn[1:].std(ddof=1) if permutations > 1 else 0.0
+        z = (drawn[1:].mean() - drawn[0]) / deviation if deviation > 0 else 0.0
         p_pearson = float("nan")
     within = sums / within_pairs
     # Round-off may leave a hair below zero where all distances between classes are zero.

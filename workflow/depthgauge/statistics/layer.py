@@ -12,11 +12,12 @@ from ..distances.reading import file_of, open_distances
 from ..errors import UserError
 from ..files import atomic
 from ..fingerprint import read_fingerprint, sha256, write_header
-from ..manifest import read_labels
+from ..manifest import groups_of, read_labels
 from ..readings import KEYS, Reading, choose, layer_poolings, pooled
 from ..tables import read_text_table, write_table
 from .cell import as_text, measured_cell
 from .geometry import SPREAD
+from .permutation import usual_permute
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,9 @@ def write_layer(
         How many values the layer has in each pooling.
     readings : sequence of Reading
         Without a pooling, that of the file.
-    permute, permutations, seed, threads, progress
+    permute : str
+        As for ``cell.measured_cell``; or auto, what ``permutation.usual_permute`` says.
+    permutations, seed, threads, progress
         As for ``cell.measured_cell``.
 
     Returns
@@ -139,6 +142,10 @@ def write_layer(
     """
     manifest = read_labels(labels_path)
     names = {"dataset": dataset, "extractor": extractor, "layer": layer}
+    if permute == "auto":
+        permute, reason = usual_permute(manifest.label, groups_of(manifest))
+        if reason:
+            log.info("%s: permuting %s, since %s.", labels_path, permute, reason)
     if "group" in manifest and permute == "images":
         log.warning(
             "%s has groups, and images are permuted one by one: p is too small where images of "

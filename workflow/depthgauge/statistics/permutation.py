@@ -19,7 +19,11 @@ PERMUTED = {
     "within_groups": "group",
     "groups": "group",
     "within_collections": "collection",
+    "similar_groups": "group",
 }
+
+# By `similar_groups`, those that change labels have at most so many times the images of the least.
+SIMILAR = 1.5
 
 # Labellings per pass over the matrix. It fixes which permutation comes from which stream of
 # random numbers, so another value gives other permutations. A block of labels takes
@@ -41,13 +45,49 @@ class Exchange:
 
     ``strata`` is None where all units are of one stratum. ``units`` tells the unit of each
     image where units are groups, else it is None. ``distinct`` counts the ways in which
-    permuting can part the images into classes.
+    permuting can part the images into classes; ``resized`` tells that it changes how many images
+    the classes have.
     """
 
     codes: np.ndarray
     strata: np.ndarray | None
     units: np.ndarray | None
     distinct: int
+    resized: bool = False
+
+
+def usual_permute(labels, groups):
+    """Return what to permute where nobody said it, and why, in words.
+
+    Whole groups, where all images of a group have one label; images within their group, where most
+    images that share a group are in one of several labels. Else ``similar_groups``, since a few
+    groups of several labels, permuted within, would leave all others as they are.
+
+    Parameters
+    ----------
+    labels : sequence of str, length n
+    groups : sequence of str, length n, or None
+
+    Returns
+    -------
+    permute : str
+        See ``exchange``.
+    reason : str
+        Empty where there are no groups.
+    """
+    if groups is None:
+        return "images", ""
+    units, sizes = np.unique(np.asarray(groups, str), return_inverse=True, return_counts=True)[1:]
+    parts = np.unique(np.stack([units, np.unique(labels, return_inverse=True)[1]]), axis=1)[0]
+    mixed = np.bincount(parts) > 1
+    shared = sizes > 1
+    if sizes[mixed].sum() * 2 > sizes[shared].sum():
+        return "within_groups", f"{mixed.sum()} of {shared.sum()} groups have several labels"
+    if mixed.any():
+        return "similar_groups", f"{mixed.sum()} of {shared.sum()} groups have several labels"
+    if np.ptp(sizes):
+        return "similar_groups", "each group has one label, and groups differ in size"
+    return "groups", "each group has one label"
 
 
 def exchange(data, permute="images"):
@@ -56,12 +96,14 @@ def exchange(data, permute="images"):
     Parameters
     ----------
     data : Labelled
-    permute : {"images", "within_groups", "groups", "within_collections"}
+    permute : {"images", "within_groups", "groups", "similar_groups", "within_collections"}
         Each image by itself; each, but with images of its group alone (where groups have images
         of several classes, such as persons with many expressions); whole groups, with groups of
-        as many images (where they share the label, such as patches of one photograph); or each
-        image with those of its collection alone. All images of one collection are permuted as
-        by ``images``.
+        as many images (where they share the label, such as patches of one photograph); whole
+        groups, with groups of about as many images (at most ``SIMILAR`` times those of the least;
+        of a group with several classes, the part of each class is one by itself); or each image
+        with those of its collection alone. All images of one collection are permuted as by
+        ``images``.
 
     Raises
     ------
@@ -84,6 +126,10 @@ def exchange(data, permute="images"):
     names, of_image = np.unique(np.asarray(known, dtype=str), return_inverse=True)
     if permute.startswith("within_"):
         strata = of_image
+    if permute == "similar_groups":
+        parts = np.unique(np.stack([of_image, codes]), axis=1, return_inverse=True)
+        codes, units = parts[0][1], parts[1].ravel()
+        strata = _similar(np.bincount(units))
     if permute == "groups":
         units = of_image
         least, most = np.full((2, len(names)), codes[0])
@@ -99,7 +145,8 @@ def exchange(data, permute="images"):
                 "a whole has one label; permute images, or within_groups."
             )
         codes, strata = least, np.bincount(units)
-    if strata is not None and len(np.unique(strata)) == 1:
+    resized = permute == "similar_groups" and np.ptp(np.bincount(units)) > 0
+    if strata is not None and len(np.unique(strata)) == 1 and not resized:
         strata = None
     distinct = _distinct(codes, strata)
     if distinct == 1:
@@ -108,11 +155,21 @@ def exchange(data, permute="images"):
             "the images into classes alike. "
             + (
                 "Permute images; or bring more groups a class, of as many images."
-                if permute == "groups"
+                if permute in ("groups", "similar_groups")
                 else f"Permute images; or bring {kind}s with images of several classes."
             )
         )
-    return Exchange(codes, strata, units, distinct)
+    return Exchange(codes, strata, units, distinct, resized)
+
+
+def _similar(sizes):
+    """Return the stratum of each size: the least that there is, and up to ``SIMILAR`` times it."""
+    strata, least = np.empty(len(sizes), np.int64), 0
+    for size in np.unique(sizes):
+        if size > SIMILAR * least:
+            least = size
+        strata[sizes == size] = least
+    return strata
 
 
 def _distinct(codes, strata):
