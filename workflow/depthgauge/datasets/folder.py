@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..belonging import asked_by_names, groups_by_names, line_of
 from ..errors import UserError
 from ..seeds import derive_seed
 from .named import named_by
@@ -96,6 +97,15 @@ def pictures(name, spec, sources, seed, scratch):
         note += f", {len(made)} of {found} images chosen at random"
     for key, values in told.items():
         note += f", {_counted(key, values)}"
+    if "group" not in told:
+        classes = np.unique([label for label, _ in chosen], return_inverse=True)[1]
+        if pattern := asked_by_names(groups_by_names(paths), classes):
+            question = (
+                "do images belong together whose names share a part (one film, one person, one "
+                f"slide)? Then add the line `{line_of(pattern)}` to the dataset in the config"
+            )
+            log.warning("datasets: %s: %s.", name, question)
+            note += f"; {question}"
     return made, [Note("", "", len(made), note)]
 
 

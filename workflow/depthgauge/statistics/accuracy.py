@@ -54,6 +54,31 @@ def expected_in_half(right):
     return right @ (weights / weights.sum())
 
 
+def near_twins(distances):
+    """Return the share of images of which the nearest other is nearly the image itself.
+
+    Around independent images the logarithm of the distance of the k-th nearest grows with k as
+    digamma(k) over the dimension: from the first to the tenth 2.5 times as much as from the tenth
+    to the thirtieth. Here the share is that of images of which the nearest is nearer than this
+    says, by the mean of the latter over all. Of sets of independent photographs it was 0.4 at
+    most at any depth of three networks; of tiles photographed two to six times, 0.6 to 0.85.
+
+    Parameters
+    ----------
+    distances : array, shape (n, k)
+        Of the nearest images, nearest first.
+
+    Returns
+    -------
+    float
+        NaN with fewer than thirty neighbours.
+    """
+    if distances.shape[1] < 30:
+        return float("nan")
+    first, tenth, thirtieth = np.maximum(distances[:, [0, 9, 29]].T, np.finfo(np.float32).tiny)
+    return float(np.mean(np.log(tenth / first) > 2.5 * np.log(thirtieth / tenth).mean()))
+
+
 def half_accuracies(neighbours, codes, *, groups=None, seed=0):
     """Return ``expected_in_half``, averaged over the images of each half, of that half alone.
 

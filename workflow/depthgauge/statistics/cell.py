@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..belonging import asked_by_names, asked_by_neighbours, groups_by_names, line_of
 from ..distances.labelled import Labelled
 from ..manifest import few_groups, groups_of
 from ..seeds import derive_seed
@@ -12,6 +13,7 @@ from .accuracy import half_accuracies, half_means
 from .geometry import SPREAD
 from .goodness import goodness, standard_error
 from .measures import measures
+from .nuisance import nuisance_measures
 
 # The columns of goodness.csv after the names of the cell: those of the test, those of `measures`.
 TESTED = ("images", "classes", "within", "between", "goodness")
@@ -29,8 +31,11 @@ class Cell:
     Attributes
     ----------
     row : dict
-        The row of goodness.csv; with ``groups``, their number, and ``knn1_se``, the
-        accuracy's standard error over them, where there are groups.
+        The row of goodness.csv. ``groups_suspected`` (by neighbours, or by names) and
+        ``groups_line``, the line of the config, say whether images may belong together of which
+        nobody said so (``belonging``). Where there are groups, ``groups`` is their number, and
+        ``knn1_se`` the accuracy's standard error over them. Where there is a nuisance, its
+        columns stand too, see ``nuisance_measures``.
     null : (m,) float64 array
         Goodness under each permutation.
     classes : DataFrame
@@ -120,6 +125,9 @@ def measured_cell(
         row["groups"] = len(np.unique(data.groups))
         right = measured.knn1_correct.astype(float)
         row["knn1_se"] = standard_error((right.sum() - right) / (data.n - 1), data.groups)
+    row |= {"near_twins": measured.near_twins, **_suspected(manifest, data.codes, measured)}
+    if "nuisance" in manifest:
+        row |= nuisance_measures(data, measured.neighbours, manifest.nuisance, **work)
     accuracies, members = half_accuracies(
         measured.neighbours,
         data.codes,
@@ -142,6 +150,19 @@ def measured_cell(
         _by_image(measured, manifest),
         pd.DataFrame(halves),
     )
+
+
+def _suspected(manifest, codes, measured):
+    """Return whether images may belong together of which nobody said it, and the line to say it."""
+    if "group" in manifest or "source" not in manifest:
+        return {"groups_suspected": "", "groups_line": ""}
+    found = groups_by_names(manifest.source)
+    asked = {
+        "neighbours": asked_by_neighbours(found, codes, measured.neighbours[:, 0]),
+        "names": asked_by_names(found, codes),
+    }
+    why, pattern = next(filter(lambda item: item[1], asked.items()), ("", ""))
+    return {"groups_suspected": why, "groups_line": line_of(pattern)}
 
 
 def _by_class(measured, names, sizes):
@@ -206,6 +227,11 @@ def as_text(row):
         ("effective dimension", number(row["effective_dimension"])),
         ("PERMDISP F", f"{number(row['permdisp_f'])}, p = {number(row['permdisp_p'])}"),
     ]
+    if "robustness" in row:
+        lines += [
+            ("robustness index, class over nuisance", number(row["robustness"])),
+            ("1-NN accuracy among other values of it", number(row["knn1_other_nuisance"])),
+        ]
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
     return text + (f"\nBeware: {SPREAD}." if row["spread_warning"] else "")

@@ -9,7 +9,7 @@ from ..distances.neighbours import nearest_neighbours
 from ..distances.passes import class_sums
 from ..errors import UserError
 from ..seeds import derive_seed
-from .accuracy import REACH, expected_in_half, vote
+from .accuracy import REACH, expected_in_half, near_twins, vote
 from .auc import rank_auc
 from .geometry import coordinate_goodness, dispersion, principal_coordinates, spectrum
 from .goodness import (
@@ -45,6 +45,9 @@ class Measures:
     effective_dimension: float  # see ``geometry.Spectrum``
     permdisp_f: float  # see ``geometry.dispersion``; NaN where it is undefined
     permdisp_p: float
+    near_twins: (
+        float  # share of images nearly the same as their nearest, see ``accuracy.near_twins``
+    )
     # Classes differ in spread, at 5 %, and in spread more than in place: then goodness, ANOSIM
     # and MRPP may speak of spread alone.
     spread_warning: bool
@@ -129,6 +132,7 @@ def measures(data, *, threads=1, seed=0, progress=True):
         # Copies stay copies, whatever the round-off of their coordinates.
         goodness_pca50=coordinate_goodness(components, codes, **stream) if own > 0 else np.inf,
         effective_dimension=spectral.effective_dimension,
+        near_twins=near_twins(distances),
         permdisp_f=dispersed.f,
         permdisp_p=dispersed.p_value,
         spread_warning=dispersed.warning,

@@ -1,13 +1,19 @@
 """The verdict: the network, depth and reading to use, and how sure that is."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 
 from ..manifest import few_groups
 from ..readings import KEYS, choose
 from ..tables import read_table, write_table
+from .beware import COLUMNS as DOUBTS
+from .beware import doubts
 from .recipe import recipe
 from .wording import OPINIONS, words
+
+log = logging.getLogger(__name__)
 
 LEVEL = 0.05
 # Accuracies that differ by less than this are as good as one another to whoever uses them.
@@ -26,7 +32,7 @@ _COLUMNS += [
     "layer_stability",
 ]
 _COLUMNS += [*(f"by_{name}" for name in OPINIONS), "agree", "spread_warning", "recipe"]
-_COLUMNS += ["headline", "detail", "numbers", "sentence"]
+_COLUMNS += ["headline", "detail", "numbers", "sentence", *DOUBTS]
 
 
 def verdicts(cells, ranking, halves, controls=None):
@@ -84,7 +90,8 @@ def verdicts(cells, ranking, halves, controls=None):
           and layer_stability, that of its layer in any reading;
         - by_auc, by_goodness_pca50, by_goodness, the cell that each alone would choose; agree,
           whether all choose alike; spread_warning, layers; recipe, how to compute the reading;
-        - headline, detail and numbers, the verdict in words; sentence, the first two together.
+        - headline, detail and numbers, the verdict in words; sentence, the first two together;
+        - what there is to be wary of (``beware.doubts``).
     """
     controls = controls or {}
     halves = halves.set_index(["dataset", *_CELL]).sort_index()
@@ -146,6 +153,7 @@ def _verdict(scope, cells, halves, controls):
     chosen = cells.loc[use]
     alike = may if told else pd.Series(True, cells.index)
     alike[use] = False
+    row |= _doubts(scope, chosen, cells)
     choices = {name: _choice(cells[name].astype(float), best, candidates) for name in OPINIONS}
     by = {f"by_{name}": "" if place is None else names[place] for name, place in choices.items()}
     quality = (chosen.knn1_half - row["guessing"]) / (1 - row["guessing"])
@@ -178,6 +186,14 @@ def _verdict(scope, cells, halves, controls):
             "beats_control": beats,
         }
     return row
+
+
+def _doubts(scope, chosen, cells):
+    """Return what to be wary of at the cell advised; it is warned of once for a dataset."""
+    found, said = doubts(chosen, cells[cells.extractor == chosen.extractor])
+    if scope == "dataset" and (found["groups_suspected"] or found["nuisance_warning"]):
+        log.warning("%s:%s", chosen.dataset, said)
+    return found | {"doubts": said.strip()}
 
 
 def _names(scope, cells):

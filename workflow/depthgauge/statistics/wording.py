@@ -84,6 +84,7 @@ def _detail(row, controls):
     yield _again(row)
     if row.get("beats_control") == "not told":
         yield f"Whether it beats {controls[row['control_extractor']]} cannot be told for certain."
+    yield row["doubts"]
     if "population" in row:
         yield f"Measured were {row['sample']:,.0f} of your {row['population']:,.0f} pictures."
 
