@@ -136,6 +136,18 @@ def test_stability_is_the_same_for_any_number_of_threads(planted):
     assert one.tobytes() == three.tobytes()
 
 
+def test_whole_groups_are_drawn_and_clusters_compared_with_them(cell, planted):
+    codes, groups = planted[0], np.arange(N) // 6
+    for seed in range(5):
+        drawn = module._drawn(N, 96, groups, np.random.default_rng(seed))
+        assert len(drawn) == 96 and len(np.unique(groups[drawn])) == 16
+        assert (np.diff(drawn) > 0).all()
+    table = pd.read_csv(cell / "manifest.csv").assign(group=codes)
+    table.to_csv(cell / "manifest.csv", index=False)
+    _, row = run(cell, manifest=cell / "manifest.csv")
+    assert row.group_ami == pytest.approx(row.ami) and row.ami > 0.8
+
+
 def test_one_blob_is_said_to_be_maybe_one_cluster_or_none(tmp_path, blob):
     _, row = run(write_cell(tmp_path, *blob, [""] * N))
     assert not row.stability >= module.STABLE

@@ -207,6 +207,34 @@ def test_depths_are_of_the_dataset_asked_for_alone(tmp_path):
         assert set(of_measure[of_measure.verdict == "use"].layer) == {"middle"}
 
 
+def test_the_accuracy_is_as_sure_as_its_groups_make_it(tmp_path):
+    cells, advised = several_readings()
+    cells = cells.assign(knn1=0.5, groups=20, knn1_se=np.repeat([0.05, 0.1, 0.5, 0.01], 3))
+    draw_depths(cells, advised, tmp_path / "depths")
+    drawn = pd.read_csv(tmp_path / "depths.csv")
+    width = (drawn.high - drawn.low)[drawn.measure == "knn1"].to_numpy()[::3]
+    # As 100 images, 25, as 20 groups at least, and as the 100 images at most.
+    alone = [2 * 1.96 * 0.5 / np.sqrt(n + 1.96**2) for n in (100, 25, 20, 100)]
+    np.testing.assert_allclose(width, alone, rtol=1e-3)
+    cells[["groups", "knn1_se"]] = np.nan  # those of another dataset
+    draw_depths(cells, advised, tmp_path / "depths")
+    again = pd.read_csv(tmp_path / "depths.csv")
+    assert (again.high - again.low)[0] == pytest.approx(width[0])
+
+
+def test_a_nuisance_has_a_row(tmp_path, monkeypatch):
+    cells, advised = several_readings()
+    assert len(drawn_figure(cells, advised, monkeypatch).axes) == 3
+    cells["robustness"] = np.linspace(0.2, 0.9, len(cells))
+    figure = drawn_figure(cells, advised, monkeypatch)
+    assert [axes.get_ylabel() for axes in figure.axes][3:] == ["robustness index\nclass / nuisance"]
+    draw_depths(cells, advised, tmp_path / "depths")
+    drawn = pd.read_csv(tmp_path / "depths.csv")
+    drawn = drawn[drawn.measure == "robustness"]
+    np.testing.assert_allclose(drawn.value, cells.robustness)
+    assert drawn.low.isna().all()
+
+
 def test_depths_without_intervals(tmp_path, monkeypatch):
     cells, advised = several_readings()
     cells = cells.assign(groups=5, auc_se=np.nan, goodness_low=np.nan, goodness_high=np.nan)

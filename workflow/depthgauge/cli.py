@@ -303,6 +303,7 @@ def embedding():
 @folder
 @written("--summary", help="CSV to write: one row per layer.")
 @written("--agreement", help="CSV to write: layers in pairs.")
+@file_option("--manifest", help="Of the images: their groups are drawn as wholes.")
 @dataset_name
 @extractor_name
 @rows

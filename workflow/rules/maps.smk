@@ -47,6 +47,7 @@ for extractor, layers in PLAN.layers.items():
             embeddings=per_layer("results/embeddings/{dataset}/{extractor}/{layer}.csv"),
             distances=network_distances,
             rows=rows_to_follow,
+            manifest="results/datasets/{dataset}/manifest.csv",
         output:
             [
                 f"results/clusters/{{dataset}}/{{extractor}}/{layer}.csv"
@@ -86,6 +87,7 @@ for extractor, layers in PLAN.layers.items():
         shell:
             "depthgauge clusters {input.embeddings} {params.distances} {params.reading}"
             " --folder {params.folder} --summary {output.summary} --agreement {output.agreement}"
+            " --manifest {input.manifest}"
             " --dataset {wildcards.dataset} --extractor {wildcards.extractor}"
             " --perplexity {params.perplexity} --seed {params.seed} --threads {threads} --log {log}"
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ..distances.reading import open_distances
 from ..errors import UserError
+from ..manifest import groups_of, read_manifest
 from ..maps.embedding import embed
 from ..readings import Reading, chosen, split_name
 from ..seeds import derive_seed
@@ -68,18 +69,21 @@ def map_clusters(points):
     return numbers[found.labels_], found.probabilities_
 
 
-def stability(distances, clusters, *, perplexity=30, seed=0, threads=1, progress=True):
+def stability(distances, clusters, *, groups=None, perplexity=30, seed=0, threads=1, progress=True):
     """Return how alike the clusters are that parts of the images give by themselves.
 
     Five times 80 % of the images are drawn without replacement, mapped anew and clustered anew
     (by subsets, as in Hennig 2007, doi 10.1016/j.csda.2006.11.025). At most 2,000 are drawn:
-    where there are more than 2,500, a smaller share.
+    where there are more than 2,500, a smaller share. Of images in groups whole groups are drawn,
+    as many as have no more images than that: a cluster of one film would come again with any
+    part of its frames.
 
     Parameters
     ----------
     distances : Distances
     clusters : (n,) int array
         As from ``map_clusters``.
+    groups : (n,) array, optional
     perplexity, threads, progress
         As in ``embedding.embed``; ``threads`` does not change a bit.
     seed : int
@@ -99,8 +103,9 @@ def stability(distances, clusters, *, perplexity=30, seed=0, threads=1, progress
     for draw in tqdm(
         range(RESAMPLES), desc="resamples", unit="map", mininterval=1, disable=not progress
     ):
-        drawn = np.random.default_rng(derive_seed(seed, draw)).permutation(n)[:size]
-        drawn.sort()
+        drawn = _drawn(n, size, groups, np.random.default_rng(derive_seed(seed, draw)))
+        if len(drawn) < FEWEST:
+            return np.full(RESAMPLES, nan)
         points = embed(
             distances.among(drawn),
             perplexity=perplexity,
@@ -112,6 +117,15 @@ def stability(distances, clusters, *, perplexity=30, seed=0, threads=1, progress
     return np.array(agreements)
 
 
+def _drawn(n, size, groups, rng):
+    """Return ``size`` of ``n`` images, ascending; of whole groups so many at most."""
+    if groups is None:
+        return np.sort(rng.permutation(n)[:size])
+    units, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    order = rng.permutation(len(sizes))
+    return np.flatnonzero(np.isin(units, order[np.cumsum(sizes[order]) <= size]))
+
+
 def write_clusters(
     embeddings,
     distances,
@@ -119,6 +133,7 @@ def write_clusters(
     summary,
     agreement,
     *,
+    manifest=None,
     dataset="",
     extractor="",
     rows=None,
@@ -149,6 +164,9 @@ def write_clusters(
     agreement : path
         CSV ``layer,other,ari,ami``, a row for each two layers: how alike their clusters are.
         Both are empty where neither has clusters.
+    manifest : path, optional
+        Of the images. With groups, the summary has another column, ``group_ami``: the adjusted
+        mutual information of clusters and groups, over all images.
     dataset, extractor : str
         Names for the rows, from which, with ``seed``, the draws derive.
     rows, reading
@@ -169,6 +187,7 @@ def write_clusters(
             f"maps are given of the layers {', '.join(layers)}; distances of the same layers, "
             "LAYER.npy, were expected in the same order."
         )
+    groups = None if manifest is None else groups_of(read_manifest(manifest))
     written, found = [], {}
     followed = [chosen(layer, rows, reading) for layer in layers]
     for depth, (layer, its_reading, *files) in enumerate(
@@ -178,6 +197,7 @@ def write_clusters(
         table, row = _of_layer(
             *files,
             its_reading,
+            groups,
             perplexity=perplexity,
             seed=derive_seed(seed, *cell.values(), "clusters"),
             threads=threads,
@@ -196,7 +216,7 @@ def write_clusters(
     write_table(pd.DataFrame(written), summary)
 
 
-def _of_layer(embedding, distances, reading, *, perplexity, seed, threads, progress):
+def _of_layer(embedding, distances, reading, groups, *, perplexity, seed, threads, progress):
     """Return the table of one layer's clusters, and its row of the summary."""
     table = _read_map(embedding)
     n = len(table)
@@ -208,6 +228,7 @@ def _of_layer(embedding, distances, reading, *, perplexity, seed, threads, progr
         agreements = stability(
             opened,
             clusters,
+            groups=groups,
             perplexity=perplexity,
             seed=seed,
             threads=threads,
@@ -230,6 +251,8 @@ def _of_layer(embedding, distances, reading, *, perplexity, seed, threads, progr
         "labelled": int(labelled.sum()),
         "note": _note(n, count, stable, alike),
     }
+    if groups is not None:
+        row["group_ami"] = adjusted_mutual_info_score(groups, clusters)
     numbers = np.where(clusters > 0, clusters.astype(str), "")
     found = {"image": table.image, "cluster": numbers, "probability": probabilities.round(6)}
     return pd.DataFrame(found), row

@@ -17,6 +17,7 @@ _MEASURES = {  # the one that decides first
     "knn1": "1-NN accuracy,\nleave-one-out",
     "auc": "AUC (probability)\nP(between > within)",
     "goodness": "goodness (ratio)\nbetween / within",
+    "robustness": "robustness index\nclass / nuisance",  # where there is a nuisance
 }
 _BLUE = "#0072B2"
 _COLOURS = {"flat": "#DB8E00", "mean": _BLUE, "cls": INK}  # light, middle and dark, too
@@ -44,7 +45,8 @@ def draw_depths(cells, advised, stem):
 
     Points are the best reading of each layer. Bars are 95 % intervals of each layer by itself,
     from the jackknife, for the accuracy Wilson's; there are none by too few groups (see
-    ``few_groups``). A red ring is around the depth of the verdict;
+    ``few_groups``). Where there is a nuisance, its robustness index has a row, without intervals.
+    A red ring is around the depth of the verdict;
     filled are the points of the depths that are not distinguishable from it. Of several readings
     each has a pale line. A layer of one pooling (a vector) is the same in any, so the lines of
     others lead to its point.
@@ -74,6 +76,8 @@ def _table(cells, advised):
         "auc": (cells.auc - margin, cells.auc + margin),
         "goodness": (cells.goodness_low, cells.goodness_high),
     }
+    if "robustness" in cells and cells.robustness.notna().any():
+        ends["robustness"] = (np.nan, np.nan)
     names = cells[["dataset", "extractor", "layer", *KEYS, "depth"]]
     best = cells.best_reading.astype(str) == "True"
     verdict = {}
@@ -105,10 +109,10 @@ def _independent(cells):
     With groups, those of which it would have the standard error that it has over groups (Kish's
     effective size), at least as many as there are groups.
     """
-    if "knn1_se" not in cells:
+    if "knn1_se" not in cells or cells.groups.isna().all():
         return cells.images
     alone = cells.knn1 * (1 - cells.knn1) / cells.knn1_se.where(cells.knn1_se > 0) ** 2
-    return alone.fillna(0).clip(cells.groups, cells.images).fillna(cells.images)
+    return alone.fillna(cells.groups).clip(cells.groups, cells.images)
 
 
 def _wilson(share, n):
@@ -131,16 +135,17 @@ def _figure(table, cell):
     width = float(np.clip(0.9 + 0.32 * (sum(counts) + len(counts)), COLUMN, PAGE))
     longest = max(map(len, table.layer.unique()))
     key_lines = -(-len(looks) // int(width / 1.15)) if len(looks) > 1 else 0
-    figure = new_figure(width, 4.1 + 0.05 * min(longest, 22) + 0.15 * key_lines)
+    measures = [measure for measure in _MEASURES if measure in set(table.measure)]
+    figure = new_figure(width, 1.1 + len(measures) + 0.05 * min(longest, 22) + 0.15 * key_lines)
     grid = figure.subplots(
-        len(_MEASURES),
+        len(measures),
         len(extractors),
         sharex="col",
         sharey="row",
         squeeze=False,
         width_ratios=[count + 1 for count in counts],
     )
-    for line, measure in zip(grid, _MEASURES, strict=True):
+    for line, measure in zip(grid, measures, strict=True):
         line[0].set_ylabel(_MEASURES[measure])
         for axes, extractor in zip(line, extractors, strict=True):
             drawn = table[(table.extractor == extractor) & (table.measure == measure)]
