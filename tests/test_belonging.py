@@ -9,6 +9,7 @@ from depthgauge.belonging import asked_by_names, asked_by_neighbours, groups_by_
 from depthgauge.distances.labelled import Labelled
 from depthgauge.distances.matrix import Distances
 from depthgauge.distances.neighbours import nearest_neighbours
+from depthgauge.errors import UserError
 from depthgauge.statistics.accuracy import near_twins
 from depthgauge.statistics.beware import LINE, doubts
 from depthgauge.statistics.cell import measured_cell
@@ -203,6 +204,12 @@ def test_the_robustness_index_is_that_of_a_brute_force_count(grouped):
     assert found["knn1_other_nuisance"] == right / 60
     assert robustness_index(near[:, :10], codes, camera) == found["robustness"]
     assert np.isnan(robustness_index(near, codes, codes))
+
+
+def test_a_nuisance_of_one_value_is_refused():
+    data = Labelled(np.ones(6), list("aabb"))
+    with pytest.raises(UserError, match="one value 'x'"):
+        nuisance_measures(data, np.zeros((4, 1), int), ["x"] * 4, progress=False)
 
 
 def test_a_nuisance_that_outweighs_the_class_is_warned_of():

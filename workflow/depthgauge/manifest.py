@@ -66,14 +66,14 @@ def few_groups(count):
 
 
 def read_labels(path):
-    """Return the labels at ``path`` as a manifest: columns image, label, maybe group, collection.
+    """Return the labels at ``path`` as a manifest: image, label, maybe group and the like.
 
     Parameters
     ----------
     path : path
-        A manifest (``image,label``, maybe ``group`` and ``collection``), or a CSV of one column:
-        a label on each line, with or without the heading ``label``. Images without names are
-        called by their number, from 1.
+        A manifest (``image,label``, maybe ``group``, ``collection`` and ``nuisance``), or a CSV of
+        one column: a label on each line, with or without the heading ``label``. Images without
+        names are called by their number, from 1.
 
     Raises
     ------

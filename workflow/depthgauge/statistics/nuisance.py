@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..distances.neighbours import nearest_neighbours
+from ..errors import UserError
 
 NEIGHBOURS = 10
 # A depth is warned of below this index, if neighbours of other classes share the nuisance by so
@@ -53,8 +54,18 @@ def nuisance_measures(data, neighbours, nuisance, *, threads=1, progress=True):
         any images; ``knn1_other_nuisance``, the accuracy of the nearest neighbour among images of
         another value; ``nuisance_warning``, whether the nuisance outweighs the class and shows:
         neighbours of another class share it, beyond chance, by a tenth.
+
+    Raises
+    ------
+    UserError
+        If the nuisance has one value.
     """
     codes = data.codes
+    if len(set(nuisance)) < 2:
+        raise UserError(
+            f"nuisance: all images have the one value {next(iter(nuisance))!r}, so it tells "
+            "nothing. Leave it out, or give two values at least."
+        )
     values = np.unique(np.asarray(nuisance, str), return_inverse=True)[1]
     near = neighbours[:, :NEIGHBOURS]
     classes, of_value = np.bincount(codes), np.bincount(values)
