@@ -45,6 +45,10 @@ def checks(verdict, cell, misplaced, controls):
         )
     elif verdict["answer"] != "none":
         found.append(("none", "no control in this run"))
+    if verdict.get("groups_suspected"):
+        found.append(("look", "pictures may belong together"))
+    if str(verdict.get("nuisance_warning")) == "True":
+        found.append(("look", "neighbours share the nuisance rather than the class"))
     if misplaced:
         count = f"{len(misplaced):,} picture{'s' * (len(misplaced) != 1)}"
         found.append(("look", f"{count} may have a wrong label"))
