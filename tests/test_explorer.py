@@ -5,8 +5,9 @@ import json
 import os
 import shutil
 import time
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -14,19 +15,21 @@ import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
 from depthgauge.config import checked_config
+from depthgauge.datasets.folder import check_folder
 from depthgauge.errors import UserError
 from depthgauge.figures.misplaced import draw_advised
 from depthgauge.plan import Plan
-from depthgauge.report.explorer import write_explorer
+from depthgauge.report.explorer import _advised, _keys, write_explorer
 from depthgauge.report.misplaced import misplaced, write_misplaced
 from depthgauge.report.procrustes import align, standardise
-from depthgauge.report.sprites import COLUMNS, TILE, sprite_sheets
+from depthgauge.report.sprites import TILES, columns, sprite_sheets
 from PIL import Image
 from scipy.spatial import procrustes
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import silhouette_samples
 
 LAYERS = ["shallow", "middle", "deep"]
+KNN1 = [0.5, 0.7, 0.6]
 NASTY = '</script><img src=x onerror="document.title=1">, "b"'
 
 
@@ -271,7 +274,10 @@ def colour_of(dataset, place):
 
 
 def write_results(results, n=40, layers=LAYERS):
-    """Write the tables of two datasets; the first has names meant to break out of the page."""
+    """Write the tables of two datasets; the first has names meant to break out of the page.
+
+    Misplaced at the layer of depth d are the images d, d + 7, d + 14 ..., the last the worst.
+    """
     rng = np.random.default_rng(2)
 
     def write(name, rows):
@@ -290,6 +296,7 @@ def write_results(results, n=40, layers=LAYERS):
         for place, image in enumerate(images):
             Image.new("RGB", (64, 48), colour_of(dataset, place)).save(folder / image, quality=95)
         manifest = pd.DataFrame({"image": images, "label": labels if dataset == "birds" else ""})
+        manifest["source"] = [f"nest {place % 4}/{place}, so.png" for place in range(n)]
         write(f"datasets/{dataset}/manifest", manifest)
         cell = {"pooling": "flat", "metric": "euclidean"}
         write(f"clusters/{dataset}/net", [{"layer": layer} | cell for layer in layers])
@@ -312,14 +319,28 @@ def write_results(results, n=40, layers=LAYERS):
                 goodness = rng.lognormal(size=n)
                 goodness[0] = np.nan
                 write(f"nulls/{name}.images", manifest.assign(goodness=goodness))
-                write(f"nulls/{name}", [{"layer": layer, "goodness": 1.25 + depth, "knn1": 0.5}])
-                misplaced = np.arange(n) % 7 == depth
-                write(f"misplaced/{name}", manifest.assign(misplaced=misplaced)[::-1])
+                write(
+                    f"nulls/{name}",
+                    [{"layer": layer, "goodness": 1.25 + depth, "knn1": KNN1[depth]}],
+                )
+                found = manifest.assign(misplaced=np.arange(n) % 7 == depth)
+                found = found.assign(neighbours_label=labels[np.arange(n) % 3])[::-1]
+                write(
+                    f"misplaced/{name}",
+                    found.sort_values("misplaced", ascending=False, kind="stable"),
+                )
 
 
 def data_of(page):
     text = page.read_text("utf-8").split('id="data">')[1].split("</script>")[0]
     return json.loads(text)
+
+
+def advise(results, layer, *, extractor="net", dataset="birds"):
+    row = {"scope": "depth", "dataset": dataset, "extractor": extractor, "layer": layer}
+    pd.DataFrame([row | {"pooling": "flat", "metric": "euclidean"}]).to_csv(
+        results / "verdict.csv", index=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -328,6 +349,7 @@ def explorer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explorer") / "results"
     write_results(folder)
     (folder / "plan.json").write_text(PLAN.text())
+    advise(folder, "shallow")
     invoke("explorer", folder / "plan.json", "--output", folder / "explorer.html")
     return folder / "explorer.html", folder
 
@@ -339,12 +361,14 @@ def shown(results, folder, plan=PLAN, **options):
     return data_of(folder / "shown.html")
 
 
-def test_the_page_is_one_file_and_the_same_twice(explorer, tmp_path):
+def test_the_page_is_one_file_and_the_same_twice(explorer):
     page, results = explorer
-    write_explorer(results / "plan.json", tmp_path / "again.html", progress=False)
-    assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
+    again = results / "again.html"
+    write_explorer(results / "plan.json", again, progress=False)
+    assert again.read_bytes() == page.read_bytes()
     text = page.read_text("utf-8")
-    assert "default-src 'none'" in text
+    assert "default-src 'none'" in text and "unsafe" not in text.split("<title>")[0]
+    assert len(text) - len(text.split('id="data">')[1]) < 80_000  # what is not data
     assert NASTY not in text.split("<body>")[1].split('<script type="application/json"')[0]
     birds, loose = (dataset["extractors"][0] for dataset in data_of(page)["datasets"])
     assert [one["name"] for one in birds["colourings"]] == ["cluster", "goodness", "misplaced"]
@@ -359,10 +383,70 @@ def test_layers_are_in_the_order_of_the_plan(explorer, tmp_path):
     for dataset in data["datasets"]:
         (net,) = dataset["extractors"]
         assert [layer["name"] for layer in net["layers"]] == order
-    assert [layer["facts"][:14] for layer in data["datasets"][0]["extractors"][0]["layers"]] == [
-        "goodness 3.250",
-        "goodness 1.250",
+    layers = data["datasets"][0]["extractors"][0]["layers"]
+    assert [(layer["accuracy"], layer["mean_goodness"]) for layer in layers] == [
+        *((0.6, 3.25), (0.5, 1.25))
     ]
+
+
+def test_the_depth_advised_is_starred(explorer, tmp_path):
+    _, results = explorer
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+
+    def told():
+        birds, loose = shown(folder, tmp_path)["datasets"]
+        assert loose["advised"] is None
+        assert not any(layer["advised"] for layer in loose["extractors"][0]["layers"])
+        layers = birds["extractors"][0]["layers"]
+        return birds["advised"], [layer["name"] for layer in layers if layer["advised"]]
+
+    assert told() == (["net", "shallow"], ["shallow"])
+    advise(folder, "deep")
+    assert told() == (["net", "deep"], ["deep"])
+    for row in ({"layer": ""}, {"layer": "former"}, {"layer": "deep", "extractor": "other"}):
+        advise(folder, **row)  # none is advised, or what another run has left
+        assert told() == (None, [])
+    advise(folder, "deep", dataset="loose")  # which has no labels any more
+    assert told() == (None, [])
+    (folder / "verdict.csv").unlink()
+    assert told() == (None, [])
+
+
+def test_of_several_networks_the_one_advised_is_named(tmp_path):
+    rows = [
+        {"scope": scope, "dataset": "birds", "extractor": extractor, "layer": layer}
+        for scope, extractor, layer in (
+            ("depth", "net", "deep"),
+            ("depth", "pca", "components_16"),
+            ("network", "net", "deep"),
+        )
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "verdict.csv", index=False)
+    config = PLAN.config | {"extractors": PLAN.config["extractors"] | {"pca": {"kind": "pca"}}}
+    plan = Plan(checked_config(config), PLAN.images, PLAN.labelled)
+    layers = {"net": "deep", "pca": plan.layers["pca"][0]}
+    rows[1]["layer"] = layers["pca"]
+    pd.DataFrame(rows).to_csv(tmp_path / "verdict.csv", index=False)
+    assert _advised(tmp_path / "verdict.csv", plan, "birds") == (layers, ["net", "deep"])
+
+
+def test_what_has_no_label_looks_like_no_class(explorer):
+    for dataset in data_of(explorer[0])["datasets"]:
+        for net in dataset["extractors"]:
+            for colouring in [*dataset["colourings"], *net["colourings"]]:
+                *named, none = colouring["keys"]
+                assert none["symbol"] == "ring" and "ring" not in {key["symbol"] for key in named}
+    keys = _keys([str(name) for name in range(10)], "no label")
+    assert all(
+        max(pair) - min(pair) > 60 for pair in zip(greys(keys)[:-1], greys(keys)[1:], strict=True)
+    )
+
+
+def greys(keys):
+    """The lightness of the keys that have no colour, in order."""
+    colours = [[int(key["colour"][at : at + 2], 16) for at in (1, 3, 5)] for key in keys[:-1]]
+    return sorted(sum(rgb) / 3 for rgb in colours if max(rgb) - min(rgb) < 20)
 
 
 def test_maps_are_told_with_their_reading(explorer, tmp_path):
@@ -370,6 +454,7 @@ def test_maps_are_told_with_their_reading(explorer, tmp_path):
     plain = data_of(page)["datasets"][0]["extractors"][0]
     results = tmp_path / "results"
     write_results(results)
+    advise(results, "shallow")
     readings = [("flat", "euclidean"), ("mean", "angle")]
     for place, layer in enumerate(LAYERS):
         best = place > 0
@@ -438,31 +523,41 @@ def test_all_that_is_shown_of_an_image_is_its_own(explorer, tmp_path, images):
             expected = pd.DataFrame(before, index=maps.index).loc[first]
             seen = values(layer["xy"], "<f4").reshape(2, images).T
             np.testing.assert_allclose(seen, expected, atol=1e-6)
-            columns = {"cluster": table("clusters").cluster}
+            told_of = {"cluster": table("clusters").cluster}
             if name == "birds":
                 of_images = table("nulls", f"birds/net/{layer['name']}.images")
                 goodness = pd.to_numeric(of_images.goodness)[first]
                 seen = values(layer["goodness"], "<f4")
                 np.testing.assert_allclose(seen, goodness, rtol=1e-6)
                 words = {True: "misplaced", False: "in place"}
-                columns["misplaced"] = table("misplaced").misplaced.map(words)
+                found = table("misplaced")
+                told_of["misplaced"] = found.misplaced.map(words)
+                told = [dataset["classes"][at] for at in values(layer["suggested"], "<u2")]
+                assert told == found.neighbours_label[first].tolist()
+                worst = [image for image in found.index[found.misplaced] if image in first]
+                assert [first[at] for at in values(layer["worst"], "<u4")] == worst
             for colouring in net["colourings"]:
                 if (kind := colouring["name"]) != "goodness":
                     keys = [key["name"] for key in colouring["keys"]]
                     told = [keys[code] for code in values(colouring["codes"][place], "<u2")]
-                    assert told == [value or f"no {kind}" for value in columns[kind][first]]
+                    assert told == [value or f"no {kind}" for value in told_of[kind][first]]
         # The thumbnails, of which no two have one colour.
         (sheet,) = dataset["sheets"]
         pixels = np.asarray(Image.open(BytesIO(base64.b64decode(sheet)))).astype(int)
-        order = pd.read_csv(results / f"datasets/{name}/manifest.csv").image.tolist()
+        manifest = pd.read_csv(results / f"datasets/{name}/manifest.csv")
+        order = manifest.image.tolist()
+        assert dataset["sources"] == manifest.set_index("image").source[names].tolist()
+        side = TILES[0]
         for at, image in enumerate(first):
-            seen = pixels[TILE // 2, at * TILE + TILE // 2]
+            row, column = divmod(at, columns(side))
+            seen = pixels[row * side + side // 2, column * side + side // 2]
             assert abs(seen - colour_of(name, order.index(image))).max() < 12
 
 
 def test_labels_proposed_are_shown_of_a_dataset_labelled_in_part_alone(explorer, tmp_path):
     page, _ = explorer
     write_results(tmp_path)
+    advise(tmp_path, "shallow")
     images = pd.read_csv(tmp_path / "datasets/loose/manifest.csv").image
     proposed = pd.DataFrame({"image": images, "label": np.array(["", "ibis"])[np.arange(40) % 2]})
     (tmp_path / "labels/loose").mkdir(parents=True)
@@ -475,6 +570,8 @@ def test_labels_proposed_are_shown_of_a_dataset_labelled_in_part_alone(explorer,
     codes = values(told["predicted label"]["codes"][0], "<u2")
     assert [keys[code] for code in codes] == ["no label", "ibis"] * 20
     assert list(told) == ["label", "predicted label"]
+    proposal = [loose["classes"][code] for code in values(loose["suggested"], "<u2")]
+    assert proposal == ["", "ibis"] * 20
 
 
 def test_nothing_of_another_run_is_shown(explorer, tmp_path):
@@ -482,6 +579,7 @@ def test_nothing_of_another_run_is_shown(explorer, tmp_path):
     results = tmp_path / "results"
     write_results(results)
     (results / "plan.json").write_text(PLAN.text())
+    advise(results, "shallow")
     # A larger run: a dataset, a network and a layer more; labels where there were some, or all.
     for folder in ("embeddings", "neighbours", "clusters", "nulls", "misplaced"):
         own = results / folder
@@ -494,8 +592,8 @@ def test_nothing_of_another_run_is_shown(explorer, tmp_path):
         (results / "labels" / dataset).mkdir(parents=True)
         fewer = pd.DataFrame({"image": ["older.jpg"], "label": ["of old"]})
         fewer.to_csv(results / "labels" / dataset / "labels.csv", index=False)
-    write_explorer(results / "plan.json", tmp_path / "page.html", progress=False)
-    assert (tmp_path / "page.html").read_bytes() == page.read_bytes()
+    write_explorer(results / "plan.json", results / "page.html", progress=False)
+    assert (results / "page.html").read_bytes() == page.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -528,22 +626,39 @@ def test_tables_of_other_images_are_refused(tmp_path):
 
 
 def test_thumbnails_stand_in_order(tmp_path):
-    count = COLUMNS**2 + 3
+    side, across = TILES[1], columns(TILES[1])
+    count = across**2 + 3
     Image.new("RGB", (90, 30), (0, 160, 0)).save(tmp_path / "wide.png")
     Image.new("RGB", (30, 90), (200, 0, 0)).save(tmp_path / "tall.png")
     names = ["tall.png"] + ["wide.png"] * (count - 2) + ["tall.png"]
-    sheets = sprite_sheets(tmp_path, names, progress=False)
+    sheets = sprite_sheets(tmp_path, names, side, progress=False)
     sizes = []
     for place, sheet in enumerate(sheets):
         path = tmp_path / f"{place}.jpg"
         path.write_bytes(sheet)
         pixels = np.asarray(Image.open(path)).astype(int)
         sizes.append(pixels.shape[:2])
-    assert sizes == [(COLUMNS * TILE, COLUMNS * TILE), (TILE, COLUMNS * TILE)]
-    last = pixels[:, 2 * TILE : 3 * TILE]
-    assert abs(last[TILE // 2, TILE // 2] - [200, 0, 0]).max() < 12
-    assert abs(last[TILE // 2, 2] - 232).max() < 12  # whole, beside it the ground
-    assert abs(pixels[TILE // 2, TILE // 2] - [0, 160, 0]).max() < 12
+    assert sizes == [(across * side, across * side), (side, across * side)]
+    last = pixels[:, 2 * side : 3 * side]
+    assert abs(last[side // 2, side // 2] - [200, 0, 0]).max() < 12
+    assert abs(last[side // 2, 2] - 232).max() < 12  # whole, beside it the ground
+    assert abs(pixels[side // 2, side // 2] - [0, 160, 0]).max() < 12
+
+
+def test_of_few_images_the_pictures_are_larger(explorer, tmp_path, monkeypatch):
+    _, results = explorer
+    assert shown(results, tmp_path)["tile"] == 96
+    monkeypatch.setattr("depthgauge.report.explorer._FEW", 79)
+    data = shown(results, tmp_path)
+    assert (data["tile"], data["columns"]) == (48, 50)
+
+
+def test_links_lead_from_where_the_page_is(explorer, tmp_path):
+    page, results = explorer
+    assert data_of(page)["results"] == "."
+    (results.parent / "elsewhere").mkdir()
+    write_explorer(results / "plan.json", results.parent / "elsewhere/x.html", progress=False)
+    assert data_of(results.parent / "elsewhere/x.html")["results"] == "../results"
 
 
 # -- in a browser --------------------------------------------------------------------------
@@ -552,8 +667,8 @@ def test_thumbnails_stand_in_order(tmp_path):
 class Reader:
     """A reader at a browser: what they do and what they see."""
 
-    def __init__(self, driver, downloads):
-        self.driver, self.downloads = driver, downloads
+    def __init__(self, driver, downloads, page):
+        self.driver, self.downloads, self.page = driver, downloads, page
 
     def __call__(self, script, *arguments):
         return self.driver.execute_script(f"return {script}", *arguments)
@@ -561,46 +676,95 @@ class Reader:
     def element(self, name):
         return self.driver.find_element("css selector", name)
 
+    def elements(self, name):
+        return self.driver.find_elements("css selector", name)
+
     def text(self, name):
         return self.element(name).get_property("textContent")
+
+    def texts(self, name):
+        return [found.get_property("textContent") for found in self.elements(name)]
 
     def until(self, script, *arguments):
         end = time.monotonic() + 60
         while not self(script, *arguments):
             assert time.monotonic() < end, f"still not so: {script}"
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     def still(self):
-        self.until("document.getElementById('map').dataset.moving === 'false'")
+        self.until("panes.every((pane) => pane.root.dataset.moving === 'false' && !pane.waiting)")
+
+    def open(self, address=""):
+        """Open the page at an address, as a reader who comes by a link."""
+        self.driver.get("about:blank")
+        self.driver.get(f"{self.page.as_uri()}{address}")
+        self.still()
 
     def choose(self, menu, text):
-        for option in self.driver.find_elements("css selector", f"#{menu} option"):
+        for option in self.elements(f"#{menu} option"):
             if option.get_property("textContent") == text:
                 return option.click()
         raise AssertionError(f"{menu} has no {text}")
 
-    def place(self, image):
-        """Where on the screen an image of the first dataset is, by plotly's own axes."""
+    def place(self, image, pane=0):
+        """Where on the screen an image is."""
         return self(
-            "((i) => { const box = map.getBoundingClientRect(), l = map._fullLayout;"
-            "return [Math.round(box.left + l.xaxis._offset + l.xaxis.l2p(state.x[i])),"
-            "Math.round(box.top + l.yaxis._offset + l.yaxis.l2p(state.y[i]))] })(arguments[0])",
+            "(([i, p]) => { const box = panes[p].over.getBoundingClientRect();"
+            "const [x, y] = panes[p].place(i);"
+            "return [Math.round(box.left + x), Math.round(box.top + y)] })(arguments[0])",
+            [image, pane],
+        )
+
+    def colour(self, image):
+        """The colour in the middle of an image on the map."""
+        return self(
+            "((i) => { const r = devicePixelRatio, [x, y] = panes[0].place(i);"
+            "return [...panes[0].dots.getContext('2d')"
+            ".getImageData(Math.round(x * r), Math.round(y * r), 1, 1).data].slice(0, 3) })"
+            "(arguments[0])",
             image,
         )
+
+    def selected(self):
+        return sorted(self("[...state.selection]"))
 
     def mouse(self):
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
 
-        return ActionBuilder(self.driver, duration=40)
+        return ActionBuilder(self.driver, duration=20)
+
+    def point(self, image, pane=0):
+        mouse = self.mouse()
+        mouse.pointer_action.move_to_location(*self.place(image, pane))
+        mouse.perform()
 
     def press(self, *keys):
         from selenium.webdriver import ActionChains
 
         ActionChains(self.driver).send_keys(*keys).perform()
 
+    def shift_click(self, element):
+        from selenium.webdriver import ActionChains, Keys
+
+        ActionChains(self.driver).key_down(Keys.SHIFT).click(element).key_up(Keys.SHIFT).perform()
+
+    def media(self, **features):
+        given = [{"name": name, "value": value} for name, value in features.items()]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": given})
+
+    def saved(self, name):
+        """The file that was saved, once it is whole."""
+        path = Path(self.downloads / name)
+        end = time.monotonic() + 30
+        while not path.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        text = path.read_text("utf-8")
+        path.unlink()
+        return text
+
 
 @pytest.fixture(scope="module")
-def reader(explorer, tmp_path_factory):
+def browser(explorer, tmp_path_factory):
     selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
@@ -608,9 +772,8 @@ def reader(explorer, tmp_path_factory):
     downloads = tmp_path_factory.mktemp("downloads")
     options = selenium.ChromeOptions()
     options.binary_location = programs[0]
-    for argument in ("headless=new", "disable-dev-shm-usage", "window-size=1280,1000"):
+    for argument in ("headless=new", "disable-dev-shm-usage", "window-size=1280,800"):
         options.add_argument(f"--{argument}")
-    options.add_argument("--enable-unsafe-swiftshader")  # WebGL without a graphics card
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # which root cannot have
     options.add_experimental_option(
@@ -620,14 +783,9 @@ def reader(explorer, tmp_path_factory):
     from selenium.webdriver.chrome.service import Service
 
     driver = selenium.Chrome(options=options, service=Service(programs[1]))
-    driver.get(explorer[0].as_uri())
-    yield Reader(driver, downloads)
+    yield Reader(driver, downloads, explorer[0])
     # Whatever was done above: nothing went wrong, and nothing was asked of any network.
-    complaints = [
-        entry
-        for entry in driver.get_log("browser")
-        if "GPU stall due to ReadPixels" not in entry["message"]  # drawing without a card is slow
-    ]
+    complaints = driver.get_log("browser")
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     asked = [
         message["params"]["request"]["url"]
@@ -636,87 +794,137 @@ def reader(explorer, tmp_path_factory):
     ]
     driver.quit()
     assert complaints == []
-    assert asked and {url.split(":")[0] for url in asked} <= {"file", "blob", "data"}
+    assert asked and {url.split(":")[0] for url in asked} <= {"file", "blob", "data", "about"}
+
+
+@pytest.fixture
+def reader(browser):
+    browser.media()
+    browser.open()
+    yield browser
+    browser("localStorage.clear()")
+
+
+def test_opens_at_the_depth_advised(reader):
+    assert reader("document.title") == "depthgauge explorer"
+    assert "1 of 3: shallow" in reader.text(".facts") and "advised" in reader.text(".facts")
+    assert reader.texts(".depths button") == [
+        "shallow ★50 of 100",
+        "middle70 of 100",
+        "deep60 of 100",
+    ]
+    pressed = reader.element(".depths [aria-pressed=true]")
+    assert pressed.get_attribute("aria-label") == "shallow, 50 of 100, advised"
+    assert reader("location.hash") == "#birds/net/shallow/-"
+    assert reader("document.getElementById('readings').hidden")  # there is one alone
+    assert reader("document.getElementById('report').href").endswith("/results/report.html")
+    # Without labels at the deepest.
+    reader.open("#loose")
+    assert "3 of 3: deep" in reader.text(".facts") and reader.text(".depths .of") == ""
+    assert reader.texts("#legend .name") == ["no label"]
+    assert len(reader.elements("#colouring option")) == 2
+    assert reader.text("#sample") == "Shown: all 40 images."
 
 
 def test_hover(reader):
-    mouse = reader.mouse()
-    mouse.pointer_action.move_to_location(*reader.place(3))
-    mouse.perform()
+    reader.point(3)
     reader.until("!document.getElementById('tip').hidden")
     text = reader.text("#tip")
-    assert NASTY in text and f"{NASTY.replace('/', '')}.jpg" in text
+    assert NASTY in text and "nest 3/3, so.png" in text
     assert "blob:" in reader("document.querySelector('#tip .thumb').style.backgroundImage")
-    assert reader("document.title") == "depthgauge explorer"  # no markup came to life
-    assert reader("document.querySelectorAll('#tip img').length") == 0
+    assert reader("document.querySelectorAll('img').length") == 0  # no markup came to life
 
 
 def test_click_shows_the_neighbours_of_the_table(reader, explorer):
+    _, results = explorer
+    reader.point(8)
     mouse = reader.mouse()
     mouse.pointer_action.move_to_location(*reader.place(8)).click()
     mouse.perform()
     reader.until("document.querySelectorAll('#neighbours button').length === 5")
-    page = explorer[0]
-    near = pd.read_csv(page.parent / "neighbours" / "birds" / "net" / "shallow.csv")
+    near = pd.read_csv(results / "neighbours" / "birds" / "net" / "shallow.csv")
     near = near[near.image == "birds_008.jpg"]
-    cards = reader.driver.find_elements("css selector", "#neighbours button")[1:]
-    for card, row in zip(cards, near.itertuples(), strict=True):
+    sources = pd.read_csv(results / "datasets/birds/manifest.csv").set_index("image").source
+    for card, row in zip(reader.elements("#neighbours button")[1:], near.itertuples(), strict=True):
         text = card.get_property("textContent")
-        assert row.neighbour in text
-        assert float(text.split("distance ")[1].split(row.neighbour)[0]) == pytest.approx(
+        assert text.endswith(sources[row.neighbour])
+        assert float(text.split("distance ")[1].split("nest")[0]) == pytest.approx(
             row.distance, rel=1e-3
         )
+    jpeg = results / "datasets" / "birds" / "images" / "birds_008.jpg"
+    assert reader("document.getElementById('jpeg').href") == jpeg.as_uri()
+    assert "image=birds_008.jpg" in reader("location.hash")
 
 
 def test_walk_by_keys(reader):
     from selenium.webdriver import Keys
 
     reader("choose(0)")
-    reader("document.activeElement.blur()")
-    before = reader("Array.from(state.x)")
-    assert "1 of 3: shallow · goodness 1.250, nearest neighbour right 50.0%" in reader.text(
-        "#layer"
-    )
-    assert reader("document.getElementById('readings').hidden")  # there is one alone
+    before = reader("Array.from(panes[0].x)")
     reader.press(Keys.ARROW_RIGHT)
-    assert "2 of 3: middle" in reader.text("#layer")
+    assert "2 of 3: middle" in reader.text(".facts")
+    reader.until("panes[0].root.dataset.moving === 'true' || panes[0].x !== null")
     reader.still()
-    assert "at middle" in reader.text("#neighbours-title")
-    after = reader("Array.from(state.x)")
-    drawn = reader("map.data.slice(0, -1).map((trace) => trace.x.length)")
-    assert before != after and sum(drawn) == 40
+    assert "at middle" in reader.text("#near-title")
+    assert reader("location.hash").startswith("#birds/net/middle/-/")
+    assert "middle" in reader.text("#told")
+    assert before != reader("Array.from(panes[0].x)")
+    reader.press(Keys.END)
+    reader.still()
+    assert "3 of 3" in reader.text(".facts")
     reader.press(Keys.HOME)
     reader.still()
-    assert reader("Array.from(state.x)") == before
-    # The slider takes the same keys, once.
-    reader("document.getElementById('depth').focus()")
+    assert reader("Array.from(panes[0].x)") == before
+    # Who wants less motion sees none.
+    reader.media(**{"prefers-reduced-motion": "reduce"})
+    reader("walk(panes[0], 1)")
+    assert reader("panes[0].root.dataset.moving") == "false"
+    # On the map the same keys go from image to image.
+    reader("panes[0].over.focus()")
+    x = reader("panes[0].place(state.chosen)[0]")
     reader.press(Keys.ARROW_RIGHT)
-    assert "2 of 3" in reader.text("#layer")
-    reader.still()
-    reader.press(Keys.ARROW_LEFT)
-    reader.still()
+    assert reader("panes[0].place(state.chosen)[0]") > x and "2 of 3" in reader.text(".facts")
+    assert reader("source(state.chosen)") in reader.text("#told")
+    reader.press(Keys.ENTER)
+    assert reader.selected() == [reader("state.chosen")]
+    reader.press(Keys.ESCAPE)
+    assert reader.selected() == []
 
 
 def test_tab_reaches_everything_in_order(reader):
     from selenium.webdriver import Keys
 
-    reader("document.getElementById('dataset').focus()")
+    reader("document.getElementById('report').focus()")
     order = []
-    for _ in range(7):
+    while "gallery" not in order and len(order) < 30:
         reader.press(Keys.TAB)
-        order.append(reader("document.activeElement.id || document.activeElement.parentNode.id"))
-    assert order == ["extractor", "depth", "colouring", "drag", "reset", "find", ""]
-    assert reader("getComputedStyle(document.activeElement).outlineStyle") != "none"
-    assert reader("[...document.querySelectorAll('select, input')].every(e => e.labels.length)")
+        order.append(
+            reader("document.activeElement.id || document.activeElement.closest('ul')?.id || ''")
+        )
+        assert reader("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    assert [name for name in order if name] == [
+        *("dataset", "colouring", "points", "drag", "beside", "find", "help"),
+        *("which", "by-label", "by-cluster", "legend", "legend"),
+        *("adding", "save", "gallery"),
+    ]
+    # In the gallery the arrows go on.
+    reader.press(Keys.ARROW_RIGHT)
+    assert reader("document.activeElement.closest('li').dataset.image") == "28"
+    reader.press(Keys.ENTER)
+    assert reader("state.chosen") == 28
 
 
-def test_lasso_and_export(reader):
-    corners = reader(
-        "(() => { const b = map.getBoundingClientRect();"
-        "return [b.left + 6, b.top + 6, b.right - 6, b.bottom - 6].map(Math.round) })()"
+def lasso(reader, *, shift=False):
+    """Draw around the left half of the map; return the images that lie in it."""
+    from selenium.webdriver import ActionChains, Keys
+
+    left, top, right, bottom = reader(
+        "(() => { const b = panes[0].over.getBoundingClientRect();"
+        "return [b.left + 3, b.top + 3, b.right - 3, b.bottom - 3].map(Math.round) })()"
     )
-    left, top, right, bottom = corners
     middle = (left + right) // 2
+    if shift:
+        ActionChains(reader.driver).key_down(Keys.SHIFT).perform()
     mouse = reader.mouse()
     pointer = mouse.pointer_action
     pointer.move_to_location(left, top).pointer_down()
@@ -724,59 +932,344 @@ def test_lasso_and_export(reader):
         pointer.move_to_location(x, y)
     pointer.pointer_up()
     mouse.perform()
+    if shift:
+        ActionChains(reader.driver).key_up(Keys.SHIFT).perform()
+    return [image for image in range(40) if reader.place(image)[0] < middle]
+
+
+def test_lasso_and_list(reader):
+    inside = lasso(reader)
     reader.until("state.selection.size > 0")
-    inside = reader(
-        "Array.from(state.x.keys()).filter((i) => map.getBoundingClientRect().left"
-        f" + map._fullLayout.xaxis._offset + map._fullLayout.xaxis.l2p(state.x[i]) < {middle})"
-    )
-    assert 0 < len(inside) < 40
-    assert sorted(reader("[...state.selection]")) == inside
-    assert f"{len(inside)} of 40" in reader.text("#selected")
+    assert 0 < len(inside) < 40 and reader.selected() == inside
+    assert reader.text("#gallery-title") == f"Selected: {len(inside)} of 40"
+    counts = pd.Series(reader("arguments[0].map(told)", inside)).value_counts()
+    assert sorted(reader.texts("#counts li")) == sorted(f"{a}: {b}" for a, b in counts.items())
     reader.element("#save").click()
-    path = Path(reader.downloads / "birds_selected.csv")
-    end = time.monotonic() + 30
-    while not path.exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    saved = pd.read_csv(path)
-    assert saved.image.tolist() == [reader(f"state.dataset.images[{i}]") for i in inside]
+    saved = pd.read_csv(StringIO(reader.saved("birds_selected.csv")))
+    assert sorted(saved.image) == sorted(reader("arguments[0].map(source)", inside))
     assert set(saved.label) <= {"heron", NASTY}
+    # Shift adds to what a name among the colours has selected.
     reader.element("#clear").click()
-    assert reader("state.selection.size") == 0
+    reader.elements("#legend button")[1].click()
+    herons = reader.selected()
+    assert len(herons) == 20 and reader.element("#legend [aria-pressed=true]")
+    lasso(reader, shift=True)
+    assert reader.selected() == sorted({*herons, *inside})
+
+
+def test_what_is_pressed_again_is_taken_away(reader):
+    reader.elements("#legend button")[1].click()
+    assert len(reader.selected()) == 20
+    reader.shift_click(reader.elements("#legend button")[0])
+    assert len(reader.selected()) == 40
+    reader.shift_click(reader.elements("#legend button")[1])
+    odd = reader("everyone().filter((i) => label(i) !== 'heron')")
+    assert reader.selected() == odd
+    reader.element("#only").click()
+    assert reader("state.visible.reduce((a, b) => a + b)") == 20
+    assert reader.texts("#legend .count") == ["20"]
+    reader.element("#only").click()
+    assert reader("state.visible.reduce((a, b) => a + b)") == 40
+    reader.elements("#legend button")[0].click()
+    assert reader.selected() == []
+
+
+def test_gallery_shows_the_misplaced_worst_first(reader, explorer):
+    _, results = explorer
+    for layer in ("shallow", "deep"):
+        reader.open(f"#birds/net/{layer}")
+        found = pd.read_csv(results / f"misplaced/birds/net/{layer}.csv")
+        found = found[found.misplaced]
+        assert reader.text("#gallery-title") == f"Misplaced at {layer}: {len(found)}, worst first"
+        told = [entry.get_attribute("title") for entry in reader.elements("#gallery .picture")]
+        assert told == found.source.tolist()
+        suggestions = found.neighbours_label[found.neighbours_label != found.label]
+        assert reader.texts("#gallery .is") == [f"is {label}" for label in suggestions]
+
+
+def test_filters(reader):
+    seen = "everyone().filter((i) => state.visible[i])"
+    reader.choose("which", "misplaced")
+    assert reader(seen) == list(range(0, 40, 7))
+    reader.choose("by-label", "heron")
+    assert reader(seen) == list(range(0, 40, 14))
+    reader.choose("which", "in place")
+    assert reader(seen) == [i for i in range(0, 40, 2) if i % 14]
+    reader.choose("by-label", "all")
+    reader.choose("by-cluster", "2")
+    assert reader(seen) == [i for i in range(2, 40, 3) if i % 7]
+    reader.choose("which", "all images")
+    assert len(reader(seen)) == 13
+    assert reader.text("#gallery-title") == "13 images"
+    # What is not shown is not there for the mouse either.
+    assert reader("panes[0].inside") == reader(seen) or reader("panes[0].waiting")
+
+
+def test_corrections_are_read_by_a_folder_dataset(reader, explorer, tmp_path):
+    _, results = explorer
+    manifest = pd.read_csv(results / "datasets/birds/manifest.csv")
+    first = reader.element("#gallery .is")
+    wrong = reader("Number(document.querySelector('#gallery .is').closest('li').dataset.image)")
+    said = first.get_property("textContent").removeprefix("is ")
+    assert not reader.element("#corrections").is_enabled()
+    first.click()
+    # Another two by the name of their label, which is new.
+    reader("select([4, 5])")
+    reader.element("#right").send_keys(' new, "odd" ')
+    reader.element("#mark").click()
+    assert "3 images marked" in reader.text("#marked")
+    # Marks outlive the page.
+    reader.open()
+    assert "3 images marked" in reader.text("#marked")
+    assert reader.element("#gallery .is").get_attribute("aria-pressed") == "true"
+    reader.element("#corrections").click()
+    table = tmp_path / "corrections.csv"
+    table.write_text(reader.saved("corrections.csv"), encoding="utf-8")
+    folder = tmp_path / "photos"
+    for source in manifest.source:
+        (folder / source).parent.mkdir(parents=True, exist_ok=True)
+        (folder / source).touch()
+    expected = dict(zip(manifest.source, manifest.label, strict=True))
+    expected[manifest.source[wrong]] = said
+    expected[manifest.source[4]] = expected[manifest.source[5]] = 'new, "odd"'
+    read = {
+        path.relative_to(folder).as_posix(): label
+        for label, paths in check_folder(folder, table).items()
+        for path in paths
+    }
+    assert read == expected
+    changed = pd.read_csv(table, keep_default_na=False).query("was != ''")
+    assert sorted(changed.image) == sorted(manifest.source[[wrong, 4, 5]])
+    # A key marks what is chosen, another takes the mark away.
+    reader.element("#unmark").click()
+    assert reader("state.marks.size") == 0
+    reader("(choose(arguments[0]), panes[0].over.focus())", wrong)
+    reader.press("w")
+    assert reader("[...state.marks]") == [[wrong, said]]
+    reader.press("u")
+    assert reader("state.marks.size") == 0
+
+
+def test_the_address_brings_everything_back(reader):
+    reader.open("#birds/net/deep/-/misplaced=no/label=heron/colour=cluster/image=birds_004.jpg")
+    assert "3 of 3: deep" in reader.text(".facts")
+    seen = "everyone().filter((i) => state.visible[i])"
+    assert reader(seen) == [i for i in range(0, 40, 2) if i % 7 != 2]
+    assert reader("[state.colour, state.chosen]") == ["cluster", 4]
+    assert reader.element("#by-label").get_property("value") != ""
+    address = reader("location.hash")
+    reader.open(address)
+    assert reader("location.hash") == address and reader(seen)[:2] == [0, 4]
+    reader.open(f"#birds////select=birds_004.jpg,{quote(NASTY.replace('/', ''))}.jpg/only")
+    assert reader.selected() == [3, 4] and reader(seen) == [3, 4]
+    assert "1 of 3: shallow" in reader.text(".facts")
+    # In the open page, too.
+    reader("location.hash = '#birds/net/middle/-/points=pictures'")
+    reader.until("panes[0].layer.name === 'middle'")
+    reader.still()
+    assert reader("state.points") == "pictures" and reader.selected() == []
+    reader.open("#birds/net/gone/-/select=none.jpg/nonsense")
+    assert "gone, none.jpg, nonsense" in reader.text("#status")
+    assert "1 of 3: shallow" in reader.text(".facts")
+
+
+def test_two_depths_beside_each_other(reader):
+    reader.element("#beside").click()
+    assert reader("panes.map((pane) => pane.layer.name)") == ["shallow", "middle"]
+    assert "beside=net%2Fmiddle" in reader("location.hash")
+    reader.elements(".pane")[1].find_elements("css selector", ".depths button")[2].click()
+    reader.still()
+    assert reader("panes.map((pane) => pane.layer.name)") == ["shallow", "deep"]
+    reader.point(6, pane=1)
+    reader.until("state.hover === 6")
+    inside = lasso(reader)
+    assert reader.selected() == inside
+    address = reader("location.hash")
+    reader.open(address)
+    assert reader("panes.map((pane) => pane.layer.name)") == ["shallow", "deep"]
+    reader.element("#beside").click()
+    assert reader("panes.length") == 1 and "beside" not in reader("location.hash")
+
+
+def test_dots_have_their_colours_and_pictures_their_images(reader):
+    keys = reader("colouring('label').keys.map((key) => key.colour)")
+    for image in (0, 1):  # of two labels
+        reader("select([arguments[0]])", image)
+        reader.still()
+        colour = keys[reader("codes('label')[arguments[0]]", image)]
+        assert reader.colour(image) == [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    reader.choose("points", "pictures")
+    order = reader("state.dataset.images")
+    for image in (3, 17, 38):
+        reader("select([arguments[0]])", image)
+        reader.until("panes[0].picture > 0 && sheets.values().next().value?.picture?.complete")
+        reader("panes[0].paint()")
+        assert order[image].startswith(("birds", "<script"))
+        assert np.abs(np.subtract(reader.colour(image), colour_of("birds", image))).max() < 14
+    # Many are copied pixel by pixel, and are the same.
+    reader("(select([]), panes[0].small(14))")
+    seen = reader(
+        "[0, 1, 39].map((i) => [...new Uint8Array(panes[0].small(14).full[0].slice("
+        "14 * 14 * DATA.columns * Math.floor(i / DATA.columns) + 7 * 14 * DATA.columns"
+        " + 14 * (i % DATA.columns) + 7).buffer).slice(0, 3)])"
+    )
+    for image, colour in zip((0, 1, 39), seen, strict=True):
+        assert np.abs(np.subtract(colour, colour_of("birds", image))).max() < 14
+    # Near enough, dots become pictures by themselves.
+    reader.choose("points", "dots, pictures when near")
+    reader.still()
+    assert reader("panes[0].picture") == 0
+    reader("(panes[0].zoom(6), panes[0].paint())")
+    assert reader("panes[0].picture") > 0
+
+
+def test_a_map_fits_again_after_its_window_changed(reader):
+    places = "everyone().map((i) => panes[0].place(i))"
+
+    def fits():
+        x, y = np.array(reader(places)).T
+        width, height = reader("[panes[0].width, panes[0].height]")
+        assert x.min() >= 0 and y.min() >= 0 and x.max() <= width and y.max() <= height
+        return np.ptp(x), np.ptp(y)
+
+    before = reader(places)
+    across = fits()
+    reader.driver.set_window_size(700, 800)
+    reader.until("innerWidth <= 700 && panes[0].width < 700")
+    narrow = fits()
+    # Circles stay circles: both axes shrink alike.
+    assert narrow[0] / across[0] == pytest.approx(narrow[1] / across[1], rel=1e-3)
+    reader.driver.set_window_size(1280, 800)
+    reader.until("panes[0].width > 700")
+    assert reader(places) == before
+
+
+def test_a_wheel_zooms_about_the_pointer(reader):
+    before = reader.place(5)
+    origin = reader(
+        "(() => { const b = panes[0].over.getBoundingClientRect(); return [b.left, b.top] })()"
+    )
+    x, y = before[0] - origin[0], before[1] - origin[1]
+    reader("panes[0].zoom(3, arguments[0], arguments[1])", x, y)
+    assert np.abs(np.subtract(reader.place(5), before)).max() <= 1
+    reader.element(".whole").click()
+    assert reader("panes[0].view.zoom") == 1
+
+
+def test_search_selects_all_hits_in_names_and_labels(reader):
+    from selenium.webdriver import Keys
+
+    for text, hits in (
+        ("birds_01", range(10, 20)),
+        ("HERON", range(0, 40, 2)),
+        ("nest 3/", range(3, 40, 4)),
+    ):
+        reader("document.getElementById('find').value = ''")
+        reader.element("#find").send_keys(text, Keys.ENTER)
+        assert reader.selected() == list(hits)
+        assert f"{len(hits)} images with “{text}”" in reader.text("#status")
+    reader("document.getElementById('find').value = ''")
+    reader.element("#find").send_keys("no such", Keys.ENTER)
+    assert reader.selected() == [] and "No image" in reader.text("#status")
+    reader.choose("dataset", "loose")
+    assert reader.text("#status") == "" and reader("document.getElementById('find').value") == ""
 
 
 def test_colours(reader):
     counts = {}
     for name in ("cluster", "goodness", "label"):
         reader.choose("colouring", name)
-        keys = reader.driver.find_elements("css selector", "#legend button")
-        counts[name] = [int(key.find_element("css selector", ".count").text) for key in keys]
+        counts[name] = [int(text) for text in reader.texts("#legend .count")]
         assert sum(counts[name]) == 40
     assert counts["cluster"] == [13, 13, 14]
     assert counts["label"] == [20, 20]
     assert counts["goodness"][-1] == 1  # the one without a value
-    reader.element("#legend button").click()  # selection without a mouse's precision
-    assert reader("state.selection.size") == 20
-    reader.element("#clear").click()
 
 
-def test_find_and_another_dataset(reader):
-    from selenium.webdriver import Keys
+# The texts of the page that stand out too little from what lies behind them.
+PALE = """(() => {
+  const value = (text) => text.match(/[\\d.]+/g).map(Number);
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((v) => { v /= 255;
+      return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const [r, g, b, a = 1] = value(getComputedStyle(at).backgroundColor);
+      if (a) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const pale = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    if (element.closest("option, script, :disabled")) continue;
+    const [low, high] = [value(getComputedStyle(element).color).slice(0, 3), ground(element)]
+      .map(luminance).sort((a, b) => a - b);
+    const found = (high + 0.05) / (low + 0.05);
+    if (found < 4.5) pale.push(`${element.tagName} ${walker.currentNode.data}: ${found}`);
+  }
+  return pale;
+})()
+"""
 
-    reader.element("#find").send_keys("birds_01", Keys.ENTER)
-    assert "birds_010.jpg" in reader.text("#neighbours-title")
-    reader.choose("dataset", "loose")
-    assert [
-        key.get_property("textContent")
-        for key in reader.driver.find_elements("css selector", "#legend .name")
-    ] == ["no label"]
-    assert reader("[...document.querySelectorAll('#colouring option')].length") == 2
-    assert "all 40 images" in reader.text("#sample")
-    reader.choose("dataset", "birds")
+# What can be operated and has no name of its own, or none at all.
+NAMELESS = """[...document.querySelectorAll("a, button, select, input, canvas[tabindex], [role]")]
+  .filter((one) => one.checkVisibility())
+  .filter((one) => !(one.getAttribute("aria-label") || one.textContent.trim() ||
+    one.labels?.length || ["status", "tooltip"].includes(one.getAttribute("role"))))
+  .map((one) => one.outerHTML.slice(0, 100))
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_and_controls_have_names(reader, scheme):
+    reader.media(**{"prefers-color-scheme": scheme})
+    reader.element("#gallery .is").click()
+    reader("select([0, 1, 2])")
+    reader("choose(4)")
+    assert reader(PALE) == [] and reader(NAMELESS) == []
+    reader.element("#help").click()
+    assert reader(PALE) == []
+    ground = reader("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, ground[4:-1].split(","))) < 200) == (scheme == "dark")
+    # No symbol is lost on the ground, and all in a legend stand out from it.
+    edges = reader(
+        "colouring('label').keys.map((key) => contrast(edge(key.colour, style_.ground, style_.ink),"
+        " style_.ground))"
+    )
+    assert min(edges) >= 3
 
 
 def test_on_a_narrow_screen_nothing_sticks_out(reader):
-    reader.driver.set_window_size(500, 900)
-    reader.until("innerWidth <= 500")
-    assert reader("document.documentElement.scrollWidth <= innerWidth")
-    assert reader("map.clientWidth > 0.85 * document.documentElement.clientWidth")
-    reader.driver.set_window_size(1280, 1000)
+    reader.driver.set_window_size(500, 800)
+    reader.until("innerWidth <= 500 && panes[0].width < 500")
+    try:
+        assert reader("document.documentElement.scrollWidth <= innerWidth")
+        assert reader("panes[0].width > 0.85 * document.documentElement.clientWidth")
+        visible = (
+            "['gallery', 'legend', 'near', 'marked'].filter((id) => part(id).checkVisibility())"
+        )
+        assert reader(visible) == ["gallery"]
+        reader.element("#tabs [data-tab=colours]").click()
+        assert reader(visible) == ["legend"]
+        reader("choose(3)")
+        assert reader(visible) == ["near"]
+        reader.element("#options").click()
+        assert reader.element("#find").is_displayed()
+        assert reader("document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        reader.driver.set_window_size(1280, 800)
+
+
+def test_a_long_legend_says_that_it_goes_on(reader):
+    reader(
+        "(() => { const own = colouring('label'); own.keys = Array(40).fill(own.keys[0]);"
+        "codes('label').forEach((_, i, all) => { all[i] = i; }); refresh(); })()"
+    )
+    assert "more below" in reader.text("#legend-more")
+    reader("document.getElementById('legend').scrollTo(0, 1e6)")
+    reader.until("document.getElementById('legend-more').textContent.includes('above')")

@@ -103,6 +103,7 @@ rule explorer:
             )
         ],
         labels=in_results(filter(None, map(PLAN.labels, PLAN.datasets))),
+        verdict=in_results(["verdict.csv"] if LABELLED else []),
     output:
         "results/explorer.html",
     log:
@@ -123,7 +124,12 @@ rule explorer:
     params:
         code=code(
             "explorer",
-            *(f"report/page/explorer.{kind}" for kind in ("html", "css", "js")),
+            "report/page/explorer.html",
+            "report/page/explorer.css",
+            *(
+                f"report/page/explorer_{part}.js"
+                for part in ("data", "map", "panels", "page")
+            ),
         ),
         seed=CONFIG["seed"],
     message:

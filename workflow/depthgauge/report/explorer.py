@@ -1,7 +1,34 @@
-"""The explorer: one page, without a network, in which to see the images at every depth."""
+"""The explorer: one page, without a network, in which to see the images at every depth.
+
+What it shows stands in its address, so that another page can link to it::
+
+    explorer.html#DATASET/EXTRACTOR/LAYER/READING/WORD/WORD...
+
+READING is ``POOLING.METRIC``, such as ``mean.angle``, or ``-`` for whichever the layer's map is
+of. All from the right may be left out: without a layer the page opens at the depth advised. Each
+part is percent-encoded by itself (``urllib.parse.quote(part, safe="")``). The words, in any order:
+
+==========================  =======================================================================
+``misplaced``, ``marked``   only those images (``misplaced=no``: only the others)
+``label=A``, ``cluster=A``  only the images of that label, of that cluster
+``select=NAME,NAME``        these images are selected; NAME is that of the manifest, without commas
+``only``                    and no others are shown
+``image=NAME``              this image is chosen: its neighbours are shown
+``find=TEXT``               every image is selected that has the text in its name or label
+``colour=NAME``             label, cluster, goodness, misplaced or predicted label
+``points=KIND``             pictures or dots; else dots, and pictures where the map is zoomed in
+``beside=EXTRACTOR/LAYER``  a second map beside the first; its slash is encoded as ``%2F``
+==========================  =======================================================================
+
+So ``#birds/googlenet/pool5/mean.angle/misplaced`` shows what is misplaced at pool5, and
+``#birds////image=stork__7.jpg`` one image at the depth advised. What the page does not know it
+leaves aside, and says so.
+"""
 
 import base64
+import hashlib
 import logging
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,16 +50,15 @@ from ..seeds import derive_seed
 from ..tables import read_table
 from .explorer_page import explorer_page
 from .procrustes import align, standardise
-from .sprites import COLUMNS, sprite_sheets
+from .sprites import TILES, columns, sprite_sheets
 
 log = logging.getLogger(__name__)
 
-_NONE = "#A9ADB3"  # the colour of what has no label or no value
-_PLOTLY = {  # what matplotlib's markers are called there
-    **{"o": "circle", "^": "triangle-up", "s": "square", "v": "triangle-down", "D": "diamond"},
-    **{"P": "cross", "X": "x", "<": "triangle-left", ">": "triangle-right", "*": "star"},
-}
+_NONE = "#7A7F86"  # the colour of what has no label or no value, which is an open ring
+# Of two greys among the colours of classes the page makes the darker one nearly black.
+_APART = {"#717581": "#2f3340"}
 _LARGEST = 60_000_000  # bytes of a page that still opens at once
+_FEW = 2_000  # images of which the page has larger pictures
 
 
 def write_explorer(plan, output, *, images=10_000, progress=True):
@@ -44,7 +70,9 @@ def write_explorer(plan, output, *, images=10_000, progress=True):
     what is misplaced, by the best reading, nulls/D/E/LAYER.csv and .images.csv and
     misplaced/D/E/LAYER.csv; of one with some the labels proposed, labels/D/labels.csv. Where
     layers are read in several ways, the page names the one of each map; without labels
-    clusters/D/E.csv tells it.
+    clusters/D/E.csv tells it. The page opens at what verdict.csv advises; without that file at the
+    depth of the highest accuracy, and without labels at the last. It links to the report and to
+    the JPEGs beside it.
 
     Parameters
     ----------
@@ -61,9 +89,15 @@ def write_explorer(plan, output, *, images=10_000, progress=True):
         If a file is missing, or is of other images than the map.
     """
     results, plan = Path(plan).parent, read_plan(plan)
+    # Pictures of twice the size, where there are few.
+    tile = TILES[sum(min(plan.images[name], images) for name in plan.datasets) > _FEW]
     data = {
-        "columns": COLUMNS,
-        "datasets": [_dataset(name, results, plan, images, progress) for name in plan.datasets],
+        "tile": tile,
+        "columns": columns(tile),
+        "results": Path(os.path.relpath(results, Path(output).parent)).as_posix(),
+        "datasets": [
+            _dataset(name, results, plan, images, tile, progress) for name in plan.datasets
+        ],
     }
     page = explorer_page(data)
     if len(page) > _LARGEST:
@@ -77,7 +111,7 @@ def write_explorer(plan, output, *, images=10_000, progress=True):
         beside.write_bytes(page)
 
 
-def _dataset(name, results, plan, images, progress):
+def _dataset(name, results, plan, images, tile, progress):
     seed = plan.config["seed"]
     first = results / f"embeddings/{'/'.join(plan.cells([name])[0])}.csv"
     table = _read(first)
@@ -88,40 +122,80 @@ def _dataset(name, results, plan, images, progress):
         chosen = stratified_sample(table.label, pairs(images), rng, source=first)
     # Those not shown come last: as neighbours they are named, at least.
     order = np.concatenate([chosen, np.setdiff1d(np.arange(n), chosen)])
-    columns = {"label": table.label}
+    labels = {"label": table.label}
     if predicted := plan.labels(name):
-        columns["predicted label"] = _read(results / predicted, table).label
-    classes = sorted({label for column in columns.values() for label in column if label})
+        labels["predicted label"] = _read(results / predicted, table).label
+    classes = sorted({label for column in labels.values() for label in column if label})
     classes = sorted(classes, key=in_reading_order)
     numbers = {label: place for place, label in enumerate([*classes, ""])}
     keys = _keys(classes, "no label")
     count = f"{len(chosen):,} of {n:,} images, drawn by class with seed {seed}"
+    manifest = read_manifest(results / "datasets" / name / "manifest.csv")
+    spec = plan.config["datasets"][name]
+    advised, first = _advised(results / "verdict.csv", plan, name)
     return {
         "name": name,
+        # Marks of the reader's are kept for these images with these labels.
+        "id": hashlib.sha256("\n".join([*table.image, *table.label]).encode()).hexdigest()[:12],
         "shown": len(chosen),
         "note": f"Shown: {count if len(chosen) < n else f'all {n:,} images'}.",
-        "grouped": "group" in read_manifest(results / "datasets" / name / "manifest.csv"),
+        "grouped": "group" in manifest,
+        "folder": spec["kind"] == "folder",
+        "drawn": spec.get("per_class") is not None or name in plan.sampled,
+        "advised": first,
         "images": table.image.iloc[order].tolist(),
+        "sources": _sources(manifest, table).iloc[order].tolist(),
         "classes": [*classes, ""],
         "labels": table.label.map(numbers).iloc[order].tolist(),
         "sheets": [
             _base64(sheet)
             for sheet in sprite_sheets(
-                results / "datasets" / name / "images", table.image.iloc[chosen], progress=progress
+                results / "datasets" / name / "images",
+                table.image.iloc[chosen],
+                tile,
+                progress=progress,
             )
         ],
         "colourings": [
             {"name": kind, "keys": keys, "codes": [_codes(column.map(numbers).iloc[chosen])]}
-            for kind, column in columns.items()
+            for kind, column in labels.items()
         ],
+        "suggested": _codes(labels["predicted label"].map(numbers).iloc[chosen])
+        if predicted
+        else None,
         "extractors": [
-            _extractor(name, extractor, results, plan, table, order, len(chosen))
+            _extractor(
+                *(name, extractor, results, plan, table, order, len(chosen), numbers),
+                advised.get(extractor),
+            )
             for extractor in plan.layers
         ],
     }
 
 
-def _extractor(dataset, name, results, plan, table, order, shown):
+def _sources(manifest, table):
+    """Return the files that the images were made from, as the dataset's folder names them."""
+    if "source" not in manifest:
+        return table.image
+    return manifest.set_index("image").source.reindex(table.image).fillna("")
+
+
+def _advised(path, plan, dataset):
+    """Return the layer advised of each extractor, and extractor and layer of the dataset."""
+    if not path.exists() or plan.labelled[dataset] != "all":
+        return {}, None
+    rows = read_table(path)
+    rows = rows[(rows.dataset == dataset) & (rows.layer != "")]
+    rows = [row for row in rows.to_dict("records") if plan.has(row)]
+    advised = {row["extractor"]: row["layer"] for row in rows if row["scope"] == "depth"}
+    overall = [row for row in rows if row["scope"] == "network"] or rows
+    if len(overall) != 1:
+        return advised, None
+    (row,) = overall
+    return advised, [row["extractor"], row["layer"]]
+
+
+def _extractor(dataset, name, results, plan, table, order, shown, numbers, advised):
     def files(folder, suffix=".csv"):
         folder = results / folder / dataset / name
         return [folder / f"{layer}{suffix}" for layer in plan.layers[name]]
@@ -133,20 +207,19 @@ def _extractor(dataset, name, results, plan, table, order, shown):
     else:
         best, read = {}, _followed(results / "clusters" / dataset / f"{name}.csv")
     rows = [best.get(layer) for layer in plan.layers[name]]
-    layers, reach, before = [], 0.0, None
+    layers, before = [], None
     for layer, row, path, near in zip(
         plan.layers[name], rows, files("embeddings"), files("neighbours"), strict=True
     ):
         points = _read(path, table)[["x", "y"]].to_numpy(float)
         before = standardise(points) if before is None else align(points, before)
-        seen = before[order[:shown]]
-        reach = max(reach, float(np.abs(seen).max()))
         layers.append(
             {
                 "name": layer,
-                "xy": _array(seen.T, "<f4"),
+                "xy": _array(before[order[:shown]].T, "<f4"),
+                "advised": layer == advised,
                 "reading": read.get(layer, ""),
-                "facts": _facts(row),
+                **_facts(row),
                 **_neighbours(near, table, order, shown),
             }
         )
@@ -154,6 +227,11 @@ def _extractor(dataset, name, results, plan, table, order, shown):
     def columns(folder, column, suffix=".csv"):
         found = zip(files(folder, suffix), rows, strict=True)
         return [_read(file, table, row)[column].iloc[order[:shown]] for file, row in found]
+
+    def worst_first(file):
+        found = read_table(file)
+        places = pd.Index(table.image.iloc[order[:shown]]).get_indexer(found.image)
+        return places[found.misplaced.to_numpy(bool) & (places >= 0)]
 
     colourings = [_categories("cluster", columns("clusters", "cluster"))]
     if labelled:
@@ -163,9 +241,12 @@ def _extractor(dataset, name, results, plan, table, order, shown):
         colourings.append(_bins("goodness", goodness))
         words = {True: "misplaced", False: "in place"}
         misplaced = [column.map(words) for column in columns("misplaced", "misplaced")]
+        suggested = columns("misplaced", "neighbours_label")
+        for layer, column, file in zip(layers, suggested, files("misplaced"), strict=True):
+            layer["suggested"] = _codes(column.map(numbers))
+            layer["worst"] = _array(worst_first(file), "<u4")
         colourings.append(_categories("misplaced", misplaced))
-    # One window for all depths, so that only the images move.
-    return {"name": name, "layers": layers, "colourings": colourings, "reach": 1.05 * reach}
+    return {"name": name, "layers": layers, "colourings": colourings}
 
 
 def _followed(summary):
@@ -216,18 +297,20 @@ def _neighbours(path, table, order, shown):
 
 
 def _facts(row):
-    """Return what a row of goodness.csv says in short, or nothing."""
-    if row is None:
-        return ""
-    return f"goodness {row.goodness:.3f}, nearest neighbour right {row.knn1:.1%}"
+    """Return what the page says of a row of goodness.csv, or of none."""
+    values = {name: float(getattr(row, name, np.nan)) for name in ("knn1", "goodness")}
+    return {
+        "accuracy" if name == "knn1" else "mean_goodness": value if np.isfinite(value) else None
+        for name, value in values.items()
+    }
 
 
 def _keys(names, empty):
     keys = [
-        {"name": name, "colour": colour, "symbol": _PLOTLY[marker]}
+        {"name": name, "colour": _APART.get(colour, colour), "symbol": marker}
         for name, (colour, marker) in zip(names, symbols(len(names)), strict=True)
     ]
-    return [*keys, {"name": empty, "colour": _NONE, "symbol": "circle"}]
+    return [*keys, {"name": empty, "colour": _NONE, "symbol": "ring"}]
 
 
 def _categories(name, columns):
@@ -252,10 +335,10 @@ def _bins(name, columns):
     # Cividis was made to be read alike with and without colour blindness.
     colours = matplotlib.colormaps["cividis"](np.linspace(0, 1, len(names)))
     keys = [
-        {"name": f"{name} {text}", "colour": to_hex(colour), "symbol": "circle"}
+        {"name": f"{name} {text}", "colour": to_hex(colour), "symbol": "o"}
         for text, colour in zip(names, colours, strict=True)
     ]
-    keys.append({"name": f"no {name}", "colour": _NONE, "symbol": "circle"})
+    keys.append({"name": f"no {name}", "colour": _NONE, "symbol": "ring"})
     codes = [np.where(column.isna(), len(names), np.digitize(column, edges)) for column in columns]
     return {"name": name, "keys": keys, "codes": [_codes(column) for column in codes]}
 

@@ -8,17 +8,23 @@ from tqdm import tqdm
 
 from .thumbnails import thumbnail
 
-TILE = 48  # pixels; a multiple of 16, the block of a JPEG, so that no tile bleeds into the next
-COLUMNS = 50
+# Pixels of a thumbnail: multiples of 16, the block of a JPEG, so that none bleeds into the next.
+TILES = (96, 48)
+_SIDE = 2400  # pixels of a sheet, which any browser can hold
 _QUALITY = 75
 _GROUND = (232, 232, 232)
 
 
-def sprite_sheets(folder, names, *, progress=True):
+def columns(tile):
+    """Return how many thumbnails of ``tile`` pixels a sheet has side by side, and rows of them."""
+    return _SIDE // tile
+
+
+def sprite_sheets(folder, names, tile, *, progress=True):
     """Return JPEGs in which the images ``names`` of ``folder`` stand as thumbnails.
 
-    The thumbnails fill the sheets row by row, ``COLUMNS`` x ``COLUMNS`` on each, whole and
-    centred on a grey ground.
+    The thumbnails, ``tile`` pixels wide and high, fill the sheets row by row, ``columns(tile)``
+    squared on each, whole and centred on a grey ground.
 
     Returns
     -------
@@ -40,16 +46,16 @@ def sprite_sheets(folder, names, *, progress=True):
         disable=not progress,
     )
     with bar:
-        for first in range(0, len(names), COLUMNS**2):
-            part = names[first : first + COLUMNS**2]
-            rows = -(-len(part) // COLUMNS)
-            sheet = Image.new("RGB", (COLUMNS * TILE, rows * TILE), _GROUND)
+        across = columns(tile)
+        for first in range(0, len(names), across**2):
+            part = names[first : first + across**2]
+            rows = -(-len(part) // across)
+            sheet = Image.new("RGB", (_SIDE, rows * tile), _GROUND)
             for place, name in enumerate(part):
-                row, column = divmod(place, COLUMNS)
-                tile = ImageOps.pad(
-                    thumbnail(Path(folder) / name, TILE), (TILE, TILE), color=_GROUND
-                )
-                sheet.paste(tile, (column * TILE, row * TILE))
+                row, column = divmod(place, across)
+                small = thumbnail(Path(folder) / name, tile)
+                small = ImageOps.pad(small, (tile, tile), color=_GROUND)
+                sheet.paste(small, (column * tile, row * tile))
                 bar.update()
             written = BytesIO()
             sheet.save(written, "JPEG", quality=_QUALITY, optimize=True)

@@ -1,0 +1,329 @@
+// The explorer, third part: what stands around the maps.
+
+const MANY = 120; // pictures of the gallery that are shown at first, and with each "more"
+const many = { shown: MANY };
+
+function line(kind, text, name = "") {
+  const element = document.createElement(kind);
+  element.textContent = text;
+  if (name) element.className = name;
+  return element;
+}
+
+function button(...content) {
+  const element = document.createElement("button");
+  element.type = "button";
+  element.append(...content);
+  return element;
+}
+
+const item = (...content) => {
+  const element = document.createElement("li");
+  element.append(...content);
+  return element;
+};
+
+const say = (count, one, more = `${one}s`) =>
+  `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
+const told = (image) => label(image) || "no label";
+const ofHundred = (layer) =>
+  Number.isFinite(layer.accuracy) ? `${Math.round(100 * layer.accuracy)} of 100` : "";
+
+function fill(menu, items, chosen) {
+  menu.replaceChildren(...items.map(([value, text]) => {
+    const option = line("option", text);
+    option.value = value;
+    option.selected = value === chosen;
+    return option;
+  }));
+}
+
+// -- depths -------------------------------------------------------------------------------
+
+function showDepths(pane, act) {
+  const { extractor, depth, layer } = pane;
+  const menu = pane.root.querySelector(".extractor");
+  fill(menu, state.dataset.extractors.map((one, place) => {
+    const best = Math.max(...one.layers.map((each) => each.accuracy ?? -1));
+    const star = state.dataset.advised?.[0] === one.name ? " ★" : "";
+    const share = best >= 0 ? ` (${Math.round(100 * best)} of 100)` : "";
+    return [String(place), `${one.name}${share}${star}`];
+  }), String(state.dataset.extractors.indexOf(extractor)));
+  const group = pane.root.querySelector(".depths");
+  const focused = group.contains(document.activeElement);
+  group.replaceChildren(...extractor.layers.map((one, place) => {
+    const share = line("span", "", "share");
+    share.style.width = `${100 * (one.accuracy ?? 0)}%`;
+    const star = one.advised ? " ★" : "";
+    const element = button(
+      line("span", `${one.name}${star}`, "name"), line("span", ofHundred(one), "of"), share,
+    );
+    const words = [one.name, one.reading, ofHundred(one), one.advised ? "advised" : ""];
+    element.setAttribute("aria-label", words.filter(Boolean).join(", "));
+    element.title = element.getAttribute("aria-label");
+    element.setAttribute("aria-pressed", place === depth);
+    element.addEventListener("click", () => act(place));
+    return element;
+  }));
+  const pressed = group.children[depth];
+  if (focused) pressed.focus();
+  group.scrollLeft += pressed.getBoundingClientRect().left - group.getBoundingClientRect().left
+    - (group.clientWidth - pressed.clientWidth) / 2;
+  const facts = [`${depth + 1} of ${extractor.layers.length}: ${layer.name}`, layer.reading];
+  if (ofHundred(layer)) {
+    facts.push(`for ${ofHundred(layer)} images the nearest has the same label`);
+    if (Number.isFinite(layer.mean_goodness)) facts.push(`goodness ${layer.mean_goodness.toFixed(3)}`);
+  }
+  if (layer.advised) facts.push("★ advised");
+  const text = pane.root.querySelector(".facts");
+  text.textContent = facts.filter(Boolean).join(" · ");
+  text.title = text.textContent;
+  pane.over.setAttribute(
+    "aria-label",
+    `Map of the images at ${extractor.name}, ${layer.name}. Arrow keys go from image to image, ` +
+    "Enter selects, plus and minus zoom.",
+  );
+}
+
+// -- colours ------------------------------------------------------------------------------
+
+function members() {
+  const { keys } = colouring(state.colour);
+  const groups = keys.map(() => []);
+  codes(state.colour).forEach((code, image) => {
+    if (state.visible[image]) groups[code].push(image);
+  });
+  return groups;
+}
+
+function showLegend(act) {
+  const legend = part("legend");
+  const place = [...legend.querySelectorAll("button")].indexOf(document.activeElement);
+  const above = legend.scrollTop;
+  const { keys } = colouring(state.colour);
+  legend.replaceChildren(...members().flatMap((images, at) => {
+    if (!images.length) return [];
+    const glyph = stamp(keys[at], 11, Math.max(2, devicePixelRatio));
+    glyph.setAttribute("aria-hidden", "true");
+    const name = line("span", keys[at].name, "name");
+    name.title = keys[at].name;
+    const element = button(glyph, name, line("span", images.length.toLocaleString("en"), "count"));
+    element.setAttribute("aria-pressed", images.every((image) => state.selection.has(image)));
+    element.addEventListener("click", (event) => act(images, event));
+    return [item(element)];
+  }));
+  if (place >= 0) legend.querySelectorAll("button")[place]?.focus();
+  legend.scrollTop = above;
+  part("legend-title").textContent = `Colours: ${state.colour} (${legend.children.length})`;
+  showMore();
+}
+
+// Whether, and how much of, the legend lies below its edge.
+function showMore() {
+  const legend = part("legend");
+  const edge = legend.getBoundingClientRect().bottom - 4;
+  const below = [...legend.children].filter((one) => one.getBoundingClientRect().bottom > edge + 4);
+  part("legend-more").textContent = legend.scrollHeight > legend.clientHeight + 4
+    ? (below.length ? `↓ ${below.length} more below` : "↑ more above")
+    : "";
+}
+
+// -- gallery ------------------------------------------------------------------------------
+
+// What the gallery shows: what is selected; else what is misplaced, the worst first; else all.
+function gallery() {
+  const layer = panes[0].layer;
+  const seen = (images) => images.filter((image) => state.visible[image]);
+  const first = worst(layer);
+  if (state.selection.size) {
+    const rest = [...state.selection].sort((a, b) => a - b);
+    const chosen = first.filter((image) => state.selection.has(image));
+    return seen([...new Set([...chosen, ...rest])]);
+  }
+  const limited = state.which || state.only || state.label !== null || state.cluster !== null;
+  const all = [...new Set([...first, ...everyone()])];
+  return layer.worst && !(limited && state.which !== "misplaced") ? seen(first) : seen(all);
+}
+
+function galleryTitle(images) {
+  const { length } = images;
+  const { layer } = panes[0];
+  if (state.selection.size) {
+    return `Selected: ${length.toLocaleString("en")} of ${shown().toLocaleString("en")}`;
+  }
+  if (!length) return layer.worst && !state.which ? `Nothing is misplaced at ${layer.name}` : "No image is so";
+  if (layer.worst && worst(layer).includes(images[0]) && state.which !== "in place") {
+    const wrong = images.filter(new Set(worst(layer)).has, new Set(worst(layer))).length;
+    if (wrong === length) return `Misplaced at ${layer.name}: ${length.toLocaleString("en")}, worst first`;
+  }
+  return say(length, "image");
+}
+
+function showGallery(act) {
+  const images = gallery();
+  const list = part("gallery");
+  const focused = document.activeElement?.closest?.("#gallery li")?.dataset.image;
+  const onMark = document.activeElement?.classList.contains("is");
+  const above = list.scrollTop;
+  part("gallery-title").textContent = galleryTitle(images);
+  const entries = images.slice(0, many.shown).map((image) => {
+    const right = state.marks.get(image);
+    const other = suggested(image);
+    const picture = button(thumbnail(image), line("span", told(image), "caption"));
+    picture.classList.add("picture");
+    picture.classList.toggle("chosen", image === state.chosen);
+    picture.title = source(image);
+    picture.tabIndex = -1;
+    picture.setAttribute("aria-label", `${source(image)}, ${told(image)}`);
+    picture.addEventListener("click", (event) => act.choose(image, event));
+    const entry = item(picture);
+    entry.dataset.image = image;
+    if (right !== undefined || other) {
+      const name = right ?? other;
+      const mark = button(`is ${name}`);
+      mark.className = "is";
+      mark.tabIndex = -1;
+      mark.title = right === undefined ? `Mark: wrong, is ${name}` : `Marked: wrong, is ${name}`;
+      mark.setAttribute("aria-label", `${source(image)}: wrong, is ${name}`);
+      mark.setAttribute("aria-pressed", right !== undefined);
+      mark.addEventListener("click", () => act.mark([image], right === undefined ? name : undefined));
+      entry.append(mark);
+    }
+    return entry;
+  });
+  if (images.length > many.shown) {
+    const more = button(`Show ${Math.min(MANY, images.length - many.shown)} more of ${images.length.toLocaleString("en")}`);
+    more.addEventListener("click", () => {
+      many.shown += MANY;
+      showGallery(act);
+    });
+    const entry = item(more);
+    entry.className = "all";
+    entries.push(entry);
+  }
+  list.replaceChildren(...entries);
+  list.scrollTop = above;
+  // One stop for the tabulator; arrows go on from there.
+  const stop = list.querySelector(`[data-image="${focused ?? state.chosen}"]`) ?? list.firstElementChild;
+  const target = (onMark && stop?.querySelector(".is")) || stop?.querySelector(".picture");
+  if (target) target.tabIndex = 0;
+  if (focused !== undefined) (target ?? list).focus();
+  showCounts(images);
+  const none = !state.selection.size;
+  part("clear").disabled = none;
+  part("save").disabled = !images.length;
+  part("only").disabled = none && !state.only;
+  part("only").setAttribute("aria-pressed", state.only !== null);
+}
+
+function showCounts(images) {
+  const counts = new Map();
+  if (state.selection.size) {
+    for (const image of images) counts.set(told(image), (counts.get(told(image)) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  part("counts").replaceChildren(...sorted.map(([name, count]) =>
+    item(`${name}: ${count.toLocaleString("en")}`)));
+}
+
+// The arrow keys of the gallery.
+function walkGallery(event) {
+  const pictures = [...part("gallery").querySelectorAll(".picture")];
+  const entry = event.target.closest("li");
+  const at = pictures.findIndex((one) => entry?.contains(one));
+  if (at < 0) return false;
+  const mark = entry.querySelector(".is");
+  const top = pictures[0].getBoundingClientRect().top;
+  const across = pictures.filter((one) => one.getBoundingClientRect().top === top).length;
+  const to = {
+    ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - across, ArrowDown: at + across,
+    Home: 0, End: pictures.length - 1,
+  }[event.key];
+  if (to === undefined) return false;
+  const next = pictures[to];
+  if (!next) return true;
+  for (const one of part("gallery").querySelectorAll(".picture, .is")) one.tabIndex = -1;
+  const below = event.target === mark ? next.closest("li").querySelector(".is") ?? next : next;
+  below.tabIndex = 0;
+  below.focus();
+  return true;
+}
+
+// -- neighbours, corrections, what is under the pointer -------------------------------------
+
+function showNeighbours(act) {
+  const image = state.chosen;
+  const none = image === null;
+  const { layer } = panes[0];
+  part("near").hidden = none && !narrow();
+  part("near-hint").hidden = !none;
+  for (const name of ["jpeg", "unchoose"]) part(name).hidden = none;
+  part("near-title").textContent = none
+    ? "Nearest neighbours"
+    : `Nearest neighbours of ${source(image)} at ${layer.name}`;
+  if (!none) part("jpeg").href = jpeg(image);
+  const cards = none ? [] : [{ image, distance: null }, ...neighbours(image, layer)];
+  part("neighbours").replaceChildren(...cards.map(({ image: one, distance }) => {
+    const alike = label(one) === label(image);
+    const card = button(
+      thumbnail(one),
+      line("strong", told(one)),
+      ...(alike ? [] : [line("em", "another label")]),
+      line("span", distance === null ? "this image" : `distance ${distance.toPrecision(4)}`),
+      line("span", source(one), "file"),
+    );
+    card.title = source(one);
+    card.disabled = one >= shown();
+    card.classList.toggle("other", !alike);
+    card.addEventListener("click", () => act(one));
+    return item(card);
+  }));
+}
+
+function showMarks() {
+  const { size } = state.marks;
+  const { folder, drawn } = state.dataset;
+  const use = !folder
+    ? "The images were not read from a folder of yours, so no config takes it back."
+    : `In the config say “labels: corrections.csv” for ${state.dataset.name}, and run again.` +
+      (drawn ? " Images that were not drawn for this run are not in it, and would have no label." : "");
+  part("how-to-use").textContent = use;
+  part("marked").textContent = size
+    ? `${say(size, "image")} marked, and kept in this browser. ${use}`
+    : "Nothing is marked. Select images and name their label, or press “is …” below one.";
+  part("unmark").disabled = !size;
+  part("corrections").disabled = !size;
+}
+
+function words(image) {
+  const found = [told(image)];
+  const right = state.marks.get(image);
+  if (right !== undefined) found.push(`marked: is ${right}`);
+  if (worst().includes(image)) found.push(`misplaced among ${suggested(image) || "others"}`);
+  for (const { name } of [...state.dataset.colourings, ...panes[0].extractor.colourings]) {
+    if (name === "cluster" || name === "predicted label") {
+      found.push(`${name}: ${keyOf(name, image).name}`);
+    }
+  }
+  const goodness = panes[0].layer.goodness && numbers(panes[0].layer.goodness, Float32Array)[image];
+  if (Number.isFinite(goodness)) found.push(`goodness ${goodness.toFixed(3)}`);
+  return found;
+}
+
+function showTip(image, event) {
+  const tip = part("tip");
+  tip.hidden = image === null;
+  if (image === null) return;
+  const [first, ...rest] = words(image);
+  tip.replaceChildren(
+    thumbnail(image), line("strong", first), line("span", source(image)),
+    ...rest.map((text) => line("span", text)),
+  );
+  const { width, height } = tip.getBoundingClientRect();
+  const right = event.clientX + 14 + width < innerWidth;
+  const below = event.clientY + 14 + height < innerHeight;
+  tip.style.left = `${Math.max(0, right ? event.clientX + 14 : event.clientX - 14 - width)}px`;
+  tip.style.top = `${Math.max(0, below ? event.clientY + 14 : event.clientY - 14 - height)}px`;
+}
+
+const narrow = () => matchMedia("(max-width: 52rem)").matches;
