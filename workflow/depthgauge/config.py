@@ -2,14 +2,14 @@
 
 from difflib import get_close_matches
 from functools import cache
-from pathlib import Path
 
 import jsonschema
 import yaml
 
 from .errors import UserError
+from .home import HOME
 
-SCHEMA = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
+SCHEMA = HOME / "workflow" / "schemas" / "config.schema.yaml"
 
 _TYPES = {"array": "a list", "object": "a mapping", "string": "text", "boolean": "true or false"}
 _TYPES |= {"integer": "an integer", "number": "a number", "null": "null"}
