@@ -60,25 +60,24 @@ onstart:
 
 onsuccess:
     for line in not_fetched(PLAN, "results"):
-        print(line, file=sys.stderr)
-    # A part of the run is not summed up.
-    if all(map(os.path.exists, in_results(PLAN.targets()))):
+        logger.warning(line)
+    # A part of the run is not summed up; and who draws the terminal sums up by itself.
+    if not is_quiet() and all(map(os.path.exists, in_results(PLAN.targets()))):
         shell("depthgauge summary results")
 
 
 onerror:
     for line in not_fetched(PLAN, "results"):
-        print(line, file=sys.stderr)
+        logger.warning(line)
     # The page of what there is; it says what is missing, and is written anew when that is made.
     if os.path.exists("results/plan.json"):
         shell(
             "depthgauge report results/plan.json --output results/report.html"
-            " --record results/run.csv || true"
+            " --record results/run.csv --log results/logs/report.log || true"
         )
     if workflow.non_local_exec:
-        print(
+        logger.warning(
             "A job of which the log breaks off lacked memory or time, even at its last attempt. "
             "Give it more, `--set-resources RULE:mem_mb=MEGABYTES RULE:runtime=MINUTES`, and run "
-            "the same command again: all that is made is kept (docs/cluster.md).",
-            file=sys.stderr,
+            "the same command again: all that is made is kept (docs/cluster.md)."
         )

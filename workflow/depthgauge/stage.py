@@ -4,7 +4,7 @@ import ast
 import functools
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from . import quiet
 from .errors import UserError
 
 
@@ -102,24 +103,32 @@ def _value(node):
 
 @contextmanager
 def _told(name, log):
-    """Log to the terminal and to the file ``log``; on an error say what it is, and exit."""
-    handlers = [logging.StreamHandler()]
-    if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
-    logging.getLogger("depthgauge").setLevel(logging.INFO)  # libraries warn only
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", handlers=handlers
-    )
-    logger = logging.getLogger(f"depthgauge.{name}")
-    try:
-        yield
-    except UserError as error:
-        logger.error("%s", error)
-        sys.exit(1)
-    except MemoryError:
-        logger.error("Out of memory. Give the job more (mem_mb), or fewer threads.")
-        sys.exit(1)
-    except Exception:
-        logger.exception("Something unforeseen happened; please report it with this log.")
-        sys.exit(2)
+    """Log to the terminal and to the file ``log``; on an error say what it is, and exit.
+
+    In a run of which another process draws the terminal, all goes to the file alone.
+    """
+    with ExitStack() as stack:
+        handlers = []
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            if quiet.is_quiet():
+                stack.enter_context(quiet.into(log))
+            else:
+                handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+        handlers.append(logging.StreamHandler())
+        logging.getLogger("depthgauge").setLevel(logging.INFO)  # libraries warn only
+        logging.basicConfig(
+            format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", handlers=handlers
+        )
+        logger = logging.getLogger(f"depthgauge.{name}")
+        try:
+            yield
+        except UserError as error:
+            logger.error("%s", error)
+            sys.exit(1)
+        except MemoryError:
+            logger.error("Out of memory. Give the job more (mem_mb), or fewer threads.")
+            sys.exit(1)
+        except Exception:
+            logger.exception("Something unforeseen happened; please report it with this log.")
+            sys.exit(2)

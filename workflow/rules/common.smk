@@ -18,7 +18,9 @@ from depthgauge.fingerprint import fingerprint, is_foreign, sha256
 from depthgauge.networks.dims import check_dims
 from depthgauge.not_fetched import not_fetched
 from depthgauge.plan import SHARD_IMAGES, make_plan, own_contents
+from depthgauge.quiet import is_quiet
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active
 # environment or else the one that runs Snakemake.

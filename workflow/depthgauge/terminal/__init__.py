@@ -1,0 +1,1 @@
+"""What a run shows in the terminal: stages, progress, what fails, and an early answer."""
