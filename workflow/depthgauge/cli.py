@@ -22,6 +22,11 @@ PATH = click.Path(path_type=Path)
 def main():
     """How deep into a pretrained network to look for features of your images.
 
+    \b
+    For a folder of pictures, with one sub-folder per class:
+      run                            all of it, from the folder to the report
+      check                          the folder alone: what is there, and what is odd
+
     The workflow runs these commands in this order; each works by itself, too:
 
     \b
@@ -104,6 +109,34 @@ reading = click.option(
 rows = click.option(
     "--rows", type=PATH, help="Folder of LAYER.csv of `goodness`: take each layer's best reading."
 )
+
+
+@stage("own.run:run_pictures")
+@click.argument("pictures", type=PATH)
+@click.option("--output", "-o", type=PATH, help="Folder to write.  [default: PICTURES-depthgauge]")
+@click.option("--networks", help="Names (ResNet50) and files (.onnx, .keras), with commas between.")
+@click.option("--layers", type=click.IntRange(1), help="How many depths of each network.")
+@click.option("--quick", is_flag=True, help="Measure a sample of 300 pictures.")
+@file_option("--labels", help="CSV with the columns image,label; then sub-folders are no classes.")
+@click.option("--group", help="Regular expression: what in a path says which belong together.")
+@click.option("--cores", type=click.IntRange(1), help="How many to use, in place of all.")
+@click.option("--open", "open_report", is_flag=True, help="Open the report when it is made.")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+@click.option("--dry-run", "-n", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--verbose", is_flag=True, help="Show Snakemake's own lines.")
+def run():
+    """Find the network and the depth for PICTURES, a folder with one sub-folder per class.
+
+    Looks at the folder, says what will be done, and writes PICTURES-depthgauge: the config, the
+    report, the explorer and all results. The same command goes on where it was stopped.
+    """
+
+
+@stage("own.looks:print_looks")
+@click.argument("pictures", type=PATH)
+@file_option("--labels", help="CSV with the columns image,label; then sub-folders are no classes.")
+def check():
+    """Look at PICTURES, a folder with one sub-folder per class, and compute nothing."""
 
 
 @stage("download:fetch")

@@ -126,6 +126,8 @@ def _told(name, log):
         except UserError as error:
             logger.error("%s", error)
             sys.exit(1)
+        except click.Abort:
+            sys.exit("Nothing more was done.")
         except MemoryError:
             logger.error("Out of memory. Give the job more (mem_mb), or fewer threads.")
             sys.exit(1)

@@ -5,6 +5,7 @@ nothing heavy is imported here. Its own lines are in `.snakemake/log`, as ever, 
 with `--verbose`.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -29,6 +30,7 @@ class LogHandler(LogHandlerBase):
         self.shown = not self.common_settings.verbose
         if self.shown and not self.common_settings.dryrun:
             os.environ[VARIABLE] = "quiet"
+        self.place = os.getcwd()  # from here, and not from `--directory`, files are named
         self.view = self.progress = None
         self.jobs, self.logs, self.cells = {}, {}, {}
         self.said, self.failed, self.wrong, self.closed = set(), 0, False, False
@@ -125,14 +127,15 @@ class LogHandler(LogHandlerBase):
         self.progress.end(record.jobid, time.monotonic(), failed=True)
         began, log = self.jobs.get(record.jobid), self.logs.get(record.jobid)
         name = (began and began.rule_msg) or f"{record.rule_name}"
-        error = joblog.last_error(log) if log else "It has no log."
+        error = joblog.last_error(log) if log else str(record.msg)
         if error in self.said:
             error = "For the same reason as the one above."
         self.said.add(error)
         lines = error.splitlines()
         lines = lines[:12] + ["..."] * (len(lines) > 12)
         self._say(f"FAILED: {name}", "bold red")
-        self._say("\n".join([*(f"    {line}" for line in lines), f"    Its log: {log}"]))
+        lines.append(f"Its log: {self._seen(log)}" if log else "It has no log.")
+        self._say("\n".join(f"    {line}" for line in lines))
         if self.failed == 1:
             self._say("    All that does not need it goes on.")
 
@@ -154,7 +157,7 @@ class LogHandler(LogHandlerBase):
         if self.warned <= _WARNINGS:
             self._say(f"! {text}", "yellow")
         elif self.warned == _WARNINGS + 1:
-            self._say(f"! There are more warnings; {RESULTS}/logs has them.", "yellow")
+            self._say(f"! There are more warnings; {self._seen(RESULTS)}/logs has them.", "yellow")
 
     def _say(self, text, style=""):
         if self.view is None:
@@ -176,11 +179,16 @@ class LogHandler(LogHandlerBase):
         elif self.progress and not self.wrong and not self.common_settings.dryrun:
             complete = "report" in self.progress.counts
             if complete and set(self.progress.stages()) == set(self.progress.ended):
-                card()
+                results = self._seen(RESULTS)
+                with contextlib.chdir(self.place):
+                    card(results)
+
+    def _seen(self, path):
+        return os.path.relpath(path, self.place)
 
 
-def card():
-    """Print what the run found."""
+def card(results):
+    """Print what the run found whose results lie in the folder ``results``."""
     from depthgauge.summary import print_summary
 
-    print_summary(RESULTS)
+    print_summary(results)
