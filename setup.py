@@ -11,7 +11,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 CARRIED = [
-    *("Snakefile", "config.yaml", "envs/depthgauge.yaml", "profiles/default"),
+    *("Snakefile", "config.yaml", "envs/depthgauge.yaml", "profiles"),
     *(f"workflow/{folder}" for folder in ("rules", "schemas", "report", "profiles")),
 ]
 

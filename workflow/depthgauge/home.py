@@ -6,4 +6,3 @@ from pathlib import Path
 _CARRIED = Path(__file__).parent / "home"
 HOME = _CARRIED if _CARRIED.is_dir() else Path(__file__).parents[2]
 SNAKEFILE = HOME / "Snakefile"
-PROFILE = HOME / "profiles" / "default"

@@ -18,7 +18,11 @@ RESULTS = "results"
 # A warning that many jobs give is said once, and of many warnings so many are said.
 _WARNINGS = 8
 # What Snakemake says around the error of a job, which is shown by itself.
-_AROUND = ("Exiting because a job execution failed", "WorkflowError:\nAt least one job did not")
+_AROUND = (
+    "CalledProcessError in file",
+    "Exiting because a job execution failed",
+    "At least one job did not complete successfully.",
+)
 # And around an error of ours in the Snakefile: where it was raised.
 _PLACE = re.compile(r'^(\w+ in (file|rule) .*:|  File ".*", line \d+, in .*)\n?', re.MULTILINE)
 
@@ -68,6 +72,7 @@ class LogHandler(LogHandlerBase):
 
     def _planned(self, record):
         from depthgauge.terminal.stages import Progress, measured
+        from depthgauge.terminal.view import View, jobs
 
         if self.progress is not None:
             return
@@ -76,11 +81,9 @@ class LogHandler(LogHandlerBase):
         self.progress = Progress(stats, known)
         if self.common_settings.dryrun:
             for stage in self.progress.stages():
-                self._say(f"{stage}: {self.progress.of(stage)} jobs")
+                self._say(f"{stage}: {jobs(self.progress.of(stage))}")
             self._say("This was a dry run: nothing has been done.")
         else:
-            from depthgauge.terminal.view import View
-
             self.view = View(self.progress, self.logs)
 
     def _begins(self, record):
@@ -141,7 +144,7 @@ class LogHandler(LogHandlerBase):
 
     def _complains(self, record):
         text = _PLACE.sub("", str(record.msg)).strip()
-        if self.failed and any(text.startswith(words) for words in _AROUND):
+        if any(words in str(record.msg) for words in _AROUND):
             return
         if record.levelno >= logging.ERROR:
             self.wrong = True

@@ -166,9 +166,9 @@ def check_folder(path, labels=None, unlabelled=None):
 def _scan(path, labels=None, unlabelled=None):
     """Return (what `check_folder` returns, folders without images, files that are none)."""
     if not path.is_dir():
-        what = "is a file" if path.exists() else "does not exist"
+        what = "is a file." if path.exists() else f"does not exist{_beside(path)}"
         raise UserError(
-            f"{path}: {what}; expected a folder of images, with one sub-folder for each class."
+            f"{path}: {what} Expected a folder of images, with one sub-folder for each class."
         )
     if labels:
         files, ignored = _walk(path)
@@ -216,6 +216,13 @@ def _scan(path, labels=None, unlabelled=None):
             f"{path / only} as the path."
         )
     return {**classes, **({"": loose} if loose else {})}, empty, ignored
+
+
+def _beside(path):
+    """Return the end of a sentence on ``path``, which is not there: a folder of nearly its name."""
+    there = path.parent.iterdir() if path.parent.is_dir() else ()
+    close = get_close_matches(path.name, [one.name for one in there if one.is_dir()], 1)
+    return f"; did you mean {readable(path.with_name(close[0]))!r}?" if close else "."
 
 
 def _unlabelled(path, classes, loose, name):

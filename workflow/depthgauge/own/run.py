@@ -12,7 +12,7 @@ import yaml
 
 from ..capacity import size
 from ..errors import UserError
-from ..home import PROFILE, SNAKEFILE
+from ..home import SNAKEFILE
 from ..plan import make_plan
 from .choice import own_config
 from .looks import look
@@ -108,7 +108,9 @@ def run_pictures(
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)),
         *("--directory", str(output), "--configfile", str(file)),
-        *("--workflow-profile", str(PROFILE), "--cores", str(cores)),
+        # As the default profile has it, of which Snakemake would tell.
+        *("--workflow-profile", "none", "--rerun-incomplete", "--keep-going"),
+        *("--cores", str(cores)),
         *([] if verbose else ["--logger", "depthgauge"]),
     ]
     # The plugin and the commands are those of this package, wherever it lies.

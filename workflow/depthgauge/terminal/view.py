@@ -42,14 +42,14 @@ class View:
     def began(self, stage):
         """Say that a stage has begun, where there is no terminal to show it."""
         if self.live is None:
-            self.say(f"{stage}: begun, {_jobs(self.progress.of(stage))}")
+            self.say(f"{stage}: begun, {jobs(self.progress.of(stage))}")
 
     def ended(self, stage):
         """Say that a stage has ended, where there is no terminal to show it."""
         if self.live is None:
             progress = self.progress
             spent = progress.ended[stage] - progress.begun[stage]
-            self.say(f"{stage}: done, {_jobs(progress.of(stage))} in {duration(spent)}")
+            self.say(f"{stage}: done, {jobs(progress.of(stage))} in {duration(spent)}")
 
     def stop(self):
         """Leave the stages as they are."""
@@ -99,7 +99,7 @@ class View:
             return line
         if state == "done":
             spent = progress.ended[stage] - progress.begun[stage]
-            return line.append(f"{_jobs(of):<{_BAR + 2}}{duration(spent):>8}", "dim")
+            return line.append(f"{jobs(of):<{_BAR + 2}}{duration(spent):>8}", "dim")
         parts = [shares[job] for job in running if job in shares]
         share = (done + sum(one / all_ for one, all_, _ in parts)) / of
         full = round(share * _BAR)
@@ -121,7 +121,8 @@ def duration(seconds):
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
 
 
-def _jobs(count):
+def jobs(count):
+    """Return a number of jobs in words."""
     return "1 job" if count == 1 else f"{count:,} jobs"
 
 
