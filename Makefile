@@ -5,6 +5,7 @@
 # make validate     how good a depth the verdict chooses, beside other rules; some minutes
 # make lint    style and lint checks alone (part of make test)
 # make lock    resolve the pinned environments anew from pyproject.toml
+# make wheel   a wheel that carries the workflow, in dist/; make test-wheel runs it in an empty folder
 # make clean   remove results and the environment
 
 PYTHON ?= python3
@@ -14,16 +15,23 @@ CORES ?= all
 
 BENCH ?= small
 
-.PHONY: demo test test-slurm bench validate lint lock clean
+.PHONY: demo test test-slurm wheel test-wheel bench validate lint lock clean
 
+# VERBOSE=1 shows Snakemake's own lines; they are in .snakemake/log in any case.
 demo: $(VENV)/ready
-	$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/snakemake --cores $(CORES) $(if $(VERBOSE),,--logger depthgauge)
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile
 
 test-slurm: $(VENV)/ready
 	$(BIN)/python tests/slurm/run.py
+
+wheel: $(VENV)/ready
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+test-wheel: wheel
+	$(BIN)/python tests/wheel/run.py $$(ls -t dist/*.whl | head -n 1)
 
 # Ratios, measured side by side in one run: a few minutes, or about a quarter of an hour.
 ifeq ($(BENCH),full)
@@ -70,17 +78,17 @@ lint: $(VENV)/tested
 	$(BIN)/snakemake --lint
 
 $(VENV)/ready: envs/requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
 	  "depthgauge needs Python 3.11 to 3.13, this is %d.%d; choose one: make PYTHON=python3.12 ..." % v)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python envs/install.py envs/requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
 
 # What only tests and timings need, on top.
 $(VENV)/tested: $(VENV)/ready envs/requirements-test.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements-test.lock
-	touch $@
+	@$(BIN)/python envs/install.py envs/requirements-test.lock
+	@touch $@
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 lock: $(VENV)/ready

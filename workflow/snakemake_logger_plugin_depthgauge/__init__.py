@@ -164,10 +164,10 @@ class LogHandler(LogHandlerBase):
 
     def _say(self, text, style=""):
         if self.view is None:
-            from rich.console import Console
+            from depthgauge.terminal.view import console
             from rich.text import Text
 
-            Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text, style))
+            console().print(Text(text, style))
         else:
             self.view.say(text, style)
 

@@ -114,7 +114,8 @@ def _few(path, classes):
     few = sorted(label for label, size in sizes.items() if size < _FEW)
     said = []
     if few:
-        one = f"class {few[0]!r} has {sizes[few[0]]} pictures"
+        size = sizes[few[0]]
+        one = f"class {few[0]!r} has {size} {'picture' if size == 1 else 'pictures'}"
         several = f"{len(few)} of {len(sizes)} classes have fewer than {_FEW} pictures"
         said = [f"{one if len(few) == 1 else several}: little can be said of so few"]
     largest = max(sizes, key=sizes.get, default=None)

@@ -114,7 +114,7 @@ def run_pictures(
         *([] if verbose else ["--logger", "depthgauge"]),
     ]
     # The plugin and the commands are those of this package, wherever it lies.
-    places = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    places = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     started = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(places)})
     # An interrupt is Snakemake's to answer: it ends its jobs, and removes what they had begun.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -29,7 +29,7 @@ class View:
 
     def __init__(self, progress, logs, stream=None):
         self.progress, self.logs, self.note, self.stopped = progress, logs, "", False
-        self.console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+        self.console = console(stream)
         self.live = None
         if self.console.is_terminal and not self.console.is_dumb_terminal:
             self.live = Live(console=self.console, get_renderable=self._drawn, refresh_per_second=2)
@@ -109,6 +109,12 @@ class View:
             one, all_, rate = parts[0]
             line.append(f"   {one:,.0f} of {all_:,.0f}, {_rate(rate)}", "dim")
         return line
+
+
+def console(stream=None):
+    """Return where to write to: a terminal, where lines end between words, or a file, whole."""
+    stream = stream or sys.stderr
+    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
 
 
 def duration(seconds):

@@ -1,0 +1,247 @@
+"""One command for a folder of one's own; and the wheel that carries it."""
+
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from conftest import REPOSITORY
+from depthgauge.cli import main
+from depthgauge.errors import UserError
+from depthgauge.own import run
+from depthgauge.own.choice import own_config
+from depthgauge.own.looks import look
+from depthgauge.own.needs import Needs, plan_lines
+from depthgauge.plan import make_plan
+from PIL import Image
+
+RNG = np.random.default_rng(20)
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """A folder with two classes of 24 pictures, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for label in ("heron", "stork"):
+        for number in range(24):
+            save(tmp_path / "photos" / label / f"{number}.png")
+    return Path("photos")
+
+
+def save(file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(RNG.integers(0, 256, (9, 8, 3), dtype=np.uint8)).save(file)
+
+
+def invoke(*words):
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+def test_a_sound_folder_is_one_line(photos):
+    assert look(photos).lines() == [
+        "photos: 48 pictures in 2 classes (24 each); all can be opened, no copies"
+    ]
+    assert invoke("check", photos).output == look(photos).lines()[0] + "\n"
+
+
+def test_what_is_odd_is_named(photos):
+    (photos / "heron/0.png").write_bytes(b"no picture")
+    shutil.copy(photos / "stork/1.png", photos / "heron/copy.png")
+    (photos / "stork/2.png").write_bytes(bytes(len((photos / "stork/3.png").read_bytes())))
+    for number in range(60):
+        save(photos / "egret" / f"{number}.png")
+    save(photos / "ibis/0.png")
+    first, *odd = look(photos).lines()
+    assert first == "photos: 110 pictures in 4 classes (1 to 60 each)"
+    assert odd == [
+        "  ! 2 cannot be opened and will be left out: heron/0.png, stork/2.png",
+        "  ! 1 are exact copies of another and make accuracy look too good: stork/1.png",
+        "  ! class 'ibis' has 1 picture: little can be said of so few",
+        "  ! class 'egret' has 55 of 100 pictures: guessing it is right as often",
+    ]
+
+
+def test_parts_of_a_split_are_no_classes(photos):
+    (photos / "heron").rename(photos / "train")
+    (photos / "stork").rename(photos / "Val")
+    with pytest.raises(UserError, match="Val, train are the parts of a split.*photos/Val"):
+        look(photos)
+
+
+def test_without_sub_folders_nothing_has_a_label(photos):
+    assert look(photos / "heron").lines() == [
+        "photos/heron: 24 pictures, unlabelled; all can be opened, no copies"
+    ]
+
+
+def test_by_default_what_needs_no_download_and_its_control(photos):
+    config = own_config(look(photos))
+    assert config["datasets"]["photos"]["path"] == str(photos.resolve())
+    plan = make_plan(config)
+    assert plan.downloads() == {} and not plan.sampled
+    kinds = [spec["kind"] for spec in config["extractors"].values()]
+    assert "pca" in kinds and 2 <= len(kinds) <= 3
+    assert not any(spec.get("weights", "") is None for spec in config["extractors"].values())
+
+
+def test_networks_are_names_and_files(photos, tmp_path):
+    (tmp_path / "my net.onnx").touch()
+    config = own_config(look(photos), "ResNet50, my net.onnx", layers=3)
+    named, own, control = config["extractors"].items()
+    assert named == (
+        "ResNet50",
+        {"kind": "keras_application", "application": "ResNet50", "layers": 3},
+    )
+    assert own == (
+        "my-net",
+        {"kind": "onnx", "path": str(tmp_path / "my net.onnx"), "layers": 3},
+    )
+    assert control[1]["kind"] == "pca"
+    with pytest.raises(UserError, match="no network 'Resnet5'.*ResNet50"):
+        own_config(look(photos), "Resnet5")
+
+
+def test_many_pictures_are_sampled_and_it_is_said(photos, monkeypatch):
+    monkeypatch.setattr("depthgauge.own.choice.QUICK", 46)
+    plan = make_plan(own_config(look(photos), quick=True))
+    assert plan.images == {"photos": 46}
+    lines = plan_lines(plan, Needs(plan, Path("results"), 2), Path("x/config.yaml"))
+    assert lines[0] == "a sample of 46 pictures is measured, chosen class by class"
+    assert lines[-1].startswith("about ") and lines[-1].endswith("Config: x/config.yaml")
+    assert "pairs" not in own_config(look(photos))
+
+
+def test_minutes_and_disk_grow_with_the_pictures(photos):
+    config = own_config(look(photos), "ResNet50")
+    needs = []
+    for images in (48, 480, 1920):
+        plan = make_plan(config)
+        plan.images = {"photos": images}
+        needs.append(Needs(plan, Path("results"), 2))
+    minutes, disk = ([getattr(need, name) for need in needs] for name in ("minutes", "disk"))
+    assert sorted(minutes) == minutes and sorted(disk) == disk
+    assert needs[0].fetched is None and len(needs[0].sources) == 1  # its size is not published
+    assert Needs(make_plan(config), Path("results"), 8).minutes < needs[0].minutes
+
+
+def test_a_dry_run_says_the_plan_and_writes_nothing(photos):
+    done = invoke("run", photos, "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert len(done.output.splitlines()) == 4
+    assert list(Path().iterdir()) == [photos]
+
+
+def test_without_a_terminal_nothing_is_asked_and_the_flag_named(photos, caplog):
+    done = invoke("run", photos, "--networks", "ResNet50")
+    assert done.exit_code == 1 and "--yes" in caplog.text
+    assert list(Path().iterdir()) == [photos]
+
+
+def test_a_run_writes_its_config_and_ways_to_the_pages(photos, monkeypatch):
+    started = []
+
+    class Started:
+        returncode = 0
+
+        def __init__(self, command, env):
+            started.append(command)
+
+        def wait(self):
+            return self.returncode
+
+    monkeypatch.setattr(run.subprocess, "Popen", Started)
+    monkeypatch.setattr(run.signal, "signal", lambda *what: None)
+    done = invoke("run", photos, "--cores", 2)
+    assert done.exit_code == 0, done.output
+    folder = Path("photos-depthgauge")
+    text = (folder / "config.yaml").read_text()
+    assert make_plan(yaml.safe_load(text)).images == {"photos": 48}
+    assert "results/report.html" in (folder / "report.html").read_text()
+    assert started[0][-2:] == ["--logger", "depthgauge"]
+    # As it stands, so it is used; what is asked for anew is written anew, and the old one kept.
+    (folder / "config.yaml").write_text(text.replace("seed: 1", "seed: 7"))
+    assert invoke("run", photos, "--verbose").exit_code == 0
+    assert "--logger" not in started[1]
+    assert "seed: 7" in (folder / "config.yaml").read_text()
+    assert invoke("run", photos, "--layers", 2).exit_code == 0
+    assert "seed: 1" in (folder / "config.yaml").read_text()
+    assert "seed: 7" in (folder / "config.yaml.before").read_text()
+    Started.returncode = 3
+    assert invoke("run", photos).exit_code == 3
+
+
+def test_a_folder_of_other_pictures_is_not_gone_on_with(photos, caplog):
+    (photos / "heron").rename("elsewhere")
+    folder = Path("photos-depthgauge")
+    folder.mkdir()
+    config = {"datasets": {"photos": {"kind": "folder", "path": "/other/photos"}}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (photos / "ibis").mkdir()
+    save(photos / "ibis/0.png")
+    assert invoke("run", photos).exit_code == 1
+    assert "is of /other/photos; give another folder by --output" in caplog.text
+
+
+def test_a_misspelt_folder_is_answered_with_the_one_beside(photos, caplog):
+    assert invoke("check", "fotos").exit_code == 1
+    assert "fotos: does not exist; did you mean 'photos'?" in caplog.text
+
+
+# -- the wheel ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder in which the wheel of this checkout is unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("workflow", "profiles", "envs"):
+        shutil.copytree(REPOSITORY / name, source / name, ignore=ignore)
+    for name in ("Snakefile", "config.yaml", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, source)
+    build = ["--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *build, str(source)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_a_wheel_carries_the_workflow_as_it_stands_here(installed):
+    home = installed / "depthgauge" / "home"
+    carried = {file.relative_to(home) for file in home.rglob("*") if file.is_file()}
+    assert carried >= {
+        file.relative_to(REPOSITORY)
+        for folder in ("rules", "schemas", "report", "profiles")
+        for file in (REPOSITORY / "workflow" / folder).rglob("*.*")
+    }
+    assert {Path("Snakefile"), Path("config.yaml")} <= carried
+    assert all(filecmp.cmp(home / name, REPOSITORY / name, shallow=False) for name in carried)
+    package = REPOSITORY / "workflow" / "depthgauge"
+    for file in package.rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts:
+            assert (installed / "depthgauge" / file.relative_to(package)).is_file(), file
+    assert (installed / "snakemake_logger_plugin_depthgauge" / "__init__.py").is_file()
+
+
+def test_a_wheel_plans_a_run_in_an_empty_folder(installed, photos):
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    code = (
+        "import depthgauge.own.run as run, subprocess\n"
+        "begin = subprocess.Popen\n"
+        "run.subprocess.Popen = lambda command, env: begin([*command, '--dry-run'], env=env)\n"
+        "run.run_pictures('photos')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pictures: 1 job" in done.stderr and "report: 2 jobs" in done.stderr
