@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,26 @@ def test_a_failure_is_a_job_its_error_its_log_and_what_goes_on(tmp_path):
         "1 of 6 jobs failed, 4 are done. Mend it and run the same command again: all that is made "
         "is kept.",
     ]
+
+
+def test_what_was_interrupted_says_how_to_go_on(tmp_path):
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(features="sleep 60"))
+    started = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "--logger", "depthgauge"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    shown = []
+    for line in started.stdout:
+        shown.append(line)
+        if line.startswith("features: begun"):
+            os.killpg(started.pid, signal.SIGINT)
+    assert started.wait() == 1
+    assert shown[-1].endswith("of 6 jobs are done. The same command goes on from there.\n"), shown
 
 
 def test_verbose_shows_snakemakes_own_lines_and_a_dry_run_counts(tmp_path):

@@ -110,11 +110,15 @@ class LogHandler(LogHandlerBase):
             self._so_far(**self.jobs[job].wildcards)
 
     def _so_far(self, dataset, extractor, layer):
+        from depthgauge.errors import UserError
         from depthgauge.terminal.so_far import so_far
 
         done = self.cells.setdefault(dataset, set())
         done.add((extractor, layer))
-        said = so_far(RESULTS, dataset, done)
+        try:
+            said = so_far(RESULTS, dataset, done)
+        except UserError:  # the plan, which no job waits for, is not written yet
+            return
         if said and said not in self.said:
             self.said.add(said)
             self.view.note = said
@@ -172,19 +176,22 @@ class LogHandler(LogHandlerBase):
             self.view.say(text, style)
 
     def _at_the_end(self):
+        if not self.progress or self.wrong or self.common_settings.dryrun:
+            return
+        jobs, done = (sum(counts.values()) for counts in (self.progress.counts, self.progress.done))
         if self.failed:
-            jobs = sum(self.progress.counts.values())
-            done = sum(self.progress.done.values())
             self._say(
                 f"{self.failed} of {jobs} jobs failed, {done} are done. Mend it and run the same "
                 "command again: all that is made is kept."
             )
-        elif self.progress and not self.wrong and not self.common_settings.dryrun:
-            complete = "report" in self.progress.counts
-            if complete and set(self.progress.stages()) == set(self.progress.ended):
-                results = self._seen(RESULTS)
-                with contextlib.chdir(self.place):
-                    card(results)
+        elif done < jobs:
+            self._say(
+                f"Stopped: {done} of {jobs} jobs are done. The same command goes on from there."
+            )
+        elif "report" in self.progress.counts:  # a part of the run is not summed up
+            results = self._seen(RESULTS)
+            with contextlib.chdir(self.place):
+                card(results)
 
     def _seen(self, path):
         return os.path.relpath(path, self.place)

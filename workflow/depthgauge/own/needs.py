@@ -74,8 +74,8 @@ def plan_lines(plan, needs, file):
 def _seconds(plan):
     """Return about how many seconds of one core a run takes.
 
-    Measured on runs of 180 to 330 pictures through networks of 224 x 224 pixels; what grows with
-    pairs of images, on 2,000.
+    From runs of 80 to 330 pictures through networks of 224 x 224 pixels; what grows with the pairs
+    of images, from what was measured of 4,000 and more beside the rules' resources.
     """
     total = 20
     for dataset in plan.datasets:

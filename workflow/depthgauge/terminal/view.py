@@ -100,14 +100,15 @@ class View:
         if state == "done":
             spent = progress.ended[stage] - progress.begun[stage]
             return line.append(f"{jobs(of):<{_BAR + 2}}{duration(spent):>8}", "dim")
-        parts = [shares[job] for job in running if job in shares]
-        share = (done + sum(one / all_ for one, all_, _ in parts)) / of
+        parts = [(rule, *shares[job]) for job, rule in running.items() if job in shares]
+        share = (done + sum(part / whole for _, part, whole, _ in parts)) / of
         full = round(share * _BAR)
         line.append("━" * full, style).append("━" * (_BAR - full), "dim")
         line.append(f"  {done} of {of}")
         if parts:
-            one, all_, rate = parts[0]
-            line.append(f"   {one:,.0f} of {all_:,.0f}, {_rate(rate)}", "dim")
+            rule, part, whole, rate = parts[0]
+            network = f"{rule.removeprefix('features_')} " if stage == "features" else ""
+            line.append(f"   {network}{part:,.0f} of {whole:,.0f}, {_rate(rate)}", "dim")
         return line
 
 
