@@ -321,7 +321,7 @@ def write_results(results, n=40, layers=LAYERS):
                 write(f"nulls/{name}.images", manifest.assign(goodness=goodness))
                 write(
                     f"nulls/{name}",
-                    [{"layer": layer, "goodness": 1.25 + depth, "knn1": KNN1[depth]}],
+                    [{"layer": layer, "goodness": 1.25 + depth, "knn1_half": KNN1[depth]}],
                 )
                 found = manifest.assign(misplaced=np.arange(n) % 7 == depth)
                 found = found.assign(neighbours_label=labels[np.arange(n) % 3])[::-1]
@@ -419,7 +419,7 @@ def test_of_several_networks_the_one_advised_is_named(tmp_path):
         for scope, extractor, layer in (
             ("depth", "net", "deep"),
             ("depth", "pca", "components_16"),
-            ("network", "net", "deep"),
+            ("dataset", "net", "deep"),
         )
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "verdict.csv", index=False)

@@ -188,7 +188,7 @@ def _advised(path, plan, dataset):
     rows = rows[(rows.dataset == dataset) & (rows.layer != "")]
     rows = [row for row in rows.to_dict("records") if plan.has(row)]
     advised = {row["extractor"]: row["layer"] for row in rows if row["scope"] == "depth"}
-    overall = [row for row in rows if row["scope"] == "network"] or rows
+    overall = [row for row in rows if row["scope"] == "dataset"] or rows
     if len(overall) != 1:
         return advised, None
     (row,) = overall
@@ -298,9 +298,11 @@ def _neighbours(path, table, order, shown):
 
 def _facts(row):
     """Return what the page says of a row of goodness.csv, or of none."""
-    values = {name: float(getattr(row, name, np.nan)) for name in ("knn1", "goodness")}
+    values = {name: float(getattr(row, name, np.nan)) for name in ("knn1_half", "goodness")}
     return {
-        "accuracy" if name == "knn1" else "mean_goodness": value if np.isfinite(value) else None
+        "accuracy" if name == "knn1_half" else "mean_goodness": value
+        if np.isfinite(value)
+        else None
         for name, value in values.items()
     }
 
