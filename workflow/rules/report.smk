@@ -159,7 +159,10 @@ rule report:
     params:
         code=code(
             "report",
-            *(f"report/page/{name}" for name in ("report.html", "report.css", "methods.html")),
+            *(
+                f"report/page/{name}"
+                for name in ("report.html", "report.css", "methods.html")
+            ),
         ),
     message:
         "Writing the report"

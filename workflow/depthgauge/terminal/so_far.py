@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..plan import read_plan
+from ..statistics.wording import of_100
 from ..tables import gathered
 
 
@@ -30,7 +31,7 @@ def so_far(results, dataset, done):
         for extractor, layers in plan.layers.items()
         if all((extractor, layer) in done for layer in layers)
     ]
-    shown = [name for name in ready if not _is_control(plan.config["extractors"][name])]
+    shown = [name for name in ready if name not in plan.controls()]
     to_come = [name for name in plan.layers if name not in ready]
     if not shown or not to_come:
         return None
@@ -39,13 +40,9 @@ def so_far(results, dataset, done):
         for extractor in shown
         for layer in plan.layers[extractor]
     )
-    best = table.loc[table.knn1.astype(float).idxmax()]
+    best = table.loc[table.knn1_half.astype(float).idxmax()]
     return (
         f"{dataset}, so far: {best.extractor} does best at {best.layer}, where the most similar "
-        f"picture is of the same class for {100 * float(best.knn1):.0f} of 100; "
+        f"picture is of the same class for about {of_100(float(best.knn1_half))} of 100; "
         f"{', '.join(to_come)} to come"
     )
-
-
-def _is_control(spec):
-    return spec["kind"] == "pca" or spec.get("weights", "") is None or spec.get("train") is False
