@@ -136,7 +136,8 @@ class Plan:
         told = {}
         for name, spec in self.config["extractors"].items():
             words = _untrained(spec)
-            if spec["control"] or (words and spec["control"] is None):
+            said = spec.get("control")
+            if said or (words and said is None):
                 told[name] = words or name
         return told
 
