@@ -151,6 +151,16 @@ def test_groups_are_not_passed_over_in_silence(mine, caplog):
     assert "p is too small" not in caplog.text and row["permuted"] == "groups"
 
 
+def test_what_is_permuted_follows_from_the_groups_and_is_said(mine, caplog):
+    options = {"permute": "auto", "permutations": 9, "progress": False}
+    with caplog.at_level(logging.INFO):
+        (plain,) = write_layer(mine / "d.npy", mine / "manifest.csv", **options)
+        assert plain["permuted"] == "images" and "permuting" not in caplog.text
+        (row,) = write_layer(mine / "d.npy", mine / "grouped.csv", **options)
+    assert row["permuted"] == "groups"
+    assert "permuting groups, since each group has one label" in caplog.text
+
+
 def test_few_groups_have_no_intervals_and_the_terminal_says_why(mine):
     table = pd.read_csv(mine / "manifest.csv").assign(group=np.arange(36) % 6)
     table.to_csv(mine / "grouped.csv", index=False)

@@ -1,5 +1,6 @@
 import logging
 import os
+import re
 import shutil
 
 import numpy as np
@@ -345,3 +346,19 @@ def test_what_tells_no_groups_is_said(tmp_path, said, words):
     with pytest.raises(UserError) as error:
         make(tmp_path / "out", films | {"group": said})
     assert all(word in str(error.value) for word in ["datasets: ", ": group", *words])
+
+
+def test_names_that_share_a_stem_are_asked_about(tmp_path, caplog):
+    for label in ("glad", "sad"):
+        for person in range(12):
+            for i in range(2):
+                picture(tmp_path / "in" / label / f"S{person:03}_{i:04}.png")
+    given = spec(tmp_path / "in")
+    plain, notes = make(tmp_path / "plain", given)
+    asked = re.search(r"add the line `group: '(.*)'` to the dataset", notes[0]["note"])
+    assert "do images belong together" in caplog.text and asked[0] in caplog.text
+    assert "group" not in plain
+    caplog.clear()
+    found, notes = make(tmp_path / "out", given | {"group": asked[1]})
+    assert found.group.nunique() == 12 and found.group[0] == "S000"
+    assert "belong together" not in caplog.text + notes[0]["note"]
