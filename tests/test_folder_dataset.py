@@ -332,6 +332,11 @@ def test_groups_and_a_nuisance_by_columns(tmp_path):
     assert "nuisance" not in by_camera
 
 
+def test_a_class_of_one_group_is_warned_of(tmp_path, caplog):
+    make(tmp_path / "out", frames(tmp_path / "in") | {"group": "^(glad|sad/S010)"})
+    assert "all images of glad are of one group each" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [

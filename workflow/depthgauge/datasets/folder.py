@@ -97,15 +97,7 @@ def pictures(name, spec, sources, seed, scratch):
         note += f", {len(made)} of {found} images chosen at random"
     for key, values in told.items():
         note += f", {_counted(key, values)}"
-    if "group" not in told:
-        classes = np.unique([label for label, _ in chosen], return_inverse=True)[1]
-        if pattern := asked_by_names(groups_by_names(paths), classes):
-            question = (
-                "do images belong together whose names share a part (one film, one person, one "
-                f"slide)? Then add the line `{line_of(pattern)}` to the dataset in the config"
-            )
-            log.warning("datasets: %s: %s.", name, question)
-            note += f"; {question}"
+    note += _about_groups(name, told.get("group"), [label for label, _ in chosen], paths)
     return made, [Note("", "", len(made), note)]
 
 
@@ -124,6 +116,33 @@ def _told(name, spec, paths, labels):
         for key, value in said.items()
         if value is not None
     }
+
+
+def _about_groups(name, groups, labels, paths):
+    """Warn of a class of one group; where no groups are told, ask, and return the question."""
+    if groups is not None:
+        of_class = {}  # an image without a group is one by itself
+        for place, label in enumerate(labels):
+            of_class.setdefault(label, set()).add(groups[place] or place)
+        alone = [label for label, found in of_class.items() if label and len(found) == 1]
+        if alone:
+            log.warning(
+                "datasets: %s: group: all images of %s are of one group each, so none has a "
+                "neighbour of its class in another group, and all count as wrong.",
+                name,
+                ", ".join(alone),
+            )
+        return ""
+    classes = np.unique(labels, return_inverse=True)[1]
+    pattern = asked_by_names(groups_by_names(paths), classes)
+    if not pattern:
+        return ""
+    question = (
+        "do images belong together whose names share a part (one film, one person, one slide)? "
+        f"Then add the line `{line_of(pattern)}` to the dataset in the config"
+    )
+    log.warning("datasets: %s: %s.", name, question)
+    return f"; {question}"
 
 
 def _counted(key, values):
