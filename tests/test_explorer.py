@@ -1171,6 +1171,9 @@ def test_search_selects_all_hits_in_names_and_labels(reader):
     reader("document.getElementById('find').value = ''")
     reader.element("#find").send_keys("no such", Keys.ENTER)
     assert reader.selected() == [] and "No image" in reader.text("#status")
+    # An answer does not outlive what it was about.
+    reader.elements("#legend button")[0].click()
+    assert reader.text("#status") == "" and "find" not in reader("location.hash")
     reader.choose("dataset", "loose")
     assert reader.text("#status") == "" and reader("document.getElementById('find').value") == ""
 

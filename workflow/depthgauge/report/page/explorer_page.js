@@ -26,8 +26,12 @@ function choose(image) {
 }
 
 // mode: "more" adds, "less" takes away, else the images take the place of what was selected.
-function select(images, mode = state.adding && "more") {
+function select(images, mode = null, found = "") {
   mode ||= state.adding && "more";
+  if (state.find !== found) {
+    state.find = part("find").value = found;
+    part("status").textContent = "";
+  }
   const kept = mode ? new Set(state.selection) : new Set();
   for (const image of images) mode === "less" ? kept.delete(image) : kept.add(image);
   state.selection = kept;
@@ -38,14 +42,15 @@ function select(images, mode = state.adding && "more") {
   refresh({ depths: false });
 }
 
+const none = () => select([...state.selection], "less");
+
 // What is pressed again is taken away.
 function toggle(images, mode = "more") {
   const again = images.every((image) => state.selection.has(image));
   select(images, again ? "less" : mode);
 }
 
-const pressKey = (images, event) =>
-  toggle(images, event.shiftKey || state.adding ? "more" : undefined);
+const pressKey = (images, event) => toggle(images, event.shiftKey ? "more" : null);
 
 const pressPicture = (image, event) =>
   event.shiftKey || state.adding ? toggle([image]) : choose(image);
@@ -158,7 +163,6 @@ function open(dataset) {
   part("find").value = "";
   part("status").textContent = "";
   part("sample").textContent = dataset.note;
-  if (!dataset.note.startsWith("Shown: all")) part("status").textContent = dataset.note;
   part("groups").textContent = dataset.grouped ? " among images of other groups" : "";
   part("readings").hidden = !dataset.extractors.some((one) => one.layers.some((l) => l.reading));
   menus();
@@ -173,7 +177,8 @@ function menus() {
   fill(part("colouring"), kinds.map((name) => [name, name]), state.colour);
   const which = [["", "all images"], ...(pane.layer.worst ? [["misplaced", "misplaced"], ["in place", "in place"]] : [])];
   fill(part("which"), [...which, ["marked", "marked"]], state.which);
-  const labels = dataset.classes.filter((_, place) => dataset.labels.slice(0, shown()).includes(place));
+  const present = new Set(dataset.labels.slice(0, shown()));
+  const labels = dataset.classes.filter((_, place) => present.has(place));
   fill(part("by-label"), [["", "all"], ...labels.map((one, at) => [String(at + 1), one || "no label"])],
     state.label === null ? "" : String(labels.indexOf(state.label) + 1));
   part("by-label").labels_ = labels;
@@ -191,21 +196,17 @@ function menus() {
 }
 
 function find(text) {
-  state.find = text.trim();
-  if (!state.find) {
-    part("status").textContent = "";
-    writeAddress();
-    return;
-  }
-  const sought = state.find.toLowerCase();
+  const asked = text.trim();
+  if (!asked) return select([], "less");
+  const sought = asked.toLowerCase();
   const has = (words) => words.toLowerCase().includes(sought);
   const hits = everyone().filter((image) =>
     has(state.dataset.images[image]) || has(source(image)) || has(label(image)));
-  part("status").textContent = hits.length
-    ? `${say(hits.length, "image")} with “${state.find}” in name or label.`
-    : `No image shown has “${state.find}” in its name or label.`;
-  select(hits, false);
+  select(hits, null, asked);
   if (hits.length === 1) choose(hits[0]);
+  part("status").textContent = hits.length
+    ? `${say(hits.length, "image")} with “${asked}” in name or label.`
+    : `No image shown has “${asked}” in its name or label.`;
 }
 
 function save(name, text) {
@@ -291,6 +292,11 @@ function readAddress() {
     if (found < 0) unknown.push(read(text));
     return found;
   };
+  const one_of = (all, text) => {
+    if (all.includes(read(text))) return read(text);
+    unknown.push(read(text));
+    return null;
+  };
   const later = [];
   for (const one of said.filter(Boolean)) {
     const [word, ...rest] = one.split("=");
@@ -298,8 +304,8 @@ function readAddress() {
     const does = {
       misplaced: () => { if (panes[0].layer.worst) state.which = value === "no" ? "in place" : "misplaced"; },
       marked: () => { state.which = "marked"; },
-      label: () => { state.label = dataset.classes.includes(read(value)) ? read(value) : (unknown.push(read(value)), null); },
-      cluster: () => { state.cluster = colouring("cluster").keys.some((key) => key.name === read(value)) ? read(value) : (unknown.push(read(value)), null); },
+      label: () => { state.label = one_of(dataset.classes, value); },
+      cluster: () => { state.cluster = one_of(colouring("cluster").keys.map((key) => key.name), value); },
       select: () => { state.selection = new Set(value.split(",").map(image).filter((i) => i >= 0)); },
       only: () => later.push(() => { if (state.selection.size) state.only = new Set(state.selection); }),
       image: () => { state.chosen = image(value) < 0 ? null : image(value); },
@@ -372,7 +378,7 @@ on("by-cluster", "change", (event) => {
 });
 on("adding", "change", (event) => { state.adding = event.target.checked; });
 on("only", "click", only);
-on("clear", "click", () => select([], false));
+on("clear", "click", none);
 on("save", "click", () => save(`${state.dataset.name}_selected.csv`, listed(gallery())));
 on("corrections", "click", () => save("corrections.csv", corrections()));
 on("mark", "click", () => {
@@ -410,7 +416,7 @@ document.addEventListener("keydown", (event) => {
   const to = { ArrowLeft: pane.depth - 1, ArrowRight: pane.depth + 1, Home: 0, End: last };
   if (event.key in to) walk(pane, to[event.key]);
   else if (event.key === "/") part("find").focus();
-  else if (event.key === "Escape") select([], false);
+  else if (event.key === "Escape") none();
   else if (event.key === "w" && image !== null) {
     if (suggested(image)) mark([image], suggested(image));
     else part("right").focus();
@@ -421,7 +427,8 @@ document.addEventListener("keydown", (event) => {
 addEventListener("hashchange", () => { if (location.hash !== written) readAddress(); });
 addEventListener("resize", () => {
   showMore();
-  if (panes.length) showNeighbours(choose);
+  showNeighbours(choose);
+  panes.forEach(centreDepth);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   readStyle();

@@ -65,16 +65,15 @@ function showDepths(pane, act) {
     element.addEventListener("click", () => act(place));
     return element;
   }));
-  const pressed = group.children[depth];
-  if (focused) pressed.focus();
-  group.scrollLeft += pressed.getBoundingClientRect().left - group.getBoundingClientRect().left
-    - (group.clientWidth - pressed.clientWidth) / 2;
+  if (focused) group.children[depth].focus();
+  centreDepth(pane);
   const facts = [`${depth + 1} of ${extractor.layers.length}: ${layer.name}`, layer.reading];
   if (ofHundred(layer)) {
     facts.push(`for ${ofHundred(layer)} images the nearest has the same label`);
     if (Number.isFinite(layer.mean_goodness)) facts.push(`goodness ${layer.mean_goodness.toFixed(3)}`);
   }
   if (layer.advised) facts.push("★ advised");
+  if (state.dataset.images.length > shown()) facts.push(state.dataset.note);
   const text = pane.root.querySelector(".facts");
   text.textContent = facts.filter(Boolean).join(" · ");
   text.title = text.textContent;
@@ -83,6 +82,14 @@ function showDepths(pane, act) {
     `Map of the images at ${extractor.name}, ${layer.name}. Arrow keys go from image to image, ` +
     "Enter selects, plus and minus zoom.",
   );
+}
+
+// Scroll the depths so that the one that is shown stands in the middle.
+function centreDepth({ root, depth }) {
+  const group = root.querySelector(".depths");
+  const shown = group.children[depth].getBoundingClientRect();
+  group.scrollLeft += shown.left - group.getBoundingClientRect().left
+    - (group.clientWidth - shown.width) / 2;
 }
 
 // -- colours ------------------------------------------------------------------------------
@@ -141,8 +148,7 @@ function gallery() {
     return seen([...new Set([...chosen, ...rest])]);
   }
   const limited = state.which || state.only || state.label !== null || state.cluster !== null;
-  const all = [...new Set([...first, ...everyone()])];
-  return layer.worst && !(limited && state.which !== "misplaced") ? seen(first) : seen(all);
+  return seen(layer.worst && !limited ? first : [...new Set([...first, ...everyone()])]);
 }
 
 function galleryTitle(images) {
@@ -151,12 +157,12 @@ function galleryTitle(images) {
   if (state.selection.size) {
     return `Selected: ${length.toLocaleString("en")} of ${shown().toLocaleString("en")}`;
   }
-  if (!length) return layer.worst && !state.which ? `Nothing is misplaced at ${layer.name}` : "No image is so";
-  if (layer.worst && worst(layer).includes(images[0]) && state.which !== "in place") {
-    const wrong = images.filter(new Set(worst(layer)).has, new Set(worst(layer))).length;
-    if (wrong === length) return `Misplaced at ${layer.name}: ${length.toLocaleString("en")}, worst first`;
+  const wrong = new Set(worst(layer));
+  if (length && images.every((image) => wrong.has(image))) {
+    return `Misplaced at ${layer.name}: ${length.toLocaleString("en")}, worst first`;
   }
-  return say(length, "image");
+  if (length || state.which || !layer.worst) return say(length, "image");
+  return `Nothing is misplaced at ${layer.name}`;
 }
 
 function showGallery(act) {
