@@ -1156,6 +1156,31 @@ def test_a_wheel_zooms_about_the_pointer(reader):
     assert reader("panes[0].view.zoom") == 1
 
 
+def test_fingers_move_and_zoom_the_map(reader):
+    left, top = reader(
+        "(() => { const b = panes[0].over.getBoundingClientRect(); return [b.left, b.top] })()"
+    )
+
+    def touch(kind, *points):
+        at = [{"x": left + x, "y": top + y, "id": name} for name, (x, y) in enumerate(points)]
+        reader.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    before = np.array(reader("[0, 1].map((image) => panes[0].place(image))"))
+    touch("touchStart", (200, 200), (300, 200))
+    touch("touchMove", (200, 200), (400, 200))
+    touch("touchEnd")
+    # Twice as far apart, whatever draws a lasso with one finger; and nothing was selected.
+    after = np.array(reader("[0, 1].map((image) => panes[0].place(image))"))
+    np.testing.assert_allclose(np.diff(after, axis=0), 2 * np.diff(before, axis=0), rtol=1e-6)
+    assert reader.selected() == [] and reader("state.chosen") is None
+    reader.choose("drag", "moves the map")
+    touch("touchStart", (200, 200))
+    touch("touchMove", (230, 190))
+    touch("touchEnd")
+    moved = np.array(reader("[0, 1].map((image) => panes[0].place(image))"))
+    np.testing.assert_allclose(moved - after, [[30, -10]] * 2, atol=1e-6)
+
+
 def test_search_selects_all_hits_in_names_and_labels(reader):
     from selenium.webdriver import Keys
 
@@ -1241,8 +1266,8 @@ def test_texts_stand_out_and_controls_have_names(reader, scheme):
     assert (sum(map(int, ground[4:-1].split(","))) < 200) == (scheme == "dark")
     # No symbol is lost on the ground, and all in a legend stand out from it.
     edges = reader(
-        "colouring('label').keys.map((key) => contrast(edge(key.colour, style_.ground, style_.ink),"
-        " style_.ground))"
+        "colouring('label').keys.map(({ colour }) => contrast(edge("
+        "colour, COLOURS.ground, COLOURS.ink), COLOURS.ground))"
     )
     assert min(edges) >= 3
 

@@ -130,7 +130,9 @@ function thumbnail(image) {
   const { at, left, top } = tile(image);
   // In shares of the element, whose size is the style's.
   const share = (begin, whole) => `${(100 * begin) / Math.max(1, whole - DATA.tile)}%`;
-  const rows = Math.ceil(Math.min(shown() - image + (image % DATA.columns ** 2), DATA.columns ** 2) / DATA.columns);
+  const all = DATA.columns ** 2;
+  const held = Math.min(shown() - image + (image % all), all); // on this sheet
+  const rows = Math.ceil(held / DATA.columns);
   thumb.style.backgroundImage = `url(${at.url})`;
   thumb.style.backgroundSize = `${100 * DATA.columns}% ${100 * rows}%`;
   thumb.style.backgroundPosition =

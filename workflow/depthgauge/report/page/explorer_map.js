@@ -9,6 +9,8 @@ const SIDES = [14, 20, 28, 40, 56, 80, 96]; // of pictures, in pixels of the pag
 const FEW = 500; // pictures that the browser draws
 const CLOSE = 4; // pixels between a press and its release that are no drag
 
+// The colours of the page, which change with its scheme alone, see readStyle.
+const COLOURS = {};
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -97,7 +99,7 @@ function stamp(key, size, scale = devicePixelRatio) {
 function dabs(canvas, faint) {
   const { width, height } = canvas;
   const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  const ground = rgb(style_.ground);
+  const ground = rgb(COLOURS.ground);
   const made = { across: [], down: [], colour: [], cover: [], reach: Math.ceil(width / 2) };
   for (let at = 0; at < width * height; at++) {
     const cover = data[4 * at + 3];
@@ -142,7 +144,7 @@ function dab(target, width, height, made, x, y) {
 // -- the map ------------------------------------------------------------------------------
 
 // One window for all depths of a network, so that only the images move.
-function window_(extractor) {
+function extent(extractor) {
   extractor.window ??= [0, 1].map((axis) => {
     let [low, high] = [Infinity, -Infinity];
     for (const { xy } of extractor.layers) {
@@ -186,7 +188,7 @@ class Pane {
     const walks = this.x !== null && this.extractor === extractor && !calm();
     if (this.extractor !== extractor) this.view = null;
     this.extractor = extractor;
-    this.view ??= { ...window_(extractor).centre, zoom: 1 };
+    this.view ??= { ...extent(extractor).centre, zoom: 1 };
     this.depth = depth;
     const xy = numbers(this.layer.xy, Float32Array);
     const to = [xy.subarray(0, shown()), xy.subarray(shown())];
@@ -203,9 +205,9 @@ class Pane {
       if (turn !== this.moving) return; // another depth was chosen meanwhile
       const passed = Math.min(1, Math.max(0, (now - start) / MOVE));
       const eased = passed * passed * (3 - 2 * passed);
-      [this.x, this.y] = passed < 1
-        ? to.map((ends, axis) => ends.map((end, i) => from[axis][i] + eased * (end - from[axis][i])))
-        : to;
+      const between = (ends, begins) =>
+        ends.map((end, image) => begins[image] + eased * (end - begins[image]));
+      [this.x, this.y] = passed < 1 ? to.map((ends, axis) => between(ends, from[axis])) : to;
       this.paint();
       if (passed < 1) requestAnimationFrame(step);
       else this.root.dataset.moving = false;
@@ -228,7 +230,7 @@ class Pane {
 
   // Pixels of a unit of the map, the same along both axes: circles stay circles.
   get scale() {
-    const [x, y] = window_(this.extractor).span;
+    const [x, y] = extent(this.extractor).span;
     return this.view.zoom * Math.min((this.width - 40) / x, (this.height - 40) / y);
   }
 
@@ -270,7 +272,7 @@ class Pane {
     const pictures = state.dataset.sheets.map((_, place) =>
       drawable(sheet(place), () => this.draw()));
     if (pictures.some((picture) => !picture)) return null;
-    const ground = rgb(style_.ground);
+    const ground = rgb(COLOURS.ground);
     const full = pictures.map((picture) => {
       const canvas = document.createElement("canvas");
       canvas.width = across * side;
@@ -335,7 +337,7 @@ class Pane {
     const drawn = this.picture && inside.length <= FEW;
     const small = this.picture && !drawn && this.small(Math.round(this.picture * ratio));
     const [wide, high] = [this.buffer.width, this.buffer.height];
-    if (!drawn) this.pixels.fill(packed(rgb(style_.ground)));
+    if (!drawn) this.pixels.fill(packed(rgb(COLOURS.ground)));
     // What is selected lies above the rest.
     for (const chosen of selection.size ? [false, true] : [null]) {
       context.globalAlpha = chosen === false ? FAINT : 1;
@@ -368,11 +370,14 @@ class Pane {
   paste(context, image, at, below, key, { canvas }) {
     const { at: from, left, top } = tile(image);
     const picture = drawable(from, () => this.draw());
-    if (!picture) return context.drawImage(canvas, at - (canvas.width >> 1), below - (canvas.height >> 1));
+    if (!picture) {
+      context.drawImage(canvas, at - (canvas.width >> 1), below - (canvas.height >> 1));
+      return;
+    }
     const side = Math.round(this.picture * devicePixelRatio);
     const line = Math.max(1, Math.round(side / 20));
     const [begin, above] = [Math.round(at - side / 2), Math.round(below - side / 2)];
-    context.fillStyle = key.symbol === "ring" ? style_.line : key.colour;
+    context.fillStyle = key.symbol === "ring" ? COLOURS.line : key.colour;
     context.fillRect(begin - line, above - line, side + 2 * line, side + 2 * line);
     context.drawImage(picture, left, top, DATA.tile, DATA.tile, begin, above, side, side);
   }
@@ -405,11 +410,11 @@ class Pane {
       const [at, below] = [left + found[0] * this.scale, top - found[1] * this.scale];
       const { name } = keys[place];
       const text = name.length > 24 ? `${name.slice(0, 8)}…${name.slice(-15)}` : name;
-      context.strokeStyle = style_.ground;
+      context.strokeStyle = COLOURS.ground;
       context.globalAlpha = 0.85;
       context.strokeText(text, at, below);
       context.globalAlpha = 1;
-      context.fillStyle = style_.ink;
+      context.fillStyle = COLOURS.ink;
       context.fillText(text, at, below);
     });
   }
@@ -432,17 +437,18 @@ class Pane {
       }
       context.stroke();
     };
-    for (const image of state.marks.keys()) around(image, 4, style_.orange, 2.5);
+    for (const image of state.marks.keys()) around(image, 4, COLOURS.orange, 2.5);
     if (state.chosen !== null) {
-      for (const { image } of neighbours(state.chosen, this.layer)) around(image, 7, style_.red, 2);
-      around(state.chosen, 14, style_.red, 2.5);
+      const near = neighbours(state.chosen, this.layer);
+      for (const { image } of near) around(image, 7, COLOURS.red, 2);
+      around(state.chosen, 14, COLOURS.red, 2.5);
     }
-    around(state.hover, 10, style_.ink, 2);
+    around(state.hover, 10, COLOURS.ink, 2);
     if (this.drawn?.length > 1) {
       context.beginPath();
       for (const [x, y] of this.outline()) context.lineTo(x, y);
       context.closePath();
-      context.strokeStyle = style_.ink;
+      context.strokeStyle = COLOURS.ink;
       context.lineWidth = 1.5;
       context.setLineDash([5, 4]);
       context.stroke();
@@ -497,7 +503,7 @@ class Pane {
   }
 
   whole() {
-    this.view = { ...window_(this.extractor).centre, zoom: 1 };
+    this.view = { ...extent(this.extractor).centre, zoom: 1 };
     this.draw();
   }
 
@@ -606,11 +612,8 @@ class Pane {
   }
 }
 
-// The colours of the page, which change with its scheme alone.
-const style_ = {};
-
 function readStyle() {
-  for (const name of ["ground", "ink", "red", "orange", "line"]) style_[name] = style(`--${name}`);
+  for (const name of ["ground", "ink", "red", "orange", "line"]) COLOURS[name] = style(`--${name}`);
   for (const pane of panes) {
     pane.stamps.clear();
     pane.smallKept = null;

@@ -135,9 +135,8 @@ function beside(extractor, depth) {
   if (panes.length < 2) addPane();
   const [first, second] = panes;
   state.visible ??= visible();
-  setExtractor(
-    second, extractor ?? first.extractor, depth ?? (first.depth ? first.depth - 1 : Math.min(1, first.extractor.layers.length - 1)),
-  );
+  const next = first.depth ? first.depth - 1 : Math.min(1, first.extractor.layers.length - 1);
+  setExtractor(second, extractor ?? first.extractor, depth ?? next);
   part("beside").setAttribute("aria-pressed", true);
   part("panes").classList.add("two");
 }
@@ -175,17 +174,19 @@ function menus() {
     String(DATA.datasets.indexOf(dataset)));
   const kinds = [...dataset.colourings, ...pane.extractor.colourings].map((one) => one.name);
   fill(part("colouring"), kinds.map((name) => [name, name]), state.colour);
-  const which = [["", "all images"], ...(pane.layer.worst ? [["misplaced", "misplaced"], ["in place", "in place"]] : [])];
-  fill(part("which"), [...which, ["marked", "marked"]], state.which);
+  const which = ["all images", ...(pane.layer.worst ? ["misplaced", "in place"] : []), "marked"];
+  fill(part("which"), which.map((one, at) => [at ? one : "", one]), state.which);
+  // Names are chosen by their places, for any text may be a name.
+  const choice = (name, names, chosen) =>
+    fill(part(name), [["", "all"], ...names], chosen === -1 ? "" : String(chosen));
   const present = new Set(dataset.labels.slice(0, shown()));
-  const labels = dataset.classes.filter((_, place) => present.has(place));
-  fill(part("by-label"), [["", "all"], ...labels.map((one, at) => [String(at + 1), one || "no label"])],
-    state.label === null ? "" : String(labels.indexOf(state.label) + 1));
-  part("by-label").labels_ = labels;
+  const labels = dataset.classes.map((one, place) => [String(place), one || "no label"]);
+  choice("by-label", labels.filter((_, place) => present.has(place)),
+    state.label === null ? -1 : dataset.classes.indexOf(state.label));
   const clusters = colouring("cluster").keys.map((key) => key.name);
   if (state.cluster !== null && !clusters.includes(state.cluster)) state.cluster = null;
-  fill(part("by-cluster"), [["", "all"], ...clusters.map((one, at) => [String(at + 1), one])],
-    state.cluster === null ? "" : String(clusters.indexOf(state.cluster) + 1));
+  choice("by-cluster", clusters.map((one, place) => [String(place), one]),
+    clusters.indexOf(state.cluster));
   part("classes").replaceChildren(...dataset.classes.filter(Boolean).map((one) => {
     const option = document.createElement("option");
     option.value = one;
@@ -292,7 +293,7 @@ function readAddress() {
     if (found < 0) unknown.push(read(text));
     return found;
   };
-  const one_of = (all, text) => {
+  const oneOf = (all, text) => {
     if (all.includes(read(text))) return read(text);
     unknown.push(read(text));
     return null;
@@ -302,13 +303,25 @@ function readAddress() {
     const [word, ...rest] = one.split("=");
     const value = rest.join("=");
     const does = {
-      misplaced: () => { if (panes[0].layer.worst) state.which = value === "no" ? "in place" : "misplaced"; },
+      misplaced: () => {
+        if (panes[0].layer.worst) state.which = value === "no" ? "in place" : "misplaced";
+      },
       marked: () => { state.which = "marked"; },
-      label: () => { state.label = one_of(dataset.classes, value); },
-      cluster: () => { state.cluster = one_of(colouring("cluster").keys.map((key) => key.name), value); },
-      select: () => { state.selection = new Set(value.split(",").map(image).filter((i) => i >= 0)); },
-      only: () => later.push(() => { if (state.selection.size) state.only = new Set(state.selection); }),
-      image: () => { state.chosen = image(value) < 0 ? null : image(value); },
+      label: () => { state.label = oneOf(dataset.classes, value); },
+      cluster: () => {
+        state.cluster = oneOf(colouring("cluster").keys.map((key) => key.name), value);
+      },
+      select: () => {
+        state.selection = new Set(value.split(",").map(image).filter((i) => i >= 0));
+      },
+      only: () => later.push(() => {
+        if (state.selection.size) state.only = new Set(state.selection);
+      }),
+      image: () => {
+        const found = image(value);
+        state.chosen = found < 0 ? null : found;
+        tab("near");
+      },
       find: () => { part("find").value = read(value); find(read(value)); },
       colour: () => { if (colouring(read(value))) state.colour = read(value); },
       points: () => { if (["dots", "pictures"].includes(value)) state.points = value; },
@@ -361,19 +374,21 @@ on("beside", "click", () => {
   refresh();
 });
 on("find", "change", (event) => find(event.target.value));
-on("find", "search", (event) => { if (event.target.value !== state.find) find(event.target.value); });
+on("find", "search", (event) => { // the field's cross
+  if (!event.target.value) find("");
+});
 on("which", "change", (event) => {
   state.which = event.target.value;
   refresh({ depths: false });
 });
 on("by-label", "change", (event) => {
-  const at = Number(event.target.value);
-  state.label = at ? event.target.labels_[at - 1] : null;
+  const { value } = event.target;
+  state.label = value === "" ? null : state.dataset.classes[value];
   refresh({ depths: false });
 });
 on("by-cluster", "change", (event) => {
-  const at = Number(event.target.value);
-  state.cluster = at ? colouring("cluster").keys[at - 1].name : null;
+  const { value } = event.target;
+  state.cluster = value === "" ? null : colouring("cluster").keys[value].name;
   refresh({ depths: false });
 });
 on("adding", "change", (event) => { state.adding = event.target.checked; });

@@ -70,7 +70,8 @@ function showDepths(pane, act) {
   const facts = [`${depth + 1} of ${extractor.layers.length}: ${layer.name}`, layer.reading];
   if (ofHundred(layer)) {
     facts.push(`for ${ofHundred(layer)} images the nearest has the same label`);
-    if (Number.isFinite(layer.mean_goodness)) facts.push(`goodness ${layer.mean_goodness.toFixed(3)}`);
+    const goodness = layer.mean_goodness;
+    if (Number.isFinite(goodness)) facts.push(`goodness ${goodness.toFixed(3)}`);
   }
   if (layer.advised) facts.push("★ advised");
   if (state.dataset.images.length > shown()) facts.push(state.dataset.note);
@@ -192,13 +193,15 @@ function showGallery(act) {
       mark.title = right === undefined ? `Mark: wrong, is ${name}` : `Marked: wrong, is ${name}`;
       mark.setAttribute("aria-label", `${source(image)}: wrong, is ${name}`);
       mark.setAttribute("aria-pressed", right !== undefined);
-      mark.addEventListener("click", () => act.mark([image], right === undefined ? name : undefined));
+      const next = right === undefined ? name : undefined;
+      mark.addEventListener("click", () => act.mark([image], next));
       entry.append(mark);
     }
     return entry;
   });
   if (images.length > many.shown) {
-    const more = button(`Show ${Math.min(MANY, images.length - many.shown)} more of ${images.length.toLocaleString("en")}`);
+    const next = Math.min(MANY, images.length - many.shown);
+    const more = button(`Show ${next} more of ${images.length.toLocaleString("en")}`);
     more.addEventListener("click", () => {
       many.shown += MANY;
       showGallery(act);
@@ -210,7 +213,8 @@ function showGallery(act) {
   list.replaceChildren(...entries);
   list.scrollTop = above;
   // One stop for the tabulator; arrows go on from there.
-  const stop = list.querySelector(`[data-image="${focused ?? state.chosen}"]`) ?? list.firstElementChild;
+  const stop =
+    list.querySelector(`[data-image="${focused ?? state.chosen}"]`) ?? list.firstElementChild;
   const target = (onMark && stop?.querySelector(".is")) || stop?.querySelector(".picture");
   if (target) target.tabIndex = 0;
   if (focused !== undefined) (target ?? list).focus();
@@ -291,8 +295,8 @@ function showMarks() {
   const { folder, drawn } = state.dataset;
   const use = !folder
     ? "The images were not read from a folder of yours, so no config takes it back."
-    : `In the config say “labels: corrections.csv” for ${state.dataset.name}, and run again.` +
-      (drawn ? " Images that were not drawn for this run are not in it, and would have no label." : "");
+    : `In the config say “labels: corrections.csv” for ${state.dataset.name}, and run again.`
+      + (drawn ? " Images not drawn for this run are not in it, and would have no label." : "");
   part("how-to-use").textContent = use;
   part("marked").textContent = size
     ? `${say(size, "image")} marked, and kept in this browser. ${use}`
