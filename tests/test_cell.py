@@ -133,7 +133,11 @@ def test_auc_in_halves_is_that_of_the_half_alone_to_first_order(mine):
 
 def test_files_that_do_not_belong_together(mine):
     (mine / "labels.csv").write_text("x\ny\n")
-    with pytest.raises(UserError, match="d.npy.* of 36 images where 2"):
+    with pytest.raises(UserError, match="labels.csv: has labels for 2 .*d.npy.* of 36") as caught:
+        write_layer(mine / "d.npy", mine / "labels.csv", progress=False)
+    assert "heading" not in str(caught.value) and "emove" not in str(caught.value)
+    (mine / "labels.csv").write_text("species\n" + "x\ny\n" * 18)
+    with pytest.raises(UserError, match="'species' in its first line is a heading"):
         write_layer(mine / "d.npy", mine / "labels.csv", progress=False)
     (mine / "labels.csv").write_text("label\n" + '""\n' * 36)
     with pytest.raises(UserError, match="labels.csv: no image has a label"):

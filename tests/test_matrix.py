@@ -152,6 +152,13 @@ def test_what_is_no_matrix(tmp_path, matrix):
         ('"a, b"\n"c"\n', ["a, b", "c"]),
         ("1\n\n2\n", ["1", "", "2"]),
         ("image,label\nx.jpg,a\ny.jpg,b\n", ["a", "b"]),
+        ("label\na\nb\n\n\n", ["a", "b"]),
+        (" Label \na \n b\n", ["a", "b"]),
+        ("file;class\nx.jpg;a\ny.jpg;b\n;\n", ["a", "b"]),
+        ("label,group\na,1\nb,2\n,,\n", ["a", "b"]),
+        ("a\nNA\nnan\nb\n", ["a", "", "", "b"]),
+        # A manifest of a run: there NA is the name of a class.
+        ("image,label,source,source_sha256,sha256\nx,NA,x,1,1\ny, b,y,1,1\n", ["NA", " b"]),
     ],
 )
 def test_labels(tmp_path, text, labels):

@@ -1,10 +1,16 @@
 """The manifest: which images a dataset has, in which order, with which labels."""
 
+import logging
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 
 from .errors import UserError
 from .tables import read_users_table
+from .users_labels import read_users_labels
+
+log = logging.getLogger(__name__)
 
 # In simulation 95 % intervals by two groups cover the truth in 75 %, by ten in 92.5 %, by twenty in
 # 94 %: docs/statistics.md, tests/validation/few_groups.py.
@@ -71,25 +77,33 @@ def read_labels(path):
     Parameters
     ----------
     path : path
-        A manifest (``image,label``, maybe ``group``, ``collection`` and ``nuisance``), or a CSV of
-        one column: a label on each line, with or without the heading ``label``. Images without
-        names are called by their number, from 1.
+        A manifest that the workflow wrote (with `group` and the like), in which every label is the name of a class, ``NA``
+        too; or a table of the user's, see ``users_labels.read_users_labels``: ``image,label``, or
+        a bare column of labels.
 
     Raises
     ------
     UserError
-        As ``read_manifest``.
+        As ``read_manifest`` and ``read_users_labels``.
     """
-    try:
-        column = read_users_table(path, heading=False)
-    except UserError:
-        return read_manifest(path)  # says what is wrong
-    if column.shape[1] != 1:
+    if _is_of_a_run(path):
         return read_manifest(path)
-    labels = column[0].tolist()
-    if labels[0] == "label":
-        del labels[0]
-    return pd.DataFrame({"image": [str(i + 1) for i in range(len(labels))], "label": labels})
+    rows, said = read_users_labels(path, named=False)
+    if not rows:
+        raise UserError(f"{path}: names no images.")
+    for sentence in said:
+        log.info("%s", sentence)
+    table = pd.DataFrame(rows).drop(columns="line")
+    twice = table.image[table.image.duplicated()]
+    if len(twice):
+        raise UserError(f"{path}: names {twice.iloc[0]!r} twice; image names must be unique.")
+    return table
+
+
+def _is_of_a_run(path):
+    with suppress(OSError, UnicodeDecodeError), open(path, encoding="utf-8") as file:
+        return {"image", "label", "source_sha256"} <= set(file.readline().strip().split(","))
+    return False
 
 
 def class_codes(labels, source="labels"):

@@ -12,7 +12,18 @@ from .files import atomic
 _CELL = ("extractor", "layer", "pooling", "metric")
 # The columns that hold text, of every table that a stage writes.
 TEXT = {"dataset", *_CELL, *(f"{name}_{end}" for name in _CELL for end in "ab")}
-TEXT |= {"image", "label", "group", "collection", "class", "other", "cluster", "origin", "source"}
+TEXT |= {
+    "image",
+    "label",
+    "group",
+    "collection",
+    "split",
+    "class",
+    "other",
+    "cluster",
+    "origin",
+    "source",
+}
 TEXT |= {"sha256", "source_sha256", "neighbour", "neighbours_label", "nearest", "nearest_label"}
 TEXT |= {"permuted", "measure", "method", "other_layer", "other_method", "reading", "series"}
 TEXT |= {"scope", "not_distinguishable", "by_auc", "by_goodness", "by_goodness_pca50"}
@@ -67,7 +78,7 @@ def gathered(rows):
     return pd.concat(map(read_text_table, rows), ignore_index=True).fillna("")
 
 
-def read_users_table(path, what="table", heading=True):
+def read_users_table(path, what="table"):
     """Return a table that a user may have written, every cell a string.
 
     Parameters
@@ -75,18 +86,13 @@ def read_users_table(path, what="table", heading=True):
     path : path
     what : str
         What to call it where there is none.
-    heading : bool
-        Whether its first line names the columns; without, they are numbered from 0, and blank
-        lines count.
 
     Raises
     ------
     UserError
         As ``read_table``; it does not advise to remove the file.
     """
-    options = {} if heading else {"header": None, "skip_blank_lines": False}
-    missing = f"there is no such {what}."
-    return _read(path, missing=missing, damaged="", dtype=str, **options)
+    return _read(path, missing=f"there is no such {what}.", damaged="", dtype=str)
 
 
 def read_benchmark(path):

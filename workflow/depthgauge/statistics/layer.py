@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..code import code_digest
+from ..distances.matrix import read_distances
 from ..distances.reading import file_of, open_distances
 from ..errors import UserError
 from ..files import atomic
@@ -141,6 +142,8 @@ def write_layer(
         As ``cell.measured_cell``, and if a file is not what it should be.
     """
     manifest = read_labels(labels_path)
+    if "source_sha256" not in manifest:  # labels of the user's own
+        _check_count(file_of(distances_path, readings[0]), labels_path, manifest)
     names = {"dataset": dataset, "extractor": extractor, "layer": layer}
     if permute == "auto":
         permute, reason = usual_permute(manifest.label, groups_of(manifest))
@@ -214,6 +217,22 @@ def write_layer(
             write_header(file, "<f8", (len(nulls), permutations), made_from)
             file.write(np.array(nulls, "<f8"))
     return rows.to_dict("records")
+
+
+def _check_count(distances_path, labels_path, manifest):
+    """Raise where labels of the user's own are more or fewer than the images of the distances."""
+    found = read_distances(distances_path).n
+    if found != len(manifest):
+        first = manifest.label.iloc[0]
+        raise UserError(
+            f"{labels_path}: has labels for {len(manifest)} images, and {distances_path} distances "
+            f"of {found} images. Expected is a label for each, in the order of the distances"
+            + (
+                f"; if {first!r} in its first line is a heading, call it `label`."
+                if found == len(manifest) - 1
+                else "."
+            )
+        )
 
 
 def _tables(cell, names, reading):
