@@ -1,3 +1,4 @@
+import contextlib
 import logging
 import os
 import re
@@ -44,15 +45,14 @@ def test_classes_in_natural_order(folder, tmp_path):
 
 def test_the_order_does_not_depend_on_the_file_system(folder, tmp_path, monkeypatch):
     make(tmp_path / "one", spec(folder))
-    walk, listed = os.walk, type(folder).iterdir
+    listed = os.scandir
 
-    def backwards(*args, **options):
-        for base, folders, files in walk(*args, **options):
-            folders.sort(reverse=True)
-            yield base, folders, sorted(files, reverse=True)
+    @contextlib.contextmanager
+    def backwards(folder):
+        with listed(folder) as entries:
+            yield sorted(entries, key=lambda entry: entry.name, reverse=True)
 
-    monkeypatch.setattr(os, "walk", backwards)
-    monkeypatch.setattr(type(folder), "iterdir", lambda p: sorted(listed(p), reverse=True))
+    monkeypatch.setattr(os, "scandir", backwards)
     make(tmp_path / "two", spec(folder))
     monkeypatch.undo()
     assert everything(tmp_path / "one") == everything(tmp_path / "two")
@@ -104,8 +104,11 @@ def test_other_files_are_passed_over_in_one_line(folder, tmp_path, caplog):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("x")
     with caplog.at_level(logging.INFO):
-        manifest, _ = make(tmp_path / "out", spec(folder))
+        manifest, notes = make(tmp_path / "out", spec(folder))
     assert len(manifest) == 6
+    assert notes[1]["note"] == (
+        "ignored 4 files that are no images: 1 .csv, 1 .db, 1 .txt, 1 without ending"
+    )
     assert len([r for r in caplog.records if "ignored 4 files" in r.message]) == 1
 
 
@@ -162,7 +165,7 @@ def test_a_class_with_one_image_and_one_without_are_said(folder, tmp_path, caplo
     manifest, _ = make(tmp_path / "out", spec(folder))
     assert len(manifest) == 7
     assert "'eel' has one image" in caplog.text
-    assert "fox: holds no images" in caplog.text
+    assert "folders that hold no images, and are no classes: fox" in caplog.text
 
 
 def test_unreadable_files_are_all_named_or_left_out(folder, tmp_path):

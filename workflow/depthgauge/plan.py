@@ -265,7 +265,7 @@ def make_plan(config, found=None):
         size = sample_size(config["pairs"])
         sampled = {name: size for name, count in images.items() if count > size}
     images |= sampled
-    labelled = {name: _looked_up(found, _labelled, name, spec) for name, spec in specs}
+    labelled = {name: _looked_up(found, datasets.labelled, name, spec) for name, spec in specs}
     for name, spec in config["extractors"].items():
         if spec["kind"] in ("autoencoder", "pca"):
             check_learned(name, spec, images)
@@ -344,16 +344,6 @@ def _looked_up(found, look, name, spec):
 
 def _network_content(name, spec):
     return sha256(*own_files(name, spec))[:16]
-
-
-def _labelled(name, spec):
-    """Return which images of a dataset have a label: all, some or none."""
-    if spec["kind"] != "folder":
-        return "all"
-    classes = datasets.check_folder(spec["path"], spec["labels"], spec["unlabelled"])
-    if "" not in classes:
-        return "all"
-    return "some" if len(classes) > 1 else "none"
 
 
 def _layer_names(spec):

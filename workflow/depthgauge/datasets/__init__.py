@@ -24,6 +24,7 @@ __all__ = [
     "fingerprint",
     "folder_fingerprint",
     "image_count",
+    "labelled",
     "make_dataset",
     "sources",
 ]
@@ -67,8 +68,8 @@ def make_dataset(
     images : path
         Folder to write, flat, ``*.jpg``.
     manifest : path
-        CSV to write: columns ``image,label``, ``group``, ``collection`` and ``nuisance`` where
-        there are any (see ``Picture``), ``source``, ``source_sha256``, ``sha256``; one row per
+        CSV to write: columns ``image,label``, ``group``, ``collection``, ``nuisance`` and ``split``
+        where there are any (see ``Picture``), ``source``, ``source_sha256``, ``sha256``; one row per
         image, by class and then by source. A sample has ``population``, too: how many images of
         the label the whole dataset has.
     seed : int
@@ -81,8 +82,8 @@ def make_dataset(
     sources : list of path
         The files that `sources` names, in its order.
     notes : path, optional
-        CSV to write: columns ``dataset,part,expected,found,note``; what a reader must know
-        of what was found.
+        CSV to write: columns ``dataset,part,expected,found,note,image``; what a reader must know
+        of what was found. Rows with an ``image`` say each what became of one file.
     threads : int
     progress : bool
 
@@ -128,7 +129,7 @@ def make_dataset(
             with atomic(notes) as notes_beside:
                 _write_csv(
                     notes_beside,
-                    ["dataset", "part", "expected", "found", "note"],
+                    ["dataset", "part", "expected", "found", "note", "image"],
                     [(name, *note) for note in found],
                 )
     classes = Counter(picture.label for picture, _ in kept)
@@ -164,6 +165,16 @@ def about(name, spec):
     return {"title": kind.TITLE, "citation": kind.CITATION, "link": kind.LINK}
 
 
+def labelled(name, spec):
+    """Return which images of the dataset have a label: "all", "some" or "none"."""
+    if spec["kind"] != "folder":
+        return "all"
+    classes = check_folder(**folder.how(name, spec))
+    if "" not in classes:
+        return "all"
+    return "some" if len(classes) > 1 else "none"
+
+
 def image_count(name, spec):
     """Return how many images the dataset will have, as far as can be told beforehand."""
     return KINDS[spec["kind"]].count(name, spec)
@@ -176,7 +187,7 @@ def fingerprint(name, spec):
     dataset needs none. It costs one ``stat`` a file.
     """
     if spec["kind"] == "folder":
-        return folder_fingerprint(spec["path"], spec["labels"], spec["unlabelled"])
+        return folder_fingerprint(**folder.how(name, spec))
     places = [Path(spec[key]).expanduser() for key in USER_PATHS if spec.get(key)]
     return ":".join(
         digest_of_times(place.parent, sorted([place, *place.rglob("*")])) for place in places
@@ -184,7 +195,7 @@ def fingerprint(name, spec):
 
 
 def _write_manifest(kept, path, population):
-    optional = ("group", "collection", "nuisance")
+    optional = ("group", "collection", "nuisance", "split")
     given = [name for name in optional if any(getattr(p, name) for p, _ in kept)]
     columns = ["image", "label", *given]
     columns += [*(["population"] if population else []), "source"]

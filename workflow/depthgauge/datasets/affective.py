@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..archives import unpack
 from ..errors import UserError
-from .folder import EXTENSIONS
+from .listing import EXTENSIONS
 from .picture import Note, Picture, Source, file_stems, natural_key, readable
 
 log = logging.getLogger(__name__)

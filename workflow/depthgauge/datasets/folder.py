@@ -1,40 +1,49 @@
 """A folder of your own images: one sub-folder per class, or labels from a csv, for all or some."""
 
-import csv
 import logging
-import os
+from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..belonging import asked_by_names, groups_by_names, line_of
 from ..errors import UserError
 from ..seeds import derive_seed
+from ..users_labels import NO_LABEL, read_users_labels
+from .listing import EXTENSIONS, in_order, list_files
 from .named import named_by
 from .picture import Note, Picture, digest_of_times, file_stems, natural_key, readable, stratified
 
 log = logging.getLogger(__name__)
 
-EXTENSIONS = (
-    *(".avif", ".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
-    *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
-)
+# What the parts of a dataset are called that others have divided.
+SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval"}
+SPLITS |= {"holdout", "trainval"}
 
 
-def _where(name, spec):
-    """Return the path, the labels and the unlabelled of ``spec``, for `check_folder`."""
+class _Found(NamedTuple):
+    """What a folder holds."""
+
+    classes: dict  # of str to list of Path; last "", the images without label, if there are any
+    columns: dict  # of Path to dict: what is known of an image besides its label
+    notes: list  # of Note
+
+
+def how(name, spec):
+    """Return the keys of ``spec`` that say which images have which labels, for `check_folder`."""
     if spec["labels"] and spec["unlabelled"]:
         raise UserError(
             f"datasets: {name}: `labels` (images without a line there have no label) and "
             "`unlabelled` (a sub-folder) exclude each other; take one of the two out."
         )
-    return Path(spec["path"]).expanduser(), spec["labels"], spec["unlabelled"]
+    return {key: spec[key] for key in ("path", "labels", "unlabelled", "split", "no_label")}
 
 
 def count(name, spec):
     """Return the number of images."""
-    sizes = map(len, check_folder(*_where(name, spec)).values())
+    sizes = map(len, check_folder(**how(name, spec)).values())
     return sum(min(spec["per_class"] or size, size) for size in sizes)
 
 
@@ -46,23 +55,16 @@ def sources(name, spec):
 def pictures(name, spec, sources, seed, scratch):
     """Return the pictures of the folder and the notes.
 
-    Keys of ``spec``: ``path``, ``labels`` and ``unlabelled`` as for `check_folder`;
-    ``per_class``, at most so many images per class, and as many without label, chosen at random
-    by ``seed``, null for all; ``group`` and ``nuisance``, see ``named.named_by``: without the
-    former, a column ``group`` of the csv counts.
+    Keys of ``spec``: those of `check_folder`; ``per_class``, at most so many images per class, and
+    as many without label, chosen at random by ``seed``, null for all; ``group`` and ``nuisance``,
+    see ``named.named_by``: without the former, a column ``group`` of the csv counts.
     """
-    path, labels, unlabelled = _where(name, spec)
-    limit = spec["per_class"]
-    classes, empty, ignored = _scan(path, labels, unlabelled)
-    for entry in empty:
-        log.warning("%s: holds no images; it does not count as a class.", entry)
-    if ignored:
-        log.info(
-            "%s: ignored %d files that are no images (the first: %s).",
-            path,
-            len(ignored),
-            readable(ignored[0].relative_to(path)),
-        )
+    path, limit = Path(spec["path"]).expanduser(), spec["per_class"]
+    classes, columns, notes = _scan(**how(name, spec))
+    for note in notes:
+        if not note.image:
+            log.warning("%s: %s", path, note.note)
+    _say_which(path, [note.image for note in notes if note.image])
     chosen = []
     for label, files in classes.items():
         if len(files) == 1 and label:
@@ -71,9 +73,9 @@ def pictures(name, spec, sources, seed, scratch):
             rng = np.random.default_rng(derive_seed(seed, name, label))
             files = [files[i] for i in stratified([label] * len(files), limit, rng)]
         chosen += [(label, file) for file in files]
-    if labels:
+    if spec["labels"]:
         # Names and order are those of the files: another label changes neither.
-        chosen.sort(key=lambda item: _order(item[1]))
+        chosen.sort(key=lambda item: in_order(item[1]))
         plain = ["__".join(_inside(path, file.with_suffix("")).split("/")) for _, file in chosen]
     else:
         # All files of a class under its name, those of its sub-folders too.
@@ -82,12 +84,15 @@ def pictures(name, spec, sources, seed, scratch):
             for label, file in chosen
         ]
     paths = [_inside(path, file) for _, file in chosen]
-    told = _told(name, spec, paths, labels)
+    of_images = [columns.get(file, {}) for _, file in chosen]
+    told = _told(name, spec, paths, of_images)
     made = [
-        Picture(stem, label, readable(file.relative_to(path)), file)._replace(
+        Picture(stem, label, image, file, split=of_image.get("split", ""))._replace(
             **{key: values[place] for key, values in told.items()}
         )
-        for place, (stem, (label, file)) in enumerate(zip(file_stems(plain), chosen, strict=True))
+        for place, (stem, image, of_image, (label, file)) in enumerate(
+            zip(file_stems(plain), paths, of_images, chosen, strict=True)
+        )
     ]
     found = sum(map(len, classes.values()))
     note = f"{len(classes) - ('' in classes)} classes" if classes.keys() - {""} else "unlabelled"
@@ -96,18 +101,20 @@ def pictures(name, spec, sources, seed, scratch):
     if len(made) < found:
         note += f", {len(made)} of {found} images chosen at random"
     for key, values in told.items():
-        note += f", {_counted(key, values)}"
+        note += f", {_say_told(key, values)}"
+    splits = Counter(picture.split for picture in made if picture.split)
+    if splits:
+        note += f", of the splits {', '.join(f'{part} {n}' for part, n in splits.items())}"
     note += _about_groups(name, told.get("group"), [label for label, _ in chosen], paths)
-    return made, [Note("", "", len(made), note)]
+    return made, [Note("", "", len(made), note), *notes]
 
 
-def _told(name, spec, paths, labels):
+def _told(name, spec, paths, of_images):
     """Return the group and the nuisance of each image, as far as they are told, by key."""
-    rows = _rows(Path(labels).expanduser())[1] if labels else []
-    columns = {key: {} for key in (rows[0] if rows else ()) if key not in ("image", "label", None)}
-    for row in rows:
-        for key, values in columns.items():
-            values[_image(row)] = readable((row[key] or "").strip())
+    columns = {}
+    for path, of_image in zip(paths, of_images, strict=True):
+        for key, value in of_image.items():
+            columns.setdefault(key, {})[path] = value
     said = {"group": spec["group"], "nuisance": spec["nuisance"]}
     if said["group"] is None and any(columns.get("group", {}).values()):
         said["group"] = "group"
@@ -145,7 +152,7 @@ def _about_groups(name, groups, labels, paths):
     return f"; {question}"
 
 
-def _counted(key, values):
+def _say_told(key, values):
     """Say how many groups or values of a nuisance there are, and of how many images not."""
     without = values.count("")
     count = len(set(values)) - (without > 0)
@@ -153,7 +160,7 @@ def _counted(key, values):
     return said + (f" ({without} images have none)" if without else "")
 
 
-def check_folder(path, labels=None, unlabelled=None):
+def check_folder(path, labels=None, unlabelled=None, *, split=None, no_label=NO_LABEL):
     """Return the image files of each class in ``path``, in stable order.
 
     Parameters
@@ -162,10 +169,17 @@ def check_folder(path, labels=None, unlabelled=None):
         class too), or with images and no sub-folders that hold any: then they are unlabelled
     labels : path of a csv with the columns ``image,label``, optional
         Images are named by their paths within the folder. Then sub-folders are no classes;
-        images that are not named, or with an empty label, have no label.
+        images that are not named, or with an empty label, have no label. See
+        ``users_labels.read_users_labels``.
     unlabelled : str, optional
         The sub-folder whose images have no label, or ``.`` for the images that lie beside
         the class folders.
+    split : str, optional
+        ``folder``: the sub-folders are parts of the dataset, such as train and test, and in each
+        lie the folders of the classes, which are put together. ``none``: they are the classes,
+        even where all of them hold the same sub-folders.
+    no_label : sequence of str
+        What in ``labels`` stands for no label.
 
     Returns
     -------
@@ -176,47 +190,91 @@ def check_folder(path, labels=None, unlabelled=None):
     ------
     UserError
         If there is no such folder, no image, a single class, or images beside class folders
-        that were not said to be unlabelled; if the csv names an image that does not exist, or
-        gives one image two labels.
+        that were not said to be unlabelled; if all sub-folders hold the same sub-folders, and
+        ``split`` does not say which are the classes; if the csv names an image that does not
+        exist, or gives one image two labels.
     """
-    return _scan(Path(path).expanduser(), labels, unlabelled)[0]
+    return _scan(path, labels, unlabelled, split, no_label).classes
 
 
-def _scan(path, labels=None, unlabelled=None):
-    """Return (what `check_folder` returns, folders without images, files that are none)."""
+def _scan(path, labels=None, unlabelled=None, split=None, no_label=NO_LABEL):
+    """Return the _Found of a folder; parameters are those of `check_folder`."""
+    path = Path(path).expanduser()
     if not path.is_dir():
-        what = "is a file." if path.exists() else f"does not exist{_beside(path)}"
+        what = "is a file" if path.exists() else "does not exist"
         raise UserError(
-            f"{path}: {what} Expected a folder of images, with one sub-folder for each class."
+            f"{path}: {what}; expected a folder of images, with one sub-folder for each class."
         )
-    if labels:
-        files, ignored = _walk(path)
-        if not files:
-            raise UserError(
-                f"{path}: holds no images. Expected files that end in one of "
-                f"{', '.join(EXTENSIONS)}."
-            )
-        return _by_csv(path, files, Path(labels).expanduser()), [], ignored
-    classes, loose, empty, ignored = {}, [], [], []
-    for entry in sorted(path.iterdir(), key=_order):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            files, others = _walk(entry)
-            ignored += others
-            if files:
-                classes[readable(entry.name)] = files
-            else:
-                empty.append(entry)
-        elif entry.suffix.lower() in EXTENSIONS:
-            loose.append(entry)
+    try:
+        listing = list_files(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from error
+    notes = _notes(path, listing, labels)
+    if not listing.images:
+        raise UserError(
+            f"{path}: holds no images. Expected "
+            f"{'' if labels else 'one sub-folder for each class, with '}files that end in one of "
+            f"{', '.join(EXTENSIONS)}."
+            + "".join(f" {note.note}." for note in notes if not note.image)
+        )
+    read = _by_csv if labels else _by_folder
+    given = (labels, no_label) if labels else (unlabelled, split)
+    found = read(path, listing, *given)
+    return found._replace(notes=[*found.notes, *notes])
+
+
+def _notes(path, listing, labels):
+    """Return the notes on what of a folder is not taken: one for all such, and one for each."""
+    notes, own = [], Path(labels).expanduser().resolve() if labels else None
+    left_out = [(readable(file.relative_to(path)), why) for file, why in listing.left_out]
+    if left_out:
+        counts = _counted(why for _, why in left_out)
+        notes.append(Note("", "", "", f"{len(left_out)} left out: {counts}"))
+        notes += [Note("", "", "", f"left out: {why}", image) for image, why in left_out]
+    others = [f for f in listing.others if not own or f.name != own.name or f.resolve() != own]
+    if others:
+        counts = _counted(file.suffix.lower() or "without ending" for file in others)
+        notes.append(Note("", "", "", f"ignored {len(others)} files that are no images: {counts}"))
+    return notes
+
+
+def _say_which(path, left_out):
+    if left_out:
+        more = f"\n  ... and {len(left_out) - 10} more" if len(left_out) > 10 else ""
+        listing = "\n  ".join(left_out[:10])
+        log.warning("%s: left out are\n  %s%s", path, listing, more)
+
+
+def _counted(words, most=6):
+    """Return how often there is which word, the most frequent first."""
+    counts = sorted(Counter(words).items(), key=lambda one: (-one[1], one[0]))
+    more = sum(count for _, count in counts[most:])
+    said = [f"{count} {word}" for word, count in counts[:most]]
+    return ", ".join(said + [f"{more} others"] * bool(more))
+
+
+def _by_folder(path, listing, unlabelled, split):
+    """Return the _Found where sub-folders are classes, or hold those of the classes."""
+    loose, tops, inside = [], {}, {}
+    for folder in listing.folders:
+        tops.setdefault(readable(folder.name), [])
+    for file in listing.images:
+        inside[file] = [readable(part) for part in file.relative_to(path).parts]
+        if len(inside[file]) == 1:
+            loose.append(file)
         else:
-            ignored.append(entry)
-    if not loose and not classes:
-        raise UserError(
-            f"{path}: holds no images. Expected one sub-folder for each class, with files that "
-            f"end in one of {', '.join(EXTENSIONS)}."
-        )
+            tops[inside[file][0]].append(file)
+    notes = []
+    closed = {readable(file.name) for file, _ in listing.left_out}
+    empty = [top for top, files in tops.items() if not files and top not in closed]
+    if empty:
+        said = f"{', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}"
+        notes.append(Note("", "", "", f"folders that hold no images, and are no classes: {said}"))
+    classes = {top: files for top, files in tops.items() if files}
+    one_name = Counter(readable(folder.name) for folder in listing.folders)
+    for top in (top for top in classes if one_name[top] > 1):
+        said = f"{one_name[top]} folders of one name, written in other Unicode forms: {top!r}"
+        notes.append(Note("", "", "", said))
     if unlabelled:
         loose = _unlabelled(path, classes, loose, unlabelled)
     elif loose and classes:
@@ -227,6 +285,13 @@ def _scan(path, labels=None, unlabelled=None):
             f"into the folder of its class ({', '.join(list(classes)[:10])}) or out of {path}; or "
             "say `unlabelled: .` in the config, if they are to be labelled from the others."
         )
+    columns = {}
+    if split == "folder":
+        columns = {file: {"split": parts[0]} for file, parts in inside.items() if parts[1:]}
+        classes, lacking = _merged(path, classes, inside)
+        notes += lacking
+    elif split is None:
+        _ask_for_split(path, classes, inside, unlabelled)
     if len(classes) == 1:
         (only,) = classes
         raise UserError(
@@ -234,14 +299,49 @@ def _scan(path, labels=None, unlabelled=None):
             f"two classes. Add a sub-folder for each class, or, if they are unlabelled, give "
             f"{path / only} as the path."
         )
-    return {**classes, **({"": loose} if loose else {})}, empty, ignored
+    return _Found({**classes, **({"": loose} if loose else {})}, columns, notes)
 
 
-def _beside(path):
-    """Return the end of a sentence on ``path``, which is not there: a folder of nearly its name."""
-    there = path.parent.iterdir() if path.parent.is_dir() else ()
-    close = get_close_matches(path.name, [one.name for one in there if one.is_dir()], 1)
-    return f"; did you mean {readable(path.with_name(close[0]))!r}?" if close else "."
+def _ask_for_split(path, tops, inside, unlabelled):
+    """Raise where the sub-folders look like parts of a dataset, and not like its classes."""
+    held = {top: {inside[f][1] if inside[f][2:] else "" for f in tops[top]} for top in tops}
+    classes = set().union(*held.values()) - {""}
+    same = len(held) > 1 and all(found == classes for found in held.values())
+    named = (len(held) > 1 or unlabelled) and all(top.lower() in SPLITS for top in held)
+    if len(classes) < 2 or not (same or named):
+        return
+    names, these = ", ".join(list(tops)[:6]), ", ".join(sorted(classes, key=natural_key)[:6])
+    flat = [top for top, found in held.items() if found == {""}]
+    raise UserError(
+        f"{path}: its folders ({names}) hold {'the same ' if same else ''}sub-folders ({these}), "
+        "as if they were parts of one dataset, and the sub-folders its classes. If so, say "
+        "`split: folder` under the dataset in the config: the classes are put together, and the "
+        "manifest keeps the part that an image is of"
+        + (f" (and `unlabelled: {flat[0]}`, whose images lie in no class)" if flat else "")
+        + f". If {names} are the classes, say `split: none`."
+    )
+
+
+def _merged(path, tops, inside):
+    """Return (classes put together from the parts ``tops`` of a dataset, notes)."""
+    classes, found, notes = {}, {}, []
+    for top, files in tops.items():
+        direct = [file for file in files if not inside[file][2:]]
+        if direct:
+            raise UserError(
+                f"{path / top}: `split: folder` expects a folder for each class here, and "
+                f"{len(direct)} images lie beside them (the first: {readable(direct[0].name)}). "
+                "Move them into the folder of their class; or, if none of these has a label, say "
+                f"`unlabelled: {top}`."
+            )
+        found[top] = {inside[file][1] for file in files}
+        for file in files:
+            classes.setdefault(inside[file][1], []).append(file)
+    for top, its in found.items():
+        if lacking := sorted(classes.keys() - its, key=natural_key):
+            said = f"the split {top} has no images of {', '.join(lacking[:10])}"
+            notes.append(Note("", "", "", said + (", ..." if lacking[10:] else "")))
+    return {label: classes[label] for label in sorted(classes, key=natural_key)}, notes
 
 
 def _unlabelled(path, classes, loose, name):
@@ -271,103 +371,69 @@ def _unlabelled(path, classes, loose, name):
     return found
 
 
-def _by_csv(path, files, table):
-    """Return the ``files`` of each class by the csv ``table``, "" for those without label."""
-    files = {_inside(path, file): file for file in files}
-    label_of = _read_labels(table)
-    unknown = [image for image in label_of if image not in files]
+def _by_csv(path, listing, table, no_label):
+    """Return the _Found where the csv ``table`` gives labels."""
+    table = Path(table).expanduser()
+    rows, said = read_users_labels(table, no_label)
+    row_of = {}
+    for row in rows:
+        image = row["image"].removeprefix("./")
+        before = row_of.setdefault(image, row)
+        if before["label"] != row["label"]:
+            raise UserError(
+                f"{table}: line {row['line']} gives {image!r} the label {row['label']!r}, an "
+                f"earlier one {before['label']!r}. Leave one of the two."
+            )
+    files = {}
+    for file in listing.images:
+        files.setdefault(_inside(path, file), []).append(file)
+    left_out = {_inside(path, file) for file, _ in listing.left_out}
+    unknown = [image for image in row_of if image not in files and image not in left_out]
     if unknown:
         close = get_close_matches(unknown[0], files, 1)
         raise UserError(
-            f"{table}: {len(unknown)} of its {len(label_of)} images do not exist in {path}: "
+            f"{table}: {len(unknown)} of its {len(row_of)} images do not exist in {path}: "
             f"{', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}. Name each by its "
             "path within that folder"
             + (f"; did you mean {close[0]!r}?" if close else f", such as {next(iter(files))!r}.")
         )
-    names = sorted(set(label_of.values()) - {""}, key=natural_key)
+    names = sorted({row["label"] for row in row_of.values()} - {""}, key=natural_key)
     if len(names) < 2:
         raise UserError(
             f"{table}: {f'the only label is {names[0]!r}' if names else 'gives no label'}; label "
             "some images of each of at least two classes, or take `labels` out of the config."
+            + "".join(f" {sentence}." for sentence in said)
         )
-    classes = {name: [] for name in [*names, ""]}
-    for image, file in files.items():
-        classes[label_of.get(image, "")].append(file)
-    return {name: found for name, found in classes.items() if found}
+    classes, columns = {name: [] for name in [*names, ""]}, {}
+    for image, same in files.items():
+        row = row_of.get(image, {"label": ""})
+        for file in same:  # several where names differ in their Unicode form alone
+            classes[row["label"]].append(file)
+            columns[file] = {key: row[key] for key in row if key not in ("line", "image", "label")}
+    found = {name: files for name, files in classes.items() if files}
+    return _Found(found, columns, _said(said))
 
 
-def _rows(table):
-    """Return the names of the columns of the csv ``table``, and its lines by these names."""
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            return list(reader.fieldnames or ()), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"{table}: cannot be read as a csv in UTF-8 ({error}); `labels` names a file with the "
-            "columns image,label."
-        ) from error
-
-
-def _read_labels(table):
-    """Return the label of each image of the csv ``table``."""
-    columns, lines = _rows(table)
-    if not {"image", "label"} <= set(columns):
-        raise UserError(
-            f"{table}: expected the columns image,label, found {','.join(columns) or 'nothing'}."
-        )
-    label_of = {}
-    for number_, line in enumerate(lines, start=2):
-        image, label = _image(line), readable((line["label"] or "").strip())
-        if label_of.setdefault(image, label) != label:
-            raise UserError(
-                f"{table}: line {number_} gives {image!r} the label {label!r}, an earlier one "
-                f"{label_of[image]!r}. Leave one of the two."
-            )
-    return label_of
-
-
-def _image(line):
-    return readable((line["image"] or "").strip()).removeprefix("./")
+def _said(sentences):
+    """Return notes on how a csv was read, with what to do where a label was not meant as none."""
+    hint = " (`no_label: []` in the config takes it for the name of a class)"
+    return [Note("", "", "", s + (hint if s.endswith("as none") else "")) for s in sentences]
 
 
 def _inside(path, file):
     return readable(file.relative_to(path).as_posix())
 
 
-def folder_fingerprint(path, labels=None, unlabelled=None):
+def folder_fingerprint(path, labels=None, *args, **options):
     """Return a short digest of the names, sizes and times of the images in ``path``.
 
     It changes when an image is added, removed, renamed or rewritten, or the csv of ``labels``
     is, and costs one ``stat`` a file. Parameters and errors are those of `check_folder`.
     """
+    classes = check_folder(path, labels, *args, **options)
     path = Path(path).expanduser()
-    classes = check_folder(path, labels, unlabelled)
     digest = digest_of_times(path, [f for files in classes.values() for f in files])
     if labels:
         table = Path(labels).expanduser()
         digest += digest_of_times(table.parent, [table])
     return digest
-
-
-def _walk(folder):
-    """Return (images, other files) anywhere under ``folder``, each in natural order."""
-    images, others, seen = [], [], set()
-    for base, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(base)
-        if real in seen:  # a link back to where we have been
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        for file in files:
-            if not file.startswith("."):
-                found = Path(base, file)
-                (images if found.suffix.lower() in EXTENSIONS else others).append(found)
-
-    return sorted(images, key=_order), sorted(others, key=_order)
-
-
-def _order(file):
-    """Natural order by the path without its extension, then by all of it."""
-    return natural_key(readable(file.with_suffix(""))), natural_key(readable(file))

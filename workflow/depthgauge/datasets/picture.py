@@ -24,15 +24,20 @@ class Picture(NamedTuple):
     group: str = ""
     collection: str = ""
     nuisance: str = ""
+    split: str = ""  # such as train or test
 
 
 class Note(NamedTuple):
-    """A count that was expected and what was found, or whatever else a reader must know."""
+    """A count that was expected and what was found, or whatever else a reader must know.
+
+    One with an ``image`` says what became of this file alone; another counts all such.
+    """
 
     part: str
     expected: int | str
     found: int | str
     note: str
+    image: str = ""
 
 
 class Source(NamedTuple):
@@ -91,15 +96,19 @@ def digest_of_times(base, files):
     """Return a short digest of the names under ``base``, sizes and times of ``files``."""
     digest = hashlib.sha256()
     for file in files:
-        status = file.stat()
+        try:
+            status = file.stat()
+        except OSError:  # a link to nothing, or into a folder that is closed
+            status = file.lstat()
         name = os.fsencode(file.relative_to(base))
         digest.update(b"%s\0%d\0%d\0" % (name, status.st_size, status.st_mtime_ns))
     return digest.hexdigest()[:16]
 
 
 def readable(name):
-    """Return a file name as text that any UTF-8 file can hold (composed, no stray bytes)."""
-    return unicodedata.normalize("NFC", str(name).encode("utf-8", "replace").decode("utf-8"))
+    """Return a file name as text that any UTF-8 file can hold (composed, a stray byte as \\xe9)."""
+    plain = os.fspath(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return unicodedata.normalize("NFC", plain)
 
 
 def file_stems(names):
