@@ -91,8 +91,8 @@ def test_names_with_anything_in_them(tmp_path):
 
 def test_a_name_that_is_no_text(folder, tmp_path):
     raw = os.fsencode(folder / "cat") + b"/\xff\xfe.png"
-    with open(raw, "wb") as file:
-        file.write((folder / "cat" / "1.png").read_bytes())
+    picture(folder / "another.png")
+    shutil.move(folder / "another.png", raw)
     manifest, _ = make(tmp_path / "out", spec(folder))
     assert len(manifest) == 7
 
@@ -180,7 +180,8 @@ def test_unreadable_files_are_all_named_or_left_out(folder, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
     manifest, notes = make(tmp_path / "out", spec(folder, skip_unreadable=True))
     assert len(manifest) == 6
-    assert "3 unreadable" in notes[-1]["note"]
+    assert "3 unreadable" in notes[1]["note"]
+    assert {note["image"] for note in notes[2:]} == {"cat/empty.png", "dog/cut.png", "dog/text.jpg"}
 
 
 def test_nothing_left_to_read(tmp_path):

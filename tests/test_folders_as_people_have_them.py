@@ -9,10 +9,14 @@ import yaml
 from depthgauge import datasets
 from depthgauge.config import SCHEMA
 from depthgauge.datasets import check_folder, folder_fingerprint
+from depthgauge.datasets.copies import find_copies
+from depthgauge.datasets.picture import Note, Picture
 from depthgauge.errors import UserError
 from depthgauge.figures.table import write_table_one
 from depthgauge.tables import read_text_table
 from depthgauge.users_labels import NO_LABEL, read_users_labels
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from test_datasets import filled, image_count, make
 
@@ -54,7 +58,12 @@ def in_table(tmp_path, out):
 # Left out
 
 
-def test_formats_that_are_not_read_are_counted_and_named(folder, tmp_path, caplog):
+@pytest.fixture
+def without_heif(monkeypatch):
+    monkeypatch.setattr("depthgauge.datasets.listing.find_spec", lambda name: None)
+
+
+def test_formats_that_are_not_read_are_counted_and_named(folder, tmp_path, caplog, without_heif):
     for name in ("cat/a.dng", "cat/b.DNG", "dog/c.psd", "dog/d.heic"):
         (folder / name).write_bytes(b"x")
     save(folder / "dog" / "e.avif", 9)
@@ -67,7 +76,7 @@ def test_formats_that_are_not_read_are_counted_and_named(folder, tmp_path, caplo
     assert set(noted(notes, "each")) == {"cat/a.dng", "cat/b.DNG", "dog/c.psd", "dog/d.heic"}
 
 
-def test_a_folder_of_formats_that_are_not_read_is_told_so(tmp_path):
+def test_a_folder_of_formats_that_are_not_read_is_told_so(tmp_path, without_heif):
     (tmp_path / "in" / "a").mkdir(parents=True)
     (tmp_path / "in" / "a" / "x.heic").write_bytes(b"x")
     with pytest.raises(UserError, match="holds no images.*1 left out: 1 .heic.*pillow-heif"):
@@ -305,3 +314,106 @@ def test_many_files_are_listed_without_a_call_for_each(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "stat", lambda *a, **k: calls.append(a) or stat(*a, **k))
     assert sum(map(len, check_folder(tmp_path).values())) == 1000
     assert len(calls) < 20
+
+
+# 16 bits
+
+
+def test_a_camera_of_12_bits_gives_the_pictures_that_8_bits_would(tmp_path):
+    rng = np.random.default_rng(3)
+    for i in range(4):
+        seen = np.clip(rng.normal(0.2, 0.05, (48, 48)), 0, 1)
+        for name, most, kind in (("eight", 255, np.uint8), ("twelve", 4095, np.uint16)):
+            file = tmp_path / name / "ab"[i % 2] / f"{i}.tif"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.rint(seen * most).astype(kind)).save(file)
+    for name in ("eight", "twelve"):
+        _, notes = make(tmp_path / f"{name}_out", spec(tmp_path / name))
+    assert any("12 are used" in note and "4,095 is white" in note for note in noted(notes))
+    for file in (tmp_path / "eight_out" / "images").iterdir():
+        a, b = (
+            np.asarray(Image.open(tmp_path / f"{name}_out" / "images" / file.name), float)
+            for name in ("eight", "twelve")
+        )
+        assert np.abs(a - b).max() <= 4 and abs(a.mean() - b.mean()) < 0.5  # JPEG's own
+
+
+# Copies
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "a", "b"]), st.sampled_from("xyz")), max_size=12))
+def test_of_each_copy_one_stands_and_has_a_label_where_one_has(images):
+    labels, pixels = [label for label, _ in images], [digest for _, digest in images]
+    copies = find_copies(labels, pixels)
+    for digest in set(pixels):
+        same = [place for place, found in enumerate(pixels) if found == digest]
+        (stays,) = [place for place in same if place not in copies]
+        assert all(copies[place] == stays for place in same if place != stays)
+        assert stays == next((place for place in same if labels[place]), same[0])
+
+
+def test_copies_are_left_out_and_counted_in_four_places(tmp_path, caplog):
+    for i in range(8):
+        for name in ("one", "two"):
+            save(
+                tmp_path / "in" / "xy"[i % 2] / f"{i}{name}.{'png' if name == 'one' else 'bmp'}", i
+            )
+    manifest, notes = make(tmp_path / "out", spec(tmp_path / "in"))
+    assert manifest.source.tolist() == [
+        f"{'xy'[i % 2]}/{i}one.png" for i in (0, 2, 4, 6, 1, 3, 5, 7)
+    ]
+    said = "8 images are exact copies of others, pixel by pixel, and left out"
+    assert said in noted(notes) and said in caplog.text
+    assert f"8 of 16, {said}" in in_table(tmp_path, tmp_path / "out")
+    assert noted(notes, "each")["x/2two.bmp"] == "copy of x/2one.png" and len(notes) == 10
+
+
+def test_copies_with_other_labels_are_named_with_both(folder, tmp_path, caplog):
+    (folder / "dog" / "9.png").write_bytes((folder / "cat" / "0.png").read_bytes())
+    manifest, notes = make(tmp_path / "out", spec(folder))
+    assert manifest.label.tolist() == ["cat"] * 3 + ["dog"] * 3
+    said = "labels of copies that contradict one another: dog/9.png (dog) is cat/0.png (cat)"
+    assert any(said in note for note in noted(notes)) and said in caplog.text
+    assert said in in_table(tmp_path, tmp_path / "out")
+    assert noted(notes, "each") == {
+        "dog/9.png": "copy of cat/0.png, which has the label 'cat', and this one 'dog'"
+    }
+
+
+def test_the_copy_with_a_label_stands_for_those_without(folder, tmp_path):
+    save(folder / "3.png", 30)
+    (folder / "1.png").write_bytes((folder / "dog" / "1.png").read_bytes())
+    manifest, notes = make(tmp_path / "out", spec(folder, unlabelled="."))
+    assert manifest.source.tolist()[3:] == ["dog/0.png", "dog/1.png", "dog/2.png", "3.png"]
+    assert "contradict" not in str(notes)
+
+
+def test_copies_in_another_split_are_said(divided, tmp_path):
+    (divided / "val" / "cat" / "x.png").write_bytes((divided / "train/cat/0.png").read_bytes())
+    _, notes = make(tmp_path / "out", spec(divided, split="folder"))
+    assert "1 of these copies lie in another split" in noted(notes)
+
+
+def test_too_little_left_without_copies_is_said(folder, tmp_path):
+    for i in range(3):
+        (folder / "dog" / f"{i}.png").write_bytes((folder / "cat" / f"{i}.png").read_bytes())
+    with pytest.raises(UserError, match="fewer than two classes would be left .3 of 6"):
+        make(tmp_path / "out", spec(folder))
+    assert list((tmp_path / "out").iterdir()) == []
+    save(folder / "dog" / "0.png", 40)
+    (folder / "new.png").write_bytes((folder / "cat" / "1.png").read_bytes())
+    with pytest.raises(UserError, match="no image without label would be left"):
+        make(tmp_path / "out", spec(folder, unlabelled="."))
+
+
+def test_a_benchmark_keeps_its_copies(tmp_path, monkeypatch):
+    def twice(name, spec, sources, seed, scratch):
+        images = [Image.new("RGB", (8, 8), colour) for colour in ("red", "red", "blue", "blue")]
+        made = [Picture(f"{i}", "ab"[i % 2], f"{i}", lambda i=i: images[i]) for i in range(4)]
+        return made, [Note("", 4, 4, "all")]
+
+    monkeypatch.setattr(datasets.digits, "pictures", twice)
+    manifest, notes = make(tmp_path / "out", {"kind": "digits"})
+    assert len(manifest) == 4
+    assert "2 images are exact copies of others; kept, as published" in noted(notes)
+    assert "1 (b) is 0 (a), 3 (b) is 2 (a); both stay" in str(noted(notes))

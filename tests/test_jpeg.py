@@ -20,7 +20,7 @@ COLOUR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=-1)
 
 def convert(path, quality=95):
     """Return (the JPEG opened, what was changed)."""
-    data, digest, changes = encode(path, quality)
+    data, digest, changes, *_ = encode(path, quality)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     image = Image.open(io.BytesIO(data))
     assert image.format == "JPEG"
@@ -155,8 +155,8 @@ def test_16_bit_grey_is_scaled(tmp_path, suffix):
     assert len(changes) == 1 and "16 bits" in changes[0]
 
 
-def test_16_bit_colour_is_scaled_and_said(tmp_path):
-    deep = (COLOUR.astype(np.uint16) * 257).astype(">u2")
+def png_of_16_bits(deep):
+    """The bytes of a colour PNG, which Pillow cannot write, of big-endian values."""
     rows = b"".join(b"\0" + row.tobytes() for row in deep)
 
     def chunk(kind, data):
@@ -164,15 +164,92 @@ def test_16_bit_colour_is_scaled_and_said(tmp_path):
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
     head = struct.pack(">IIBBBBB", 32, 40, 16, 2, 0, 0, 0)
-    (tmp_path / "a.png").write_bytes(
+    return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", head)
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
+
+
+def test_16_bit_colour_is_scaled_and_said(tmp_path):
+    deep = (COLOUR.astype(np.uint16) * 257).astype(">u2")
+    (tmp_path / "a.png").write_bytes(png_of_16_bits(deep))
     image, changes = convert(tmp_path / "a.png")
     assert_looks(image, COLOUR)
     assert len(changes) == 1 and "16 bits" in changes[0]
+
+
+def deep_pictures(folder, *pixels):
+    """Pictures of 16 bits, a file for each array, and a folder to write to."""
+    (folder / "out").mkdir()
+    for place, deep in enumerate(pixels):
+        Image.fromarray(deep).save(folder / f"{place}.tif")
+    names = [f"{place}.tif" for place in range(len(pixels))]
+    return [Picture(name, "x", name, folder / name) for name in names], folder / "out"
+
+
+@pytest.mark.parametrize(
+    ("bits", "brightest"), [(8, 255), (10, 256), (12, 4095), (14, 4096), (16, 16384), (16, 65535)]
+)
+def test_the_bits_that_all_pictures_use_decide_what_is_white(tmp_path, bits, brightest):
+    rng = np.random.default_rng(bits)
+    dark = rng.integers(0, brightest // 3, (24, 24)).astype(np.uint16)
+    bright = rng.integers(0, brightest, (24, 24)).astype(np.uint16)
+    bright[0, 0] = brightest
+    pictures, out = deep_pictures(tmp_path, dark, bright)
+    _, notes = write_jpegs(pictures, out, progress=False)
+    (note,) = notes
+    assert f"of which {bits} are used" in note.note and f"{2**bits - 1:,} is white" in note.note
+    for picture, deep in zip(pictures, (dark, bright), strict=True):
+        found = np.asarray(Image.open(out / f"{picture.name}.jpg"), float)
+        expected = deep.astype(float) * 255 / (2**bits - 1)
+        assert abs(found.mean() - expected.mean()) < 0.6
+        again = encode(picture.content, 95, 2**bits - 1)
+        assert (out / f"{picture.name}.jpg").read_bytes() == again.data
+
+
+def test_the_bits_of_the_config_hold_and_more_is_refused(tmp_path):
+    deep = np.full((8, 8), 1000, np.uint16)
+    pictures, out = deep_pictures(tmp_path, deep)
+    write_jpegs(pictures, out, bits=12, progress=False)
+    assert Image.open(out / "0.tif.jpg").getpixel((0, 0)) == round(1000 * 255 / 4095)
+    with pytest.raises(UserError, match="0.tif: has the value 1,000, and `bits: 8`"):
+        write_jpegs(pictures, out, bits=8, progress=False)
+
+
+def test_8_and_16_bits_beside_one_another_are_warned_of(tmp_path, caplog):
+    deep = np.arange(64, dtype=np.uint16).reshape(8, 8) * 50
+    pictures, out = deep_pictures(tmp_path, deep, deep.astype(np.uint8))
+    _, notes = write_jpegs(pictures, out, progress=False)
+    assert "1 grey pictures of 16 bits stand beside 1 of 8 bits" in notes[1].note
+    assert notes[1].note in caplog.text
+
+
+def test_dark_colours_of_16_bits_are_warned_of(tmp_path, caplog):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, factor in (("dark", 16), ("whole", 257)):
+        deep = (COLOUR.astype(np.uint16) * factor).astype(">u2")
+        (tmp_path / f"{name}.png").write_bytes(png_of_16_bits(deep))
+        _, notes = write_jpegs(
+            [Picture(name, "x", name, tmp_path / f"{name}.png")], out, progress=False
+        )
+        assert [("come out dark" in note.note) for note in notes] == [True] * (name == "dark")
+
+
+def test_pixels_alone_tell_what_is_a_copy(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "grey.png")
+    Image.fromarray(np.stack([GREY] * 3, axis=-1)).save(tmp_path / "colour.bmp")
+    exif = Image.Exif()
+    exif[0x010E] = "a comment"
+    Image.fromarray(GREY).save(tmp_path / "a.jpg")
+    Image.fromarray(GREY).save(tmp_path / "b.jpg", exif=exif)
+    Image.fromarray(GREY.T).save(tmp_path / "turned.png")
+    Image.fromarray(GREY.reshape(32, 40)).save(tmp_path / "wider.png")
+    found = {file.name: encode(file, 95).pixels for file in tmp_path.glob("*.*")}
+    assert found["grey.png"] == found["colour.bmp"] and found["a.jpg"] == found["b.jpg"]
+    assert len(set(found.values())) == 4
 
 
 def test_alpha_is_laid_on_white(tmp_path):
@@ -266,7 +343,9 @@ def test_every_bad_picture_is_listed_at_once_or_left_out(tmp_path, caplog):
     assert "0.png: the file is empty" in text and "and 4 more" in text
     assert "skip_unreadable" in text
     with caplog.at_level(logging.INFO):
-        digests = write_jpegs(pictures, out, progress=False, skip_unreadable=True)
+        digests, notes = write_jpegs(pictures, out, progress=False, skip_unreadable=True)
+    assert notes[0][1:4] == (20, 6, "14 unreadable, left out")
+    assert notes[1][3:] == ("unreadable: the file is empty", "0.png") and len(notes) == 15
     assert [i for i, d in enumerate(digests) if d] == list(range(2, 20, 3))
     assert "14 pictures" in caplog.text
 
@@ -287,8 +366,8 @@ def test_the_same_bytes_whatever_the_threads(tmp_path):
     for threads in (1, 4):
         out = tmp_path / str(threads)
         out.mkdir()
-        digests = write_jpegs(pictures, out, threads=threads, progress=False)
+        digests, _ = write_jpegs(pictures, out, threads=threads, progress=False)
         files = [(out / f"{p.name}.jpg").read_bytes() for p in pictures]
-        assert [hashlib.sha256(f).hexdigest() for f in files] == [d for _, d in digests]
+        assert [hashlib.sha256(f).hexdigest() for f in files] == [d.sha256 for d in digests]
         results.append((digests, files))
     assert results[0] == results[1]

@@ -326,6 +326,7 @@ def test_affective_missing_parts_are_left_out_and_said(zips, tmp_path, caplog):
         "expected": "394",
         "found": "0",
         "note": "missing, left out",
+        "image": "",
     }
     zips[0].unlink()
     manifest, notes = make(tmp_path / "out", SPEC, sources=zips)

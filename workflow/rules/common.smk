@@ -97,7 +97,11 @@ def dataset_code(wildcards):
     kind = CONFIG["datasets"][wildcards.dataset]["kind"]
     sampling = ["datasets.sampling"] if wildcards.dataset in PLAN.sampled else []
     return code_digest(
-        "datasets/__init__.py", f"datasets.{kind}", "datasets.jpeg", *sampling
+        "datasets/__init__.py",
+        f"datasets.{kind}",
+        "datasets.jpeg",
+        "datasets.copies",
+        *sampling,
     )
 
 

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..files import atomic
 from ..seeds import derive_seed
 from . import affective, digits, folder, kylberg, mnist, synthetic
+from .copies import find_copies, notes_on_copies
 from .folder import check_folder, folder_fingerprint
 from .jpeg import write_jpegs
 from .picture import Note, digest_of_times
@@ -110,20 +111,21 @@ def make_dataset(
             found = [*found, Note("", len(pictures), len(chosen), said)]
             pictures = [pictures[i] for i in chosen]
         folder_beside.mkdir()
-        digests = write_jpegs(
+        written, notes_of_reading = write_jpegs(
             pictures,
             folder_beside,
             quality=quality,
+            bits=spec.get("bits"),
             threads=threads,
             progress=progress,
             skip_unreadable=spec.get("skip_unreadable", False),
         )
-        kept = [(p, d) for p, d in zip(pictures, digests, strict=True) if d]
+        kept = [(p, d) for p, d in zip(pictures, written, strict=True) if d]
         if not kept:
             raise UserError(f"datasets: {name}: no image is left that can be read.")
-        if len(kept) < len(pictures):
-            lost = len(pictures) - len(kept)
-            found = [*found, Note("", len(pictures), len(kept), f"{lost} unreadable, left out")]
+        kept, notes_on_copies = _without_copies(name, spec, kept, folder_beside)
+        found = [*found, *notes_of_reading, *notes_on_copies]
+        _check_left(name, pictures, kept)
         _write_manifest(kept, manifest_beside, population)
         if notes is not None:
             with atomic(notes) as notes_beside:
@@ -194,6 +196,44 @@ def fingerprint(name, spec):
     )
 
 
+def _without_copies(name, spec, kept, folder):
+    """Return (``kept`` without copies, and without their JPEGs; notes on copies).
+
+    A benchmark keeps its copies, for it is known by what was published: its numbers are compared
+    with those of others. In a folder of one's own a copy would be counted as evidence.
+    """
+    pictures, jpegs = zip(*kept, strict=True)
+    published = spec["kind"] != "folder"
+    labels = [picture.label for picture in pictures]
+    copies = find_copies(labels, [jpeg.pixels for jpeg in jpegs])
+    notes = notes_on_copies(pictures, copies, published)
+    for note in notes:
+        if not note.image:
+            log.warning("%s: %s", name, note.note)
+    if published:
+        return kept, notes
+    for place in copies:
+        (folder / f"{pictures[place].name}.jpg").unlink()
+    return [one for place, one in enumerate(kept) if place not in copies], notes
+
+
+def _check_left(name, pictures, kept):
+    """Raise where what was left out has made another kind of dataset than was planned."""
+
+    def labelling(pictures):
+        labels = {picture.label for picture in pictures}
+        return len(labels - {""}) > 1, "" in labels
+
+    left = labelling(picture for picture, _ in kept)
+    if left != labelling(pictures):
+        lacks = "no image without label" if left[0] else "fewer than two classes"
+        raise UserError(
+            f"datasets: {name}: without the images that cannot be read, or are copies of others "
+            f"pixel by pixel, {lacks} would be left ({len(kept)} of {len(pictures)} images). The "
+            "log names them; add images, or leave the class out."
+        )
+
+
 def _write_manifest(kept, path, population):
     optional = ("group", "collection", "nuisance", "split")
     given = [name for name in optional if any(getattr(p, name) for p, _ in kept)]
@@ -209,9 +249,10 @@ def _write_manifest(kept, path, population):
                 *(getattr(picture, name) for name in given),
                 *([population[picture.label]] if population else []),
                 picture.source,
-                *digests,
+                jpeg.source_sha256,
+                jpeg.sha256,
             )
-            for picture, digests in kept
+            for picture, jpeg in kept
         ],
     )
 

@@ -6,20 +6,46 @@ import logging
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 from tqdm import tqdm
 
 from ..errors import UserError
+from .picture import Note
 
 log = logging.getLogger(__name__)
 
 LONGEST_SIDE = 65_500  # of a JPEG
+DEPTHS = (8, 10, 12, 14, 16)  # bits of a pixel that cameras and scanners make use of
+WHITE = (1 << 16) - 1
 
 
-def write_jpegs(pictures, folder, *, quality=95, threads=1, progress=True, skip_unreadable=False):
+class Jpeg(NamedTuple):
+    """What was written of a picture: SHA-256 in hexadecimal."""
+
+    source_sha256: str  # of a file's bytes, else of the raw pixels
+    sha256: str  # of the JPEG
+    pixels: str  # of the pixels, in RGB, before they were encoded
+
+
+class Encoded(NamedTuple):
+    """A picture as a JPEG."""
+
+    data: bytes | None  # None where its white is not known yet
+    source_sha256: str
+    changes: list  # of str
+    pixels: str  # as of a Jpeg
+    brightest: int | None = None  # value of a channel of 16 bits
+
+
+def write_jpegs(
+    pictures, folder, *, quality=95, bits=None, threads=1, progress=True, skip_unreadable=False
+):
     """Write each picture to ``folder`` as NAME.jpg.
 
     A JPEG that needs no change is copied byte for byte; everything else is encoded at
@@ -31,46 +57,68 @@ def write_jpegs(pictures, folder, *, quality=95, threads=1, progress=True, skip_
     ----------
     pictures : list of Picture
     folder : existing folder
+    bits : int, optional
+        How many of the 16 bits of deep grey pictures are used, the same for all: 12 where 4,095 is
+        white. Without, the fewest of ``DEPTHS`` that hold the brightest value of all.
     skip_unreadable : bool
         Leave pictures out that cannot be read, with a log line, instead of failing.
 
     Returns
     -------
-    list of (str, str) or None, a picture each
-        SHA-256 of the source (of a file's bytes, else of the raw pixels) and of the JPEG;
-        None where the picture was left out.
+    list of Jpeg or None
+        Of each picture; None where it was left out.
+    list of Note
+        What was left out, and which value of 16 bits is white.
 
     Raises
     ------
     UserError
-        Naming the pictures that cannot be read.
+        Naming the pictures that cannot be read, or one that has values above ``bits``.
     """
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
 
-    def write(picture):
+        register_heif_opener()
+
+    def write(picture, white):
         try:
-            data, digest, changes = encode(picture.content, quality)
+            found = encode(picture.content, quality, white)
         except Exception as error:  # decoders of damaged files raise whatever they like
             if isinstance(error, MemoryError):
                 raise
-            return None, str(error) or type(error).__name__
-        (folder / f"{picture.name}.jpg").write_bytes(data)
-        return (digest, hashlib.sha256(data).hexdigest()), changes
+            return str(error) or type(error).__name__
+        if found.data is None:
+            return found
+        (folder / f"{picture.name}.jpg").write_bytes(found.data)
+        return found._replace(data=hashlib.sha256(found.data).hexdigest())
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        # Pillow refuses decompression bombs by itself; its warnings on files half as
-        # large and on odd metadata are not for the reader.
-        warnings.simplefilter("ignore")
-        bar = tqdm(
-            pool.map(write, pictures),
-            total=len(pictures),
-            desc="JPEG",
-            unit="image",
-            mininterval=1,
-            disable=not progress,
-        )
-        outcomes = list(bar)
+    def write_all(pictures, white):
+        with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+            # Pillow refuses decompression bombs by itself; its warnings on files half as
+            # large and on odd metadata are not for the reader.
+            warnings.simplefilter("ignore")
+            bar = tqdm(
+                pool.map(write, pictures, repeat(white)),
+                total=len(pictures),
+                desc="JPEG",
+                unit="image",
+                mininterval=1,
+                disable=not progress,
+            )
+            return list(bar)
 
-    bad = [(p, why) for p, (digests, why) in zip(pictures, outcomes, strict=True) if not digests]
+    outcomes = write_all(pictures, None)
+    # Which value is white is one for all, and so is known only when all were looked at.
+    deep = [
+        place for place, one in enumerate(outcomes) if not isinstance(one, str) and not one.data
+    ]
+    notes = []
+    if deep:
+        white, notes = _white(pictures, outcomes, deep, bits)
+        again = write_all([pictures[place] for place in deep], white)
+        for place, one in zip(deep, again, strict=True):
+            outcomes[place] = one
+    bad = [(p, one) for p, one in zip(pictures, outcomes, strict=True) if isinstance(one, str)]
     if bad:
         lines = [f"{picture.source}: {why}" for picture, why in bad[:10]]
         lines += [f"... and {len(bad) - 10} more"] if len(bad) > 10 else []
@@ -82,22 +130,79 @@ def write_jpegs(pictures, folder, *, quality=95, threads=1, progress=True, skip_
                 "with `skip_unreadable: true` under the dataset in the config."
             )
         log.warning("Left out, for they cannot be read: %d pictures\n  %s", len(bad), listing)
+        said = f"{len(bad)} unreadable, left out"
+        notes.append(Note("", len(pictures), len(pictures) - len(bad), said))
+        notes += [Note("", "", "", f"unreadable: {why}", p.source) for p, why in bad]
 
-    changed, example = Counter(), {}
-    for picture, (digests, changes) in zip(pictures, outcomes, strict=True):
-        for change in changes if digests else ():
+    changed, example, written = Counter(), {}, []
+    for picture, one in zip(pictures, outcomes, strict=True):
+        kept = not isinstance(one, str)
+        for change in one.changes if kept else ():
             changed[change] += 1
             example.setdefault(change, picture.source)
+        written.append(Jpeg(one.source_sha256, one.data, one.pixels) if kept else None)
     for change, count in sorted(changed.items()):
         log.info("%s: %d pictures (the first: %s)", change, count, example[change])
-    return [digests for digests, _ in outcomes]
+    return written, notes + _dark(outcomes)
 
 
-def encode(content, quality):
-    """Return (JPEG bytes, SHA-256 of the source, what was changed) of a file or a function."""
+def _white(pictures, outcomes, deep, bits):
+    """Return (the value that is white in all deep grey pictures, notes that say so)."""
+    brightest = max(deep, key=lambda place: outcomes[place].brightest)
+    value = outcomes[brightest].brightest
+    used = bits or next(depth for depth in DEPTHS if value < 1 << depth)
+    white = (1 << used) - 1
+    if value > white:
+        raise UserError(
+            f"{pictures[brightest].source}: has the value {value:,}, and `bits: {used}` makes "
+            f"{white:,} white. Give more bits, or leave `bits` to be found."
+        )
+    said = (
+        f"{len(deep)} pictures have 16 bits a pixel, of which {used} are used (the brightest value "
+        f"is {value:,}): {white:,} is white in all of them"
+    )
+    notes = [Note("", "", "", said)]
+    shallow = sum(not isinstance(one, str) and bool(one.data) for one in outcomes)
+    if shallow:
+        said = (
+            f"{len(deep)} grey pictures of 16 bits stand beside {shallow} of 8 bits: what makes "
+            "them differ in brightness may be the files, not what they show"
+        )
+        notes.append(Note("", "", "", said))
+    for note in notes:
+        log.warning("%s", note.note)
+    return white, notes
+
+
+def _dark(outcomes):
+    """Return a note where colours of 16 bits use a few of these bits, and lose their levels."""
+    found = [one.brightest for one in outcomes if not isinstance(one, str)]
+    found = [value for value in found if value is not None]
+    if not found or max(found) >= 1 << 14:
+        return []
+    said = (
+        f"{len(found)} pictures of 16 bits a colour use few of these (the brightest value is about "
+        f"{max(found):,}), and come out dark; save them with 8 bits"
+    )
+    log.warning("%s", said)
+    return [Note("", "", "", said)]
+
+
+def encode(content, quality, white=WHITE):
+    """Return the Encoded of a file or of a function that makes an image.
+
+    Parameters
+    ----------
+    content : Path or callable
+    quality : int
+    white : int, optional
+        The value of 16 grey bits that is white. With None such a picture is not encoded, and its
+        brightest value is told.
+    """
     if not isinstance(content, Path):
         image = content()
-        return _save(image, quality), hashlib.sha256(image.tobytes()).hexdigest(), []
+        source = hashlib.sha256(image.tobytes()).hexdigest()
+        return Encoded(_save(image, quality), source, [], _digest(image))
     raw = content.read_bytes()
     if not raw:
         raise ValueError("the file is empty")
@@ -110,11 +215,23 @@ def encode(content, quality):
             f"more than {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels; shrink it first"
         ) from None
     plain = image.format == "JPEG" and image.mode in ("L", "RGB")
-    image, changes = _to_grey_or_rgb(image)
+    source = hashlib.sha256(raw).hexdigest()
+    image, changes, brightest = _to_grey_or_rgb(image, white)
+    if image is None:
+        return Encoded(None, source, changes, "", brightest)
     if max(image.size) > LONGEST_SIDE:
         raise ValueError(f"longer than the {LONGEST_SIDE} pixels that a JPEG can have")
     data = raw if plain and not changes else _save(image, quality)
-    return data, hashlib.sha256(raw).hexdigest(), changes
+    return Encoded(data, source, changes, _digest(image), brightest)
+
+
+def _digest(image):
+    """Return a digest of an image's size and pixels; grey ones count as colours."""
+    digest, rows = hashlib.sha256(b"%d x %d" % image.size), 256
+    for top in range(0, image.height, rows):  # a few at a time, for the memory
+        part = image.crop((0, top, image.width, min(top + rows, image.height)))
+        digest.update(part.convert("RGB").tobytes())
+    return digest.hexdigest()
 
 
 def _save(image, quality):
@@ -124,8 +241,11 @@ def _save(image, quality):
     return buffer.getvalue()
 
 
-def _to_grey_or_rgb(image):
-    """Return (the image loaded, upright and of mode L or RGB; a line for each change)."""
+def _to_grey_or_rgb(image, white):
+    """Return (the image loaded, upright and of mode L or RGB; a line for each change; brightest).
+
+    Of grey ones of 16 bits there is no image where ``white`` is None; see ``encode``.
+    """
     changes = []
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         changes.append("Several frames: the first was taken")
@@ -135,16 +255,24 @@ def _to_grey_or_rgb(image):
     )
     # Pillow turns TIFFs by itself as it loads them; of PNGs it may know only afterwards.
     turned = _orientation(image) != 1
+    if image.format == "PPM":  # which says itself what is white, and is scaled by that
+        white = WHITE
     image.load()
     if turned or _orientation(image) != 1:
         changes.append("EXIF orientation: turned upright")
         image = ImageOps.exif_transpose(image)
-    if deep or image.mode.startswith("I;16"):
-        changes.append("16 bits a channel: scaled to 8 (65,535 is white)")
     if image.mode.startswith("I;16") or (image.mode == "I" and deep):
-        # Exact: 257 * 255 = 65,535. Pillow's own convert clips instead.
-        deep_pixels = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((deep_pixels + 128) // 257).astype(np.uint8)), changes
+        pixels = np.asarray(image).astype(np.uint32)
+        if white is None:
+            return None, changes, int(pixels.max())
+        changes.append(f"16 bits a channel: scaled to 8 ({white:,} is white)")
+        # To the nearest. Pillow's own convert clips instead.
+        pixels = (2 * 255 * pixels + white) // (2 * white)
+        return Image.fromarray(pixels.astype(np.uint8)), changes, None
+    brightest = None
+    if deep:  # colours, of which Pillow keeps the upper bits
+        changes.append(f"16 bits a channel: scaled to 8 ({WHITE:,} is white)")
+        brightest = 257 * max(high for _, high in image.getextrema()[:3])
     if image.mode in ("I", "F"):
         raise ValueError(
             "32 bits a pixel, of which no one can tell what is white; convert it to 8 or 16 bits"
@@ -154,10 +282,14 @@ def _to_grey_or_rgb(image):
         grey = image.mode in ("LA", "La", "L", "1")
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("L" if grey else "RGB"), changes
+        return (
+            Image.alpha_composite(white, image).convert("L" if grey else "RGB"),
+            changes,
+            brightest,
+        )
     if image.mode == "CMYK":
         changes.append("CMYK: converted to RGB")
-        return _cmyk_to_rgb(image), changes
+        return _cmyk_to_rgb(image), changes, brightest
     if image.mode == "P":
         changes.append("Palette: converted to RGB")
     elif image.mode == "1":
@@ -166,7 +298,7 @@ def _to_grey_or_rgb(image):
         changes.append(f"{image.mode}: converted to RGB")
     if image.mode not in ("L", "RGB"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return image, changes
+    return image, changes, brightest
 
 
 def _orientation(image):
