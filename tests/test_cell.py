@@ -144,6 +144,16 @@ def test_files_that_do_not_belong_together(mine):
         write_layer(mine / "d.npy", mine / "labels.csv", progress=False)
 
 
+def test_na_is_no_label_unless_that_is_said(mine, caplog):
+    (mine / "labels.csv").write_text("label\n" + "NA\nb\n" * 18)
+    command = ["goodness", str(mine / "d.npy"), str(mine / "labels.csv"), "--permutations", "9"]
+    assert CliRunner().invoke(main, command).exit_code == 1
+    assert "18 images have 'NA'" in caplog.text and "--no-label ''" in caplog.text
+    assert "18 of 36 images have no label" in caplog.text
+    done = CliRunner().invoke(main, [*command, "--no-label", ""])
+    assert done.exit_code == 0 and "36 of 2 classes" in done.output, done.output
+
+
 def test_groups_are_not_passed_over_in_silence(mine, caplog):
     with caplog.at_level(logging.WARNING):
         (row,) = write_layer(mine / "d.npy", mine / "grouped.csv", permutations=99, progress=False)

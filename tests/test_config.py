@@ -1,7 +1,8 @@
 import pytest
 import yaml
 from conftest import REPOSITORY
-from depthgauge.config import SCHEMA, checked_config
+from depthgauge.config import SCHEMA, check_config_file, checked_config, checked_spec
+from depthgauge.datasets import check_apart
 from depthgauge.errors import UserError
 
 
@@ -57,3 +58,43 @@ def test_own_and_downloaded_graph_exclude_each_other():
         config = embedded() | {"extractors": {"net": graph | extra}}
         with pytest.raises(UserError, match="either `path` or `url`"):
             checked_config(config)
+
+
+def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("datasets:\n  a: {kind: digits, kind: mnist}\n  b: {}\n  a: {}\nseed: 1\n")
+    with pytest.raises(UserError, match="config.yaml") as caught:
+        check_config_file(file)
+    assert "datasets.a: lines 2, 4" in str(caught.value)
+    assert "datasets.a.kind: lines 2, 2" in str(caught.value)
+    for fine in ("a: 1\n'1': 2\n1: 3\n", "a: &x {b: 1}\nc: *x\nd: {<<: *x}\n", "a: [b\n", ""):
+        file.write_text(fine)
+        check_config_file(file)
+
+
+def test_words_that_yaml_takes_for_something_else_are_told(tmp_path):
+    config = yaml.safe_load("yes: 1\nsed: 2\ndatasets: {no: {kind: digits}, 3: {kind: digits}}\n")
+    config["extractors"] = yaml.safe_load("p: {kind: pca, on: 1, siz: 2, trained_on: None}")
+    with pytest.raises(UserError) as caught:
+        checked_config(config)
+    for words in (
+        "config: unknown key True; YAML reads yes, no, on and off so: put the word in quotes",
+        "unknown key 'sed'; did you mean 'seed'?",
+        "datasets: False is not text; YAML reads yes, no",
+        "datasets: 3 is not text; put it in quotes",
+        "extractors.p: unknown key True",
+        "extractors.p.trained_on: 'None' is text; write null",
+    ):
+        assert words in str(caught.value), words
+
+
+def test_two_datasets_that_are_one_folder_are_refused(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    folders = {"a": str(tmp_path), "b": f"{tmp_path}/link/."}
+    specs = {
+        name: checked_spec("datasets", name, {"kind": "folder", "path": path})
+        for name, path in folders.items()
+    }
+    with pytest.raises(UserError, match="a and b are one folder"):
+        check_apart(specs)
+    check_apart(specs | {"b": specs["b"] | {"labels": "other.csv"}})

@@ -189,8 +189,8 @@ def test_what_counts_as_no_label_and_what_is_passed_over_is_said(tmp_path):
     assert [row["split"] for row in rows] == ["test", "", "", ""]
     assert said == [
         "t.csv: 2 images have 'NA' for a label, which counts as none",
-        "t.csv: 1 images have 'nan' for a label, which counts as none",
-        "t.csv: 1 empty rows passed over",
+        "t.csv: 1 image has 'nan' for a label, which counts as none",
+        "t.csv: 1 empty row passed over",
     ]
     rows, said = read_users_labels(tmp_path / "t.csv", [])
     assert [row["label"] for row in rows] == ["NA", "NA", "nan", "x"] and len(said) == 1

@@ -292,6 +292,12 @@ def angle():
     show_default=True,
     help="What changes labels; auto follows from the groups.",
 )
+@click.option(
+    "--no-label",
+    multiple=True,
+    help="What stands for no label in LABELS of your own, in place of NA, nan, None and their kin; "
+    "'' where they are names of classes.",
+)
 @click.option("--permutations", type=click.IntRange(1), default=9999, show_default=True)
 @seed
 @threads

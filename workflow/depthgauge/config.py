@@ -32,7 +32,8 @@ def checked_config(config):
         Naming every key that is unknown, missing or has a value that it cannot have.
     """
     schema = _schema()
-    problems = sorted({_problem(error) for error in _Validator(schema).iter_errors(config)})
+    problems = {_problem(error) for error in _Validator(schema).iter_errors(config)}
+    problems = sorted(problems | _meant_as_null(config))
     if problems:
         raise UserError(
             "The config cannot be used:\n"
@@ -46,6 +47,42 @@ def checked_config(config):
             for name, spec in config[section].items()
         }
     return filled
+
+
+def check_config_file(path):
+    """Raise if a mapping in the YAML file at ``path`` has a key twice, of which the last counts.
+
+    A file that is no YAML is left to whoever reads it.
+
+    Raises
+    ------
+    UserError
+        Naming the keys and their lines.
+    """
+    twice = []
+
+    def look(node, where):
+        if isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                look(item, where)
+        elif isinstance(node, yaml.MappingNode):
+            lines = {}
+            for key, value in node.value:
+                lines.setdefault((key.tag, str(key.value)), []).append(key.start_mark.line + 1)
+                look(value, [*where, str(key.value)])
+            for (_, name), found in lines.items():
+                if len(found) > 1:
+                    twice.append(f"{'.'.join([*where, name])}: lines {', '.join(map(str, found))}")
+
+    try:
+        look(yaml.compose(Path(path).read_text(encoding="utf-8"), yaml.SafeLoader), [])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return
+    if twice:
+        raise UserError(
+            f"{path}: of two keys of one name only the last would count. Give one of the two "
+            "another name, or take it out:\n" + "\n".join(f"  - {one}" for one in twice)
+        )
 
 
 def checked_spec(section, name, spec):
@@ -96,9 +133,35 @@ def _problem(error):
         types = error.validator_value
         types = [types] if isinstance(types, str) else types
         said = f"{error.instance!r} is not {' or '.join(_TYPES[kind] for kind in types)}"
+        said += _unquoted(error.instance) if "string" in types else ""
     return f"{where}: {said}" + (f" ({meaning})" if meaning else "")
 
 
+def _meant_as_null(config):
+    """Return a line for each value that is Python's word for null, which is text to YAML."""
+    sections = {"": config}
+    for section in ("datasets", "extractors"):
+        specs = config.get(section)
+        for name, spec in specs.items() if isinstance(specs, dict) else ():
+            sections[f"{section}.{name}."] = spec if isinstance(spec, dict) else {}
+    return {
+        f"{where}{key}: 'None' is text; write null where none is meant, or ./None for a file of "
+        "this name"
+        for where, values in sections.items()
+        for key, value in values.items()
+        if value == "None"
+    }
+
+
+def _unquoted(value):
+    """Say why a word came to be no text, where YAML may have made something else of it."""
+    if type(value) is bool:
+        return "; YAML reads yes, no, on and off so: put the word in quotes"
+    return "; put it in quotes" if isinstance(value, int | float) else ""
+
+
 def _hint(key, known):
+    if not isinstance(key, str):
+        return _unquoted(key) + f"; known are {', '.join(known)}"
     close = get_close_matches(str(key), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"

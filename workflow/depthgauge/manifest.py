@@ -8,7 +8,7 @@ import pandas as pd
 
 from .errors import UserError
 from .tables import read_users_table
-from .users_labels import read_users_labels
+from .users_labels import NO_LABEL, read_users_labels
 
 log = logging.getLogger(__name__)
 
@@ -71,15 +71,17 @@ def few_groups(count):
     )
 
 
-def read_labels(path):
+def read_labels(path, no_label=NO_LABEL):
     """Return the labels at ``path`` as a manifest: image, label, maybe group and the like.
 
     Parameters
     ----------
     path : path
-        A manifest that the workflow wrote (with `group` and the like), in which every label is the name of a class, ``NA``
+        A manifest that the workflow wrote, in which every label is the name of a class, ``NA``
         too; or a table of the user's, see ``users_labels.read_users_labels``: ``image,label``, or
         a bare column of labels.
+    no_label : sequence of str
+        What stands for no label in a table of the user's.
 
     Raises
     ------
@@ -88,11 +90,12 @@ def read_labels(path):
     """
     if _is_of_a_run(path):
         return read_manifest(path)
-    rows, said = read_users_labels(path, named=False)
+    rows, said = read_users_labels(path, no_label, named=False)
     if not rows:
         raise UserError(f"{path}: names no images.")
     for sentence in said:
-        log.info("%s", sentence)
+        hint = " (with `--no-label ''` it is a class)" if sentence.endswith("as none") else ""
+        log.info("%s%s", sentence, hint)
     table = pd.DataFrame(rows).drop(columns="line")
     twice = table.image[table.image.duplicated()]
     if len(twice):

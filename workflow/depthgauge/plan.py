@@ -258,6 +258,7 @@ def make_plan(config, found=None):
     """
     config, found = checked_config(config), {} if found is None else found
 
+    datasets.check_apart(config["datasets"])
     specs = config["datasets"].items()
     images = {name: _looked_up(found, datasets.image_count, name, spec) for name, spec in specs}
     sampled = {}

@@ -78,10 +78,11 @@ def read_users_labels(path, no_label=NO_LABEL, *, named=True):
             raise UserError(f"{path}: line {line} names no image.")
         rows.append({"line": line, **row})
     said = [
-        f"{count} images have {word!r} for a label, which counts as none"
+        f"{count} {'image has' if count == 1 else 'images have'} {word!r} for a label, which "
+        "counts as none"
         for word, count in missing.items()
     ]
-    said += [f"{empty} empty rows passed over"] if empty else []
+    said += [f"{empty} empty {'row' if empty == 1 else 'rows'} passed over"] if empty else []
     return UsersLabels(rows, [f"{Path(path).name}: {sentence}" for sentence in said])
 
 

@@ -13,6 +13,7 @@ sys.path.insert(0, str(PACKAGE.parent))
 from depthgauge import datasets, readings
 from depthgauge.cli import main as depthgauge_command
 from depthgauge.code import code_digest
+from depthgauge.config import check_config_file
 from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign, sha256
 from depthgauge.networks.dims import check_dims
@@ -52,6 +53,8 @@ FOUND = (
 )
 
 try:
+    for file in workflow.configfiles:
+        check_config_file(file)
     PLAN = make_plan(config, FOUND)
     CONFIG, IMAGES = PLAN.config, PLAN.images
     NEEDED = PLAN.needed()

@@ -1,6 +1,7 @@
 """Datasets: from a line in the config to a folder of JPEGs and a manifest."""
 
 import csv
+import json
 import logging
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,7 @@ from .sampling import stratified_sample
 __all__ = [
     "KINDS",
     "about",
+    "check_apart",
     "check_folder",
     "fingerprint",
     "folder_fingerprint",
@@ -175,6 +177,27 @@ def labelled(name, spec):
     if "" not in classes:
         return "all"
     return "some" if len(classes) > 1 else "none"
+
+
+def check_apart(specs):
+    """Raise if two of the datasets ``specs`` are one folder, read in one way.
+
+    Raises
+    ------
+    UserError
+        Naming both.
+    """
+    seen = {}
+    for name, spec in specs.items():
+        if spec["kind"] == "folder":
+            place = Path(spec["path"]).expanduser().resolve()
+            one = seen.setdefault(json.dumps({**spec, "path": str(place)}, sort_keys=True), name)
+            if one != name:
+                raise UserError(
+                    f"datasets: {one} and {name} are one folder, {spec['path']}, read in one way: "
+                    "they would be counted as two. Take one of them out, or give it another `path` "
+                    "or other `labels`."
+                )
 
 
 def image_count(name, spec):

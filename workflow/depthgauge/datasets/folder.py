@@ -234,7 +234,9 @@ def _notes(path, listing, labels):
     others = [f for f in listing.others if not own or f.name != own.name or f.resolve() != own]
     if others:
         counts = _counted(file.suffix.lower() or "without ending" for file in others)
-        notes.append(Note("", "", "", f"ignored {len(others)} files that are no images: {counts}"))
+        many = f"{len(others)} files that are no images"
+        what = many if len(others) > 1 else "1 file that is no image"
+        notes.append(Note("", "", "", f"ignored {what}: {counts}"))
     return notes
 
 

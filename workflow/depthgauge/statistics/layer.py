@@ -16,6 +16,7 @@ from ..fingerprint import read_fingerprint, sha256, write_header
 from ..manifest import groups_of, read_labels
 from ..readings import KEYS, Reading, choose, layer_poolings, pooled
 from ..tables import read_text_table, write_table
+from ..users_labels import NO_LABEL
 from .cell import as_text, measured_cell
 from .geometry import SPREAD
 from .permutation import usual_permute
@@ -92,6 +93,7 @@ def write_layer(
     depth="",
     dims=None,
     readings=(AS_IT_IS,),
+    no_label=NO_LABEL,
     permute="images",
     permutations=9999,
     seed=0,
@@ -126,6 +128,8 @@ def write_layer(
         How many values the layer has in each pooling.
     readings : sequence of Reading
         Without a pooling, that of the file.
+    no_label : sequence of str
+        What stands for no label, see ``manifest.read_labels``.
     permute : str
         As for ``cell.measured_cell``; or auto, what ``permutation.usual_permute`` says.
     permutations, seed, threads, progress
@@ -141,7 +145,7 @@ def write_layer(
     UserError
         As ``cell.measured_cell``, and if a file is not what it should be.
     """
-    manifest = read_labels(labels_path)
+    manifest = read_labels(labels_path, no_label)
     if "source_sha256" not in manifest:  # labels of the user's own
         _check_count(file_of(distances_path, readings[0]), labels_path, manifest)
     names = {"dataset": dataset, "extractor": extractor, "layer": layer}
@@ -161,7 +165,7 @@ def write_layer(
         "code": code_digest("statistics.layer"),
     }
     made_from |= {"permute": permute, "permutations": permutations, "seed": seed}
-    made_from["readings"] = {}
+    made_from |= {"no_label": list(no_label), "readings": {}}
     kept = _kept(null, files, made_from) if null and all(files.values()) else {}
     tables, nulls, digests = {name: [] for name in TABLES}, [], {}
     for place, reading in enumerate(readings):
