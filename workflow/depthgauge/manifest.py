@@ -96,7 +96,7 @@ def read_labels(path, no_label=NO_LABEL):
     for sentence in said:
         hint = " (with `--no-label ''` it is a class)" if sentence.endswith("as none") else ""
         log.info("%s%s", sentence, hint)
-    table = pd.DataFrame(rows).drop(columns="line")
+    table = pd.DataFrame(rows).drop(columns="line_number")
     twice = table.image[table.image.duplicated()]
     if len(twice):
         raise UserError(f"{path}: names {twice.iloc[0]!r} twice; image names must be unique.")

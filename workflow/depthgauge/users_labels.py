@@ -16,15 +16,14 @@ from .errors import UserError
 NO_LABEL = ("NA", "N/A", "#N/A", "<NA>", "nan", "NaN", "None", "null", "NULL")
 # The headings, in any case, by which a column is known; its own name counts before the others.
 HEADINGS = {"image": ("image", "filename", "file"), "label": ("label", "class")}
-# Columns that are read besides, where they are there.
-OPTIONAL = ("group", "collection", "split")
-HEADINGS |= {name: (name,) for name in OPTIONAL}
+# Columns that are known besides, where they are there; of all others the heading is the name.
+HEADINGS |= {name: (name,) for name in ("group", "collection", "split")}
 
 
 class UsersLabels(NamedTuple):
     """A table of labels: its rows, and sentences on how it was read, for a log and for notes."""
 
-    rows: list  # of dict: `line` in the file, `image`, `label`, and those of OPTIONAL
+    rows: list  # of dict: `line_number` in the file, `image`, `label`, and its other columns
     said: list  # of str
 
 
@@ -76,7 +75,7 @@ def read_users_labels(path, no_label=NO_LABEL, *, named=True):
             row["image"] = str(len(rows) + 1)
         elif not row["image"]:
             raise UserError(f"{path}: line {line} names no image.")
-        rows.append({"line": line, **row})
+        rows.append({**row, "line_number": line})
     said = [
         f"{count} {'image has' if count == 1 else 'images have'} {word!r} for a label, which "
         "counts as none"
@@ -112,7 +111,9 @@ def _places(path, heading):
             raise UserError(f"{path}: has the column {found[0]} twice; leave one of the two.")
         if found:
             places[column] = lower.index(found[0])
-    return places
+    others = [name for name in heading if name and name.lower() not in places]
+    others = [name for name in others if heading.index(name) not in places.values()]
+    return places | {name: heading.index(name) for name in others if heading.count(name) == 1}
 
 
 def _cells(path, text, delimiter):
