@@ -1,6 +1,6 @@
 # make demo    the embedded run, figures under results/
 # make test    every test
-# make test-slurm   the embedded run on a throw-away SLURM cluster (root, Debian or Ubuntu)
+# make test-slurm   a small run on a throw-away SLURM cluster (root, Debian or Ubuntu)
 # make bench   each stage beside what one would use instead; BENCH=full takes longer
 # make validate     how good a depth the verdict chooses, beside other rules; some minutes
 # make lint    style and lint checks alone (part of make test)

@@ -5,6 +5,8 @@ from depthgauge.config import SCHEMA, check_config_file, checked_config, checked
 from depthgauge.datasets import check_apart
 from depthgauge.errors import UserError
 
+CONFIGS = ["config.yaml", "tests/configs/mnist.yaml", "tests/configs/slurm.yaml"]
+
 
 def embedded():
     return yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -15,7 +17,7 @@ def test_defaults_are_filled_in_without_touching_the_original():
     checked = checked_config(config)
     assert checked["permutations"] == 9999
     assert checked["datasets"]["synthetic"]["size"] == 299
-    assert checked["extractors"]["inception_untrained"]["resample"] == "bilinear"
+    assert checked["extractors"]["efficientnet"]["resample"] == "bilinear"
     assert config == embedded()
 
 
@@ -39,7 +41,7 @@ def test_every_key_is_described():
         check(definition.get("properties", {}))
 
 
-@pytest.mark.parametrize("path", ["config.yaml", "tests/configs/mnist.yaml"])
+@pytest.mark.parametrize("path", CONFIGS)
 def test_configs_of_the_repository_are_valid(path):
     checked_config(yaml.safe_load((REPOSITORY / path).read_text()))
 

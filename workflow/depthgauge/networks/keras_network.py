@@ -12,6 +12,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from ..errors import UserError
 from .autoencoder import build_autoencoder
+from .efficientnet_lite0 import EfficientNetLite0
 from .keras_file import load_keras_file
 from .keras_layers import layers_by_path
 from .learned import is_learned, learned_layers
@@ -42,7 +43,7 @@ SIZES = {
 
 
 def application_graph(name, spec, source=None):
-    """Return (GraphDef, {layer: tensor}, size) of a network of keras.applications.
+    """Return (GraphDef, {layer: tensor}, size) of a network of keras.applications, or of ours.
 
     Its own ``preprocess_input`` becomes part of the graph. ``source`` is the downloaded file
     of its ImageNet weights.
@@ -54,9 +55,10 @@ def application_graph(name, spec, source=None):
     """
     application = spec["application"]
     known = dict(inspect.getmembers(tf.keras.applications, inspect.isfunction))
+    known["EfficientNetLite0"] = EfficientNetLite0
     if application not in known:
         raise UserError(
-            f"extractor {name}: keras.applications has no {application!r}; it has "
+            f"extractor {name}: there is no network {application!r} to take; there are "
             f"{', '.join(sorted(known))}."
         )
     # Where a function stands, there stands the preprocessing of its networks.
@@ -72,7 +74,7 @@ def application_graph(name, spec, source=None):
         )
     try:
         with patch.object(file_utils, "get_file", _handing(name, source)):
-            model = getattr(tf.keras.applications, application)(
+            model = known[application](
                 include_top=False, pooling="avg", weights=weights, input_shape=(height, width, 3)
             )
     except UserError:

@@ -9,6 +9,8 @@ from ..datasets.picture import Source, known_by
 from ..errors import UserError
 from .keras_weights import keras_weights
 
+# Networks whose ImageNet weights are a package of the environment.
+_INSTALLED = ("EfficientNetLite0",)
 # Keys of an extractor that name a file of the user's.
 _OWN = ("path", "weights")
 
@@ -21,6 +23,8 @@ def network_sources(name, spec):
         # What has another address, or another checksum, is another file, with a place of its own.
         place = f"networks/{name}/{known_by(urls, spec.get('sha256'))}/{_file_name(urls[0])}"
         return [Source(place, urls, checks)]
+    if spec.get("application") in _INSTALLED:
+        return []
     if spec["kind"] == "keras_application" and spec["weights"] == "imagenet":
         url, checks = keras_weights(name, spec)
         return [Source(f"networks/keras/{_file_name(url)}", [url], checks)]

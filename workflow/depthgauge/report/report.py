@@ -26,7 +26,7 @@ from .run_record import run_record
 
 _PAGE = Path(__file__).parent / "page"
 _NETWORKS = {  # what an extractor of each kind is
-    "keras_application": "{application} of keras.applications ({weights})",
+    "keras_application": "the network {application} ({weights})",
     "frozen_graph": "the TensorFlow graph of {file}",
     "keras_file": "the Keras model of {file}",
     "onnx": "the ONNX network of {file}",
