@@ -9,6 +9,7 @@ import pytest
 from depthgauge.config import checked_spec
 from depthgauge.errors import UserError
 from depthgauge.networks.graph import graph_function, read_graph
+from depthgauge.networks.layers import print_layers
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixels import load_pixels
 from depthgauge.networks.sources import own_files
@@ -309,3 +310,43 @@ def test_of_many_names_the_nearest_are_told():
     assert those_there(["stem"], many) == "of its 41, nearest are: backbone/stem"
     told = those_there(["zzz"], many)
     assert told.startswith("it has 41, from ") and told.count("block_") < 14
+
+
+def deep(blocks=8):
+    """A network with more layers than are told all, which ends with probabilities."""
+    x = images = L.Input((16, 16, 3))
+    for place in range(blocks):
+        inner = L.ReLU(name=f"relu_{place}")(
+            L.Conv2D(4, 3, padding="same", name=f"conv_{place}")(x)
+        )
+        x = inner if place == 0 else L.Add(name=f"block_{place}")([inner, x])
+    x = L.Flatten(name="flat")(x)
+    return keras.Model(images, L.Dense(3, activation="softmax", name="classes")(x))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_depths_can_be_asked_for_again_by_name(tmp_path, nested, capsys):
+    model, path = deep(), tmp_path / "model.keras"
+    if nested:
+        trunk = keras.Model(model.inputs, model.get_layer("block_7").output, name="trunk")
+        model = keras.Sequential([L.Input((16, 16, 3)), trunk, L.GlobalAveragePooling2D(name="p")])
+    shaken(model).save(path)
+    run, description = build(tmp_path, path, 3)
+    chosen = {layer["layer"]: layer["chosen"] for layer in description["layers"]}
+    prefix = "trunk/" if nested else ""
+    # Nine with the pool, eight without: sums, and the first block's activation.
+    depths = [f"{prefix}{name}" for name in ("relu_0", *(f"block_{i}" for i in range(1, 8)))]
+    depths += ["p"] if nested else []
+    assert list(chosen.values()) == [depths[round(i * len(depths) / 3) - 1] for i in (1, 2, 3)]
+    again, named = build(tmp_path, path, chosen)
+    for one, other in zip(run(pixels(16)), again(pixels(16)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    kept = [
+        [layer["poolings"]["flat"]["digest"] for layer in description["layers"]]
+        for description in (description, named)
+    ]
+    assert kept[0] == kept[1]
+    print_layers(str(path))
+    assert [line.split()[3] for line in capsys.readouterr().out.splitlines()] == depths
+    with pytest.raises(UserError, match=r"passes, .*relu_0 \(16x16x4\), .*block_7 \(.*By name: of"):
+        build(tmp_path, path, ["relu_00"])

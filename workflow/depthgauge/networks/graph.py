@@ -7,8 +7,10 @@ from google.protobuf.message import DecodeError
 
 from ..archives import unpack
 from ..errors import UserError
+from .nodes import Node
 from .sources import check_no_folder
 from .tensorflow_setup import tf
+from .waists import waists
 
 
 def read_graph(path):
@@ -59,3 +61,36 @@ def graph_function(graph_def, tensors):
         tf.import_graph_def(graph_def, name="")
     session = tf.compat.v1.Session(graph=graph)
     return session.make_callable(tensors, ["input:0"])
+
+
+def graph_nodes(graph_def):
+    """Return the table of a graph's nodes, in topological order."""
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    nodes = []
+    for node in graph.get_operations():
+        shape = node.outputs[0].shape if node.outputs else tf.TensorShape(None)
+        sizes = [] if shape.rank is None else list(shape)
+        sizes = sizes if node.type == "Const" else sizes[1:]
+        shape = "x".join("?" if size is None else str(size) for size in sizes)
+        inputs = tuple(tensor.op.name for tensor in node.inputs)
+        nodes.append(Node(node.name, node.type, inputs, shape))
+    return nodes
+
+
+def graph_waists(graph_def, source, ends, names):
+    """Return the waists of a graph, from shallow to deep: {what the config calls one: Node}.
+
+    Parameters
+    ----------
+    graph_def : tf.compat.v1.GraphDef
+    source, ends : str, sequence of str
+        The node of the images, and those that the network is for.
+    names : dict of str to str
+        By node, what its output is called. If there are any, what has no name is left out; if
+        there are none, that is the name of the tensor, ``NODE:0``.
+    """
+    nodes = {node.name: node for node in graph_nodes(graph_def)}
+    names = names or {node: f"{node}:0" for node in nodes}
+    found = waists(list(nodes.values()), source, ends)
+    return {names[node]: nodes[node] for node in found if node in names}

@@ -13,12 +13,14 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from ..errors import UserError
 from .autoencoder import build_autoencoder
 from .efficientnet_lite0 import EfficientNetLite0
+from .fold import node_name
+from .graph import graph_waists
 from .keras_file import load_keras_file
-from .keras_layers import layers_by_path
+from .keras_layers import is_tensor, layers_by_path, layers_of
 from .learned import is_learned, learned_layers
 from .pixels import height_and_width
 from .tensorflow_setup import tf
-from .waists import depth_count
+from .waists import depth_count, listed
 
 # The networks of keras.applications that were trained at something else than 224 pixels.
 SIZES = {
@@ -43,7 +45,7 @@ SIZES = {
 
 
 def application_graph(name, spec, source=None):
-    """Return (GraphDef, {layer: tensor}, size) of a network of keras.applications, or of ours.
+    """Return (GraphDef, {layer: tensor}, size, names) of a network that Keras builds, or we do.
 
     Its own ``preprocess_input`` becomes part of the graph. ``source`` is the downloaded file
     of its ImageNet weights.
@@ -58,7 +60,7 @@ def application_graph(name, spec, source=None):
     known["EfficientNetLite0"] = EfficientNetLite0
     if application not in known:
         raise UserError(
-            f"extractor {name}: there is no network {application!r} to take; there are "
+            f"extractor {name}: keras.applications has no {application!r}; there are "
             f"{', '.join(sorted(known))}."
         )
     # Where a function stands, there stands the preprocessing of its networks.
@@ -93,10 +95,9 @@ def application_graph(name, spec, source=None):
         ) from error
     layers = spec["layers"]
     if layers == "pooling":
-        outputs = _paper_layers(name, application, model)
-    else:
-        outputs = _outputs(name, model, layers)
-    return *_freeze(model, outputs, size, module.preprocess_input), size
+        layers = _paper_layers(name, application, model)
+        return *_freeze(model, layers, size, module.preprocess_input), size, {}
+    return _of_layers(name, model, layers, size, module.preprocess_input)
 
 
 def _handing(name, source):
@@ -128,7 +129,7 @@ def _handing(name, source):
 
 
 def file_graph(name, spec):
-    """Return (GraphDef, {layer: tensor}, size) of the ``.keras`` or ``.h5`` file ``path``.
+    """Return (GraphDef, {layer: tensor}, size, names) of the ``.keras`` or ``.h5`` file ``path``.
 
     The spec's ``preprocessing`` becomes part of the graph: the channels' order, then
     (x - mean) * scale, or the ``preprocess_input`` of a network of keras.applications.
@@ -156,14 +157,13 @@ def file_graph(name, spec):
             f"no others; `size` states {'x'.join(map(str, height_and_width(size)))}. Leave `size` "
             "out."
         )
-    outputs = _outputs(name, model, spec["layers"])
     preprocess = _preprocessing(name, spec.get("preprocessing", {}), channels=shape[-1])
     _check_channels(name, preprocess, shape[-1])
-    return *_freeze(model, outputs, size, preprocess), size
+    return _of_layers(name, model, spec["layers"], size, preprocess)
 
 
 def learned_graph(name, spec, seed, source=None):
-    """Return (GraphDef, {layer: tensor}, size) of an autoencoder's encoder, or of a PCA.
+    """Return (GraphDef, {layer: tensor}, size, names) of an autoencoder's encoder, or of a PCA.
 
     ``source`` is the model that was learned (.keras); with ``train: false`` there is none.
 
@@ -181,13 +181,42 @@ def learned_graph(name, spec, seed, source=None):
             )
         return file_graph(name, {"path": source, "layers": layers})
     model, size = build_autoencoder(spec, seed), spec["size"]
-    return *_freeze(model, layers_by_path(name, model, layers), size, tf.identity), size
+    return _of_layers(name, model, layers, size, tf.identity)
 
 
-def _outputs(name, model, layers):
-    if depth_count(layers):  # they are found in the graph that leads to what the model gives
-        return {f"output_{place}": output for place, output in enumerate(model.outputs)}
-    return layers_by_path(name, model, layers)
+def _of_layers(name, model, layers, size, preprocess):
+    """Return (GraphDef, {layer: tensor}, size, names) of the layers that the config names.
+
+    Where it asks for so many depths, which are found in the graph, the layers are the model's
+    outputs, and ``names`` has by node the path of the layer that it is the output of.
+    """
+    found, ends = layers_of(model)
+
+    def of_depths():
+        single = {
+            path: values[0]
+            for path, values in found.items()
+            if len(values) == 1 and is_tensor(values[0])
+        }
+        graph_def, tensors = _freeze(model, dict(enumerate(ends)) | single, size, preprocess)
+        nodes = {node.name: node for node in graph_def.node}
+        names = {}
+        for path in single:
+            node = nodes[node_name(tensors[path])]
+            while node.op == "Identity":
+                node = nodes[node_name(node.input[0])]
+            names.setdefault(node.name, path)
+        return graph_def, {place: tensors[place] for place in range(len(ends))}, size, names
+
+    def depths():
+        graph_def, tensors, _, names = of_depths()
+        nodes = [node_name(tensor) for tensor in tensors.values()]
+        return listed(graph_waists(graph_def, "input", nodes, names))
+
+    if depth_count(layers):
+        return of_depths()
+    outputs = layers_by_path(name, found, layers, depths)
+    return *_freeze(model, outputs, size, preprocess), size, {}
 
 
 def _paper_layers(name, application, model):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from ..config import checked_spec
 from ..errors import UserError
-from .waists import waists
 
 
 def print_layers(network, *, size=None, source=None):
@@ -24,38 +23,35 @@ def print_layers(network, *, size=None, source=None):
     UserError
         If the network cannot be read.
     """
-    found, shapes = _waists(network, {"size": size} if size else {}, source)
-    width = max((len(name) for name in found), default=0)
-    for place, name in enumerate(found, start=1):
-        print(f"{place:3d} of {len(found)}  {name:{width}}  {shapes[name]}".rstrip())
+    found = _waists(network, {"size": size} if size else {}, source)
+    width = max(map(len, found), default=0)
+    for place, (name, node) in enumerate(found.items(), start=1):
+        print(f"{place:3d} of {len(found)}  {name:{width}}  {node.shape}".rstrip())
 
 
 def _waists(network, size, source):
+    """Return the waists, by what the config would call them."""
     suffix = Path(network).suffix
     if suffix == ".onnx":
         from .onnx_network import OnnxNetwork
 
         spec = {"kind": "onnx", "path": network, "layers": 1, "preprocessing": {}, **size}
-        read = OnnxNetwork("network", checked_spec("extractors", "network", spec), Path(network))
-        shapes = {read.original(node.name): node.shape for node in read.nodes}
-        return [read.original(tensor) for tensor in read.waists], shapes
-    from .network import graph_nodes, network_graph, sinks
+        spec = checked_spec("extractors", "network", spec)
+        return OnnxNetwork("network", spec, Path(network)).named_waists()
+    from .graph import graph_waists, read_graph
+    from .network import network_graph, sinks
 
     if suffix in (".pb", ".tgz"):
-        from .graph import read_graph
-
-        graph_def, ends = read_graph(network), None
-        source = source or _placeholder(network, graph_def)
+        graph_def, names = read_graph(network), {}
+        source, ends = source or _placeholder(network, graph_def), sinks(graph_def)
     else:
         spec = {"kind": "keras_application", "application": network, "weights": None}
         if suffix:
             spec = {"kind": "keras_file", "path": network}
         spec = checked_spec("extractors", "network", {**spec, "layers": 1, **size})
-        graph_def, tensors, _ = network_graph("network", spec, 0, None)
+        graph_def, tensors, _, names = network_graph("network", spec, 0, None)
         source, ends = "input", [tensor.split(":")[0] for tensor in tensors.values()]
-    nodes = graph_nodes(graph_def)
-    found = waists(nodes, source.split(":")[0], ends or sinks(graph_def))
-    return found, {node.name: node.shape for node in nodes}
+    return graph_waists(graph_def, source.split(":")[0], ends, names)
 
 
 def _placeholder(network, graph_def):

@@ -12,13 +12,13 @@ from .description import write_description
 from .digest import tensor_digests
 from .dims import check_dims, check_rows
 from .fold import fold, node_name
-from .graph import graph_function, read_graph
-from .nodes import Node, write_nodes
+from .graph import graph_function, graph_nodes, graph_waists, read_graph
+from .nodes import write_nodes
 from .pixels import height_and_width, probe_images, size_of
 from .pooling import add_poolings
 from .sources import network_file
 from .tensorflow_setup import tf
-from .waists import depth_count, depth_names, evenly, listed, waists
+from .waists import depth_count, depth_names, evenly, listed
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,14 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         do are listed), a dimension other than the one stated under ``dims``, or more
         ``prefix_tokens`` than a layer has tokens.
     """
-    unfolded, tensors, size = network_graph(name, spec, seed, source)
+    unfolded, tensors, size, names = network_graph(name, spec, seed, source)
     size = size_of(*height_and_width(size))
     chosen = {}
     if count := depth_count(spec.get("layers")):
         ends = [node_name(tensor) for tensor in tensors.values()]
-        found = evenly(name, waists(graph_nodes(unfolded), "input", ends), count)
-        chosen = dict(zip(depth_names(count), found, strict=True))
-        tensors = {layer: f"{node}:0" for layer, node in chosen.items()}
+        found = graph_waists(unfolded, "input", ends, names)
+        chosen = dict(zip(depth_names(count), evenly(name, list(found), count), strict=True))
+        tensors = {layer: f"{found[called].name}:0" for layer, called in chosen.items()}
     outputs = sorted({node_name(tensor) for tensor in tensors.values()})
     unfolded = tf.compat.v1.graph_util.extract_sub_graph(unfolded, outputs)
     images = probe_images(size)
@@ -100,9 +100,12 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
 
 
 def network_graph(name, spec, seed, source):
-    """Return (GraphDef, {layer: tensor}, size) of an extractor, as its kind has it."""
+    """Return (GraphDef, {layer: tensor}, size, names) of an extractor, as its kind has it.
+
+    ``names`` has what the config calls the output of a node, where that is not ``NODE:0``.
+    """
     if spec["kind"] == "frozen_graph":
-        return _frozen_graph(name, spec, network_file(name, spec, source))
+        return *_frozen_graph(name, spec, network_file(name, spec, source)), {}
     from .keras_network import application_graph, file_graph, learned_graph  # only where needed
 
     tf.keras.utils.set_random_seed(derive_seed(seed, name, "weights"))
@@ -154,10 +157,7 @@ def _those_there_are(graph_def, given):
         kinds = ("Placeholder", "DecodeJpeg", "ResizeBilinear", "Sub", "Mul")
         first = [node.name for node in graph_def.node if node.op in kinds][:10]
         return f"`input` may be one of: {', '.join(first)}."
-    nodes = graph_nodes(graph_def)
-    found = waists(nodes, source, sinks(graph_def))
-    shapes = {node.name: node.shape for node in nodes}
-    return listed(found, shapes)
+    return listed(graph_waists(graph_def, source, sinks(graph_def), {}))
 
 
 def _values(name, graph_def, tensors, images):
@@ -173,18 +173,3 @@ def _values(name, graph_def, tensors, images):
         ) from error
     check_rows(name, tensors, values)
     return dict(zip(tensors, values, strict=True))
-
-
-def graph_nodes(graph_def):
-    """Return the table of a graph's nodes, in topological order."""
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
-    nodes = []
-    for node in graph.get_operations():
-        shape = node.outputs[0].shape if node.outputs else tf.TensorShape(None)
-        sizes = [] if shape.rank is None else list(shape)
-        sizes = sizes if node.type == "Const" else sizes[1:]
-        shape = "x".join("?" if size is None else str(size) for size in sizes)
-        inputs = tuple(tensor.op.name for tensor in node.inputs)
-        nodes.append(Node(node.name, node.type, inputs, shape))
-    return nodes

@@ -80,7 +80,7 @@ class OnnxNetwork:
         if unknown:
             raise UserError(
                 f"extractor {name}: {path} has no tensor {', '.join(map(repr, unknown))}. "
-                f"{listed([self.original(tensor) for tensor in self.waists], self._named_shapes())}"
+                f"{listed(self.named_waists())}"
             )
         self.chosen = {}
         if count:
@@ -93,8 +93,10 @@ class OnnxNetwork:
         """Return what the file calls a tensor."""
         return self._original.get(tensor, tensor)
 
-    def _named_shapes(self):
-        return {self.original(node.name): node.shape for node in self.nodes}
+    def named_waists(self):
+        """Return the waists, from shallow to deep: {the name that the file has: Node}."""
+        nodes = {node.name: node for node in self.nodes}
+        return {self.original(tensor): nodes[tensor] for tensor in self.waists}
 
     def _image_input(self, model):
         """Return the ValueInfoProto of the one input, of images."""

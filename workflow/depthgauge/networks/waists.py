@@ -143,10 +143,10 @@ def depth_names(count):
     return [f"depth_{place}" for place in range(1, count + 1)]
 
 
-def listed(found, shapes, shown=40):
-    """Return a sentence that names waists, with their shapes; of very many, evenly spaced ones."""
-    kept = found if len(found) <= shown else evenly("", found, shown)
-    names = [f"{name} ({shapes[name]})" if shapes.get(name) else name for name in kept]
+def listed(found, shown=40):
+    """Return a sentence on waists, {name: Node}; of very many, evenly spaced ones."""
+    kept = list(found) if len(found) <= shown else evenly("", list(found), shown)
+    names = [f"{name} ({found[name].shape})" if found[name].shape else name for name in kept]
     return (
         f"The tensors that every path through it passes, from shallow to deep: {', '.join(names)}."
     )
