@@ -36,6 +36,7 @@ test-wheel: wheel
 # Ratios, measured side by side in one run: a few minutes, or about a quarter of an hour.
 ifeq ($(BENCH),full)
 extraction_size := --images 768 --rounds 3
+onnx_size := --images 256 --rounds 3
 distances_size := --images 1000 --columns 341056
 null_size := --images 4000 --permutations 999 --repeats 2
 embedding_size := --images 5000 --repeats 2
@@ -45,6 +46,7 @@ readings_size := --per-class 100
 row_size := --per-class 150
 else
 extraction_size := --images 128 --rounds 2
+onnx_size := --images 64 --rounds 2
 distances_size := --images 400 --columns 100000
 null_size := --images 1000 --permutations 999 --more-images 2000
 embedding_size := --images 1797 --repeats 2
@@ -58,6 +60,7 @@ bench: $(VENV)/tested
 	mkdir -p results/bench
 	$(BIN)/python tests/bench/bench_machine.py --folder results/bench --output results/bench/machine.csv
 	$(BIN)/python tests/bench/bench_extraction.py $(extraction_size) --output results/bench/extraction.csv
+	$(BIN)/python tests/bench/bench_onnx.py $(onnx_size) --output results/bench/onnx.csv
 	$(BIN)/python tests/bench/bench_distances.py $(distances_size) --output results/bench/distances.csv
 	$(BIN)/python tests/bench/bench_null.py $(null_size) --output results/bench/null.csv
 	$(BIN)/python tests/bench/bench_embedding.py $(embedding_size) --output results/bench/embedding.csv

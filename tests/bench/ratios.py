@@ -15,7 +15,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from side_by_side import COLUMNS, met, report
 
-TABLES = "extraction", "distances", "null", "embedding", "readings", "row", "growth_exponents"
+TABLES = ("extraction", "onnx", "distances", "null", "embedding", "readings", "row")
+TABLES += ("growth_exponents",)
 
 
 def main(folder):

@@ -79,6 +79,7 @@ def main():
         print(f"\n{summary(table[table.kind == kind], kind)}")
     if fixed:
         print(f"\n{by_pair(table[table.kind == 'real'])}")
+        print(f"\n{by_network(table[table.kind == 'real'])}")
         print(f"\n{reading_table(pd.concat(fixed))}")
     print(f"\n{planted_table(table[table.kind == 'planted'])}")
     print(f"\n{acceptance(table)}")
@@ -145,6 +146,16 @@ def by_pair(table):
     return (
         "The verdict's accuracy less that of depth alone, in points, by pair:\n"
         + wide.round(1).to_string()
+    )
+
+
+def by_network(table):
+    """Return by network how right the chosen cells are, and its last layer's, in percent."""
+    shown = [VERDICT, ALONE, "deepest, flat euclidean", "deepest, mean angle", BEST]
+    wide = table.pivot_table(index="network", columns="rule", values="accuracy", sort=False)
+    return (
+        "Accuracy in the half that judges, in percent, mean over the sets, by network:\n"
+        + (100 * wide[shown]).round(1).to_string()
     )
 
 
