@@ -65,7 +65,8 @@ def cnn(path, batch="N", side=16, opset=17, op="Relu", domain="", **options):
     x = make("GlobalAveragePool", x, to="pool")
     x = make("Flatten", x)
     make("Gemm", x, make.weight(8, 5), to="logits")
-    return make.save(path, {"images:0": [batch, 3, side, side]}, "logits", opset, **options)
+    sides = side if isinstance(side, tuple) else (side, side)
+    return make.save(path, {"images:0": [batch, 3, *sides]}, "logits", opset, **options)
 
 
 def vit(path, blocks=3, batch="N"):
@@ -111,14 +112,14 @@ def images(folder, count=5, size=(16, 16)):
     return folder
 
 
-def run(tmp_path, path, layers, threads=1, poolings=("flat",), count=5, **keys):
+def run(tmp_path, path, layers, threads=1, poolings=("flat",), count=5, picture=(16, 16), **keys):
     """Return {layer: features} and the description."""
     spec = {"kind": "onnx", "path": str(path), "layers": layers, **keys}
     spec = checked_spec("extractors", "net", spec)
     made = tmp_path / "net.onnx", tmp_path / "net.json"
     write_network("net", spec, *made, nodes=tmp_path / "net.csv")
     described = json.loads(made[1].read_text())["layers"]
-    shown = images(tmp_path / "images", count)
+    shown = images(tmp_path / "images", count, picture)
     names = [f"{layer['layer']}.{p}" for layer in described for p in poolings]
     files = [tmp_path / f"{name}.npy" for name in names]
     features(*(*made, shown, shown / "manifest.csv", files), poolings=poolings, threads=threads)
@@ -159,6 +160,21 @@ def test_features_are_those_of_the_runtime(tmp_path, batch, opset):
     close(found["first.flat"], stem.transpose(0, 2, 3, 1))
     close(found["second.mean"], joined.mean(axis=(2, 3)))
     close(found["last.flat"], logits)
+
+
+@pytest.mark.parametrize("side, stated", [((24, 12), {}), (("H", "W"), {"size": [24, 12]})])
+def test_images_need_not_be_square(tmp_path, side, stated):
+    path = cnn(tmp_path / "a.onnx", side=side)
+    layers = {"first": "stem:0", "last": "logits"}
+    keys = {"picture": (12, 24), "preprocessing": STEPS, **stated}  # width and height
+    found, described = run(tmp_path, path, layers, **keys)
+    stem, logits = by_hand(path, ["stem:0", "logits"], tmp_path / "images", "images:0")
+    assert described[0]["shape"] == [12, 6, 8]
+    close(found["first.flat"], stem.transpose(0, 2, 3, 1))
+    close(found["last.flat"], logits)
+    if not stated:
+        with pytest.raises(UserError, match=r"24 x 12 \(height x width\).*`size` is \[12, 24\]"):
+            run(tmp_path, path, layers, size=[12, 24], preprocessing=STEPS)
 
 
 def test_threads_change_no_bit(tmp_path):
@@ -245,7 +261,7 @@ def two_inputs(path):
     ("make", "keys", "said"),
     [
         (two_inputs, {"layers": ["both"]}, r"takes pixels .*, input_ids \[N, 7\] for these layers"),
-        (cnn, {"size": 32}, "takes images of 16 x 16 pixels and no others; `size` is 32"),
+        (cnn, {"size": 32}, r"takes images of 16 x 16 .*pixels and no others; `size` is 32"),
         (cnn, {"layers": ["absent"]}, r"no tensor 'absent'.*stem:0 \(8x8x8\), sum.*pool.*logits"),
         (lambda p: cnn(p, batch=8), {}, "just 8 images at once"),
         (lambda p: cnn(p, side="S"), {}, "any size; state `size`"),

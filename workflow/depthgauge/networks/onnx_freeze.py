@@ -17,7 +17,7 @@ from .tokens import one_before_a_square, tokens_before
 def freeze_onnx(name, spec, path, graph, layers, nodes=None):
     """Write extractor ``name``, the ONNX file at ``path``, as ``build_network`` does other kinds.
 
-    ``input`` takes float32 RGB 0-255 of [N, size, size, 3]; where the file computes one image at
+    ``input`` takes float32 RGB 0-255 of [N, height, width, 3]; where the file computes one image at
     a time, N is 1. Layers are [height, width, channels] or [tokens, channels], in this order also
     where the file has the channels first.
 

@@ -11,7 +11,7 @@ from .channels import channel_axes, channels_last
 from .dims import check_rows
 from .nodes import Node
 from .onnx_file import cut, inputs_of, node_sources, onnx, onnx_function, read_onnx
-from .pixels import probe_images
+from .pixels import height_and_width, probe_images, size_of
 from .waists import depth_count, depth_names, evenly, listed, waists
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _ALONE = 1e-3
 
 
 class OnnxNetwork:
-    """An ONNX file prepared: a graph from ``input``, RGB 0-255 of [N, size, size, 3], on.
+    """An ONNX file prepared: a graph from ``input``, RGB 0-255 of [N, height, width, 3], on.
 
     Parameters
     ----------
@@ -139,10 +139,10 @@ class OnnxNetwork:
         self.resizing = {"size": size, "resample": resample}
         edge = spec.get("shortest_edge") or config.get("shortest_edge")
         if edge:
-            if edge < size:
+            if edge < max(height_and_width(size)):
                 raise UserError(
-                    f"extractor {self.name}: `shortest_edge` is {edge}, less than the {size} "
-                    "pixels that are cut out of it."
+                    f"extractor {self.name}: `shortest_edge` is {edge}, less than the pixels "
+                    f"that are cut out of it, {size}."
                 )
             self.resizing["shortest_edge"] = edge
         preprocessing = spec.get("preprocessing")
@@ -160,29 +160,29 @@ class OnnxNetwork:
         model.graph.initializer.extend(weights)
         kept = [one for one in model.graph.input if one.name != given.name]
         del model.graph.input[:]
-        image = onnx.helper.make_tensor_value_info("input", _FLOAT, [batch, size, size, 3])
+        image = onnx.helper.make_tensor_value_info(
+            "input", _FLOAT, [batch, *height_and_width(size), 3]
+        )
         model.graph.input.extend([image, *kept])
         self.model = model
 
     def _size(self, spec, config, height, width):
-        fixed = [side for side in (height, width) if isinstance(side, int)]
-        if len(set(fixed)) == 2:
-            raise UserError(
-                f"extractor {self.name}: {self.path} takes images of {height} x {width} pixels; "
-                "square ones are supported. Export it for square images, or for any size."
-            )
-        size = spec.get("size") or (fixed[0] if fixed else config.get("size"))
+        """Return the ``size`` of images: stated, or fixed by the file, or as its config has it."""
+        fixed = [side if isinstance(side, int) else None for side in (height, width)]
+        size = spec.get("size") or (None if None in fixed else fixed) or config.get("size")
         if size is None:
             raise UserError(
                 f"extractor {self.name}: {self.path} takes images of any size; state `size`."
             )
-        if fixed and size != fixed[0]:
+        sides = height_and_width(size)
+        if not all(side in (None, own) for side, own in zip(fixed, sides, strict=True)):
+            takes = " x ".join("any" if side is None else str(side) for side in fixed)
             raise UserError(
-                f"extractor {self.name}: {self.path} takes images of {fixed[0]} x {fixed[0]} "
+                f"extractor {self.name}: {self.path} takes images of {takes} (height x width) "
                 f"pixels and no others; `size` is {size}. Leave `size` out, or export the network "
                 "for another."
             )
-        return size
+        return size_of(*sides)
 
     def _look(self):
         """Run images through all of it: shapes, waists, and how many images it takes at once."""
@@ -215,7 +215,7 @@ class OnnxNetwork:
             log.info("%s: it computes one image at a time, for it refuses two.", self.name)
             self._one_by_one()
             found = self._values(tensors, probes[:1])
-        shapes = {"input": (0, size, size, 3)}
+        shapes = {"input": (0, *height_and_width(size), 3)}
         shapes |= {tensor: value.shape for tensor, value in zip(tensors, found, strict=True)}
         self.axes = channel_axes(graph, shapes)
         self.nodes = [
@@ -420,6 +420,4 @@ def _sides(size):
         return {"size": size}
     if "shortest_edge" in size:
         return {"shortest_edge": size["shortest_edge"]}
-    if size["height"] != size["width"]:
-        raise ValueError(f"{size['height']} x {size['width']} pixels are not square")
-    return {"size": size["height"]}
+    return {"size": size_of(size["height"], size["width"])}

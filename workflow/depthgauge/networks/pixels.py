@@ -92,8 +92,9 @@ def load_stack(folder, names, size, *, threads=1):
 def _middle(picture, size, filter_, shortest_edge):
     shorter = min(picture.size)
     sides = tuple(side * shortest_edge // shorter for side in picture.size)
-    left, top = ((side - size) // 2 for side in sides)
-    picture = picture.resize(sides, filter_).crop((left, top, left + size, top + size))
+    height, width = height_and_width(size)
+    left, top = (sides[0] - width) // 2, (sides[1] - height) // 2
+    picture = picture.resize(sides, filter_).crop((left, top, left + width, top + height))
     return np.asarray(picture, np.float32)
 
 
