@@ -13,13 +13,20 @@ from depthgauge.labelling.calibration import calibration
 from depthgauge.labelling.label_accuracy import label_accuracy, write_label_accuracy
 from depthgauge.labelling.label_splits import label_splits
 from depthgauge.labelling.label_summary import label_summary
-from depthgauge.labelling.labelling import Candidate, best, decided_labels, write_labels
+from depthgauge.labelling.labelling import (
+    Candidate,
+    best,
+    decided_labels,
+    expected_accuracy,
+    wilson,
+    write_labels,
+)
 from depthgauge.labelling.linear_probe import write_linear_probe
 from depthgauge.labelling.neighbour_graph import neighbour_graph
 from depthgauge.seeds import derive_seed
 from depthgauge.tables import write_table
 from scipy.spatial.distance import pdist, squareform
-from scipy.stats import ttest_1samp
+from scipy.stats import binomtest, ttest_1samp
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
@@ -259,13 +266,79 @@ def test_calibrated_probabilities_are_the_share_that_is_right():
     assert ((sure > 0.85) & (sure < 1)).all()
 
 
+@pytest.mark.parametrize("margins", [np.full(25, np.inf), np.linspace(0.2, 0.4, 25)])
+def test_where_all_are_right_every_margin_is_as_sure(margins):
+    sure = calibration(margins, np.ones(25, bool))(np.array([0, 0.3, 9, np.inf]))
+    assert np.ptp(sure) == 0
+    assert binomtest(25, 25).proportion_ci(method="wilson").low < sure[0] < 1
+
+
+def test_margins_are_read_no_further_than_the_data_go():
+    rng = np.random.default_rng(1)
+    margins = np.r_[rng.uniform(1, 2, 99), np.inf]
+    right = rng.random(100) < margins - 1
+    probability = calibration(margins, right)
+    least, largest = margins.min(), margins[:-1].max()
+    np.testing.assert_array_equal(
+        probability(np.array([0, largest + 5, np.inf])),
+        probability(np.array([least, largest, largest])),
+    )
+    assert probability(np.array([least]))[0] < 0.3 < 0.7 < probability(np.array([np.inf]))[0]
+
+
+def test_probabilities_are_on_average_not_below_what_those_left_out_support():
+    rng = np.random.default_rng(2)
+    classes = np.array(["a", "b"], object)
+    for _ in range(30):
+        e = rng.integers(6, 40)
+        codes = np.r_[np.zeros(e, int), np.full(50, -1)]
+        margins = rng.random(e)
+        right = rng.random(e) < 0.3 + 0.7 * margins
+        # Images without label of which the margins are small: they have probabilities of their own.
+        sure = np.r_[margins, 0.1 * rng.random(50)]
+        candidate = Candidate(right, margins, np.zeros(e + 50, int), sure)
+        probability, _ = decided_labels(candidate, codes, classes, 0.5)
+        low = binomtest(int(right.sum()), int(e)).proportion_ci(method="wilson").low
+        assert probability[e:].mean() > low - 1e-6 and (probability[e:] < 1).all()
+
+
+def test_the_interval_is_of_those_left_out_and_those_without_label():
+    for right, count in ((3, 7), (0, 5), (12, 12)):
+        expected = binomtest(right, count).proportion_ci(method="wilson")
+        np.testing.assert_allclose(wilson(right / count, count), expected, atol=1e-6)
+    codes, label = np.r_[np.zeros(20, int), np.full(20, -1)], np.full(40, "a", object)
+    found = expected_accuracy(np.full(40, 0.9), label, codes, np.ones(20, bool), 0.0)
+    assert found[0] == pytest.approx(0.9) and found[3:5] == (20, 20)
+    caution = 1 - 20.5 / 21
+    np.testing.assert_allclose(found[1:3], wilson(0.9 + caution, 10))
+    sure = expected_accuracy(np.full(40, 20.5 / 21), label, codes, np.ones(20, bool), 0.0)
+    assert sure[2] == 1
+
+
 def test_the_best_of_many_guesses_is_seen_through():
+    """Forty guesses that have nothing in common: most of what flatters the best is taken off."""
     rng = np.random.default_rng(0)
-    guesses = rng.random((40, 50)) < 0.5
-    chosen, optimism = best(guesses, rng)
-    assert guesses[chosen].mean() > 0.6
-    assert abs(guesses[chosen].mean() - optimism - 0.5) < 0.08
+    apparent, corrected = [], []
+    for _ in range(30):
+        guesses = rng.random((40, 50)) < 0.5
+        chosen, optimism = best(guesses, rng)
+        assert chosen == np.flatnonzero(guesses.sum(axis=1) == guesses.sum(axis=1).max())[-1]
+        apparent.append(guesses[chosen].mean() - 0.5)
+        corrected.append(apparent[-1] - optimism)
+    assert np.mean(apparent) > 0.12 and np.mean(corrected) < 0.6 * np.mean(apparent)
     assert best(np.vstack([guesses, np.ones((1, 50), bool)]), rng) == (40, 0.0)
+
+
+def test_the_optimism_is_that_of_all_draws():
+    """The oracle: the mean over all ways to draw four images from four."""
+    right = np.array([[1, 1, 0, 0], [0, 1, 1, 1], [1, 0, 1, 1]], bool)
+    flattered = []
+    for drawn in np.ndindex(4, 4, 4, 4):
+        shares = right[:, drawn].mean(axis=1)
+        pick = np.flatnonzero(shares == shares.max())[-1]
+        flattered.append(shares[pick] - right[pick].mean())
+    chosen, optimism = best(right, np.random.default_rng(3))
+    assert chosen == 2 and optimism == pytest.approx(np.mean(flattered), abs=0.02)
 
 
 @pytest.fixture
@@ -341,6 +414,26 @@ def test_labels_are_not_expected_to_be_right_for_the_sake_of_a_group(tmp_path):
     assert expected["alone"].left_out_accuracy == 1
     assert expected["group"].left_out_accuracy < 0.8
     assert expected["group"].low < 0.5 < expected["group"].high
+def test_five_labels_of_clear_classes_label_all(tmp_path):
+    """All methods at both depths have all right: the deepest is taken, by Poisson learning."""
+    points, codes = planted([20] * 5, apart=60.0)
+    (tmp_path / "net").mkdir()
+    paths = [tmp_path / "net" / f"{layer}.npy" for layer in ("first", "deep")]
+    for path in paths:
+        np.save(path, pdist(points).astype(np.float32))
+    names = np.array(list("abcde"))[codes]
+    manifest = few_labels(
+        tmp_path, [f"{i}.jpg" for i in range(100)], names, np.flatnonzero(np.arange(100) % 20 < 5)
+    )
+    outputs = tmp_path / "labels.csv", tmp_path / "accuracy.csv"
+    write_labels(manifest, paths, *outputs, progress=False)
+    table, accuracy = pd.read_csv(outputs[0]), pd.read_csv(outputs[1])
+    assert (table.label == names).all() and (table.origin == "propagated").sum() == 75
+    assert (accuracy.left_out_accuracy == 1).any()
+    first = accuracy.iloc[0]
+    assert (first.layer, first.method) == ("deep", "poisson_learning")
+    assert first.expected_accuracy > 0.95 and first.high == 1
+    assert first.low == pytest.approx(wilson(1, 1 / (1 / 25 + 1 / 75))[0])
 
 
 @pytest.mark.parametrize("confidence", [0, 0.5])

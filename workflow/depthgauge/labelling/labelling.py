@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
 from ..distances.neighbours import nearest_neighbours
@@ -19,7 +21,7 @@ from ..statistics.accuracy import REACH, expected_in_half
 from ..statistics.auc import rank_auc
 from ..tables import write_table
 from . import nearest_labelled, propagation
-from .calibration import calibration
+from .calibration import calibration, cautious_targets
 from .neighbour_graph import neighbour_graph
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ class Candidate:
 def candidates(distances, codes, evaluated, *, groups=None, graph=None, threads=1, progress=True):
     """Return a Candidate for each method, by name, at one depth.
 
+    The methods come in the order in which they label better from few labels (docs/statistics.md).
+
     Parameters
     ----------
     distances : Distances
@@ -68,6 +72,13 @@ def candidates(distances, codes, evaluated, *, groups=None, graph=None, threads=
     if graph is None:
         graph = neighbour_graph(distances, threads=threads, progress=progress)
     found = {}
+    near = distances.rows(labelled)
+    others = near[:, labelled[evaluated]].astype(np.float64)
+    others[evaluated, np.arange(len(evaluated))] = np.inf
+    if groups is not None:
+        others[of_labelled[:, None] == of_labelled[evaluated]] = np.inf
+    for name, method in nearest_labelled.METHODS.items():
+        found[name] = method(others, given, classes), method(near, given, classes)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         for name, method in propagation.METHODS.items():
             parts = pool.map(
@@ -77,13 +88,6 @@ def candidates(distances, codes, evaluated, *, groups=None, graph=None, threads=
                 [evaluated[i : i + _COLUMNS] for i in range(0, len(evaluated), _COLUMNS)],
             )
             found[name] = np.concatenate(list(parts)), method(graph, labelled, given, classes)
-    near = distances.rows(labelled)
-    others = near[:, labelled[evaluated]].astype(np.float64)
-    others[evaluated, np.arange(len(evaluated))] = np.inf
-    if groups is not None:
-        others[of_labelled[:, None] == of_labelled[evaluated]] = np.inf
-    for name, method in nearest_labelled.METHODS.items():
-        found[name] = method(others, given, classes), method(near, given, classes)
     made = {}
     for name, (by_others, scores) in found.items():
         proposed, margins = _decided(by_others)
@@ -94,25 +98,21 @@ def candidates(distances, codes, evaluated, *, groups=None, graph=None, threads=
 def _decided(scores):
     """Return the classes of the highest scores, -1 for none, and by how much they are higher.
 
-    The margin is the root of the difference to the second; where there is no second, of the
-    largest difference of all.
+    The margin is the root of the difference to the second, infinite where there is no second.
     """
     ranked = np.sort(scores, axis=1)
     with np.errstate(invalid="ignore"):
         margins = ranked[:, -1] - ranked[:, -2]
-    finite = np.isfinite(margins)
-    margins[~finite] = margins[finite].max(initial=0)
     codes = np.where(np.isfinite(ranked[:, -1]), scores.argmax(axis=1), -1)
-    return codes, np.sqrt(margins)
+    return codes, np.sqrt(np.where(codes >= 0, margins, 0))
 
 
 def best(right, rng, groups=None):
     """Return which candidate is the best, and by how much that choice flatters it.
 
-    The best has most images right, the last of several that have. Its optimism is that of
-    the choice: resampling the images, the best of a sample is held to the images that the
-    sample left out (bootstrap bias-corrected cross-validation, Tsamardinos et al. 2018, doi
-    10.1007/s10994-018-5714-4).
+    The best has most images right, the last of several that have. Its optimism is that of the
+    choice: images are drawn anew, and what the best of a draw has right there is held to what it
+    has right of all images (Efron 1983, doi 10.1080/01621459.1983.10477973).
 
     Parameters
     ----------
@@ -126,22 +126,14 @@ def best(right, rng, groups=None):
     chosen : int
     optimism : float, not negative
     """
-    right = right[::-1]  # argmax takes the first of equals
-    chosen = right.mean(axis=1).argmax()
+    right = right[::-1].astype(np.float64)  # argmax takes the first of equals
     e = right.shape[1]
     units = np.arange(e) if groups is None else np.unique(groups, return_inverse=True)[1]
-    members = np.split(np.argsort(units, kind="stable"), np.cumsum(np.bincount(units))[:-1])
-    held = []
-    for _ in range(_RESAMPLES):
-        sample = rng.integers(0, len(members), len(members))
-        if groups is not None:
-            sample = np.concatenate([members[unit] for unit in sample])
-        rest = np.ones(e, bool)
-        rest[sample] = False
-        if rest.any():
-            held.append(right[right[:, sample].mean(axis=1).argmax(), rest].mean())
-    optimism = max(right[chosen].mean() - np.mean(held), 0.0) if held else 0.0
-    return len(right) - 1 - chosen, optimism
+    count = units.max() + 1
+    drawn = rng.multinomial(count, np.full(count, 1 / count), _RESAMPLES).T[units]
+    shares = right @ drawn / drawn.sum(axis=0)
+    flattered = shares.max(axis=0) - right.mean(axis=1)[shares.argmax(axis=0)]
+    return len(right) - 1 - right.sum(axis=1).argmax(), max(flattered.mean(), 0.0)
 
 
 def write_labels(
@@ -162,10 +154,12 @@ def write_labels(
     Of each layer one reading is taken, by the labelled images alone (``readings.choose``).
     Every method (1-NN, 5-NN, label spreading, Poisson learning) at every depth labels each
     labelled image from all others (at most 1,000 of them, chosen by ``seed``); the one that
-    has most of them right labels the rest. With groups, those of its group are left out with an
-    image. Its probabilities are calibrated on the same
+    has most of them right labels the rest; of several that have, the one of the last network, at
+    its deepest layer, by the last of these methods. With groups, those of its group are left out
+    with an image. Its probabilities are calibrated on the same
     images left out (``calibration``), and their mean over the images without label, less what
-    the choice of the best flatters it by (``best``), is the accuracy that is expected of them.
+    the choice of the best flatters it by (``best``), is the accuracy that is expected of them
+    (``expected_accuracy``).
 
     Parameters
     ----------
@@ -181,8 +175,8 @@ def write_labels(
         CSV, one row per depth and method, the chosen one first:
         ``extractor,layer,pooling,metric,method,labelled,classes,left_out,left_out_accuracy`` and,
         for the chosen one, ``expected_accuracy,low,high,unlabelled,propagated,
-        propagated_accuracy``: if all images without label took the one proposed, with Wilson's
-        95 % interval at the number of labelled images left out, or of their groups; and of those
+        propagated_accuracy``: if all images without label took the one proposed, with a 95 %
+        interval (by the number of labelled images left out, or of their groups); and of those
         that do take it.
     dataset : str
         For the seed.
@@ -233,10 +227,10 @@ def write_labels(
     right = np.array([candidate.right for candidate in tried])
     left_out = None if groups is None else groups[labelled[evaluated]]
     chosen, optimism = best(right, rng, left_out)
-    probability, label = decided_labels(tried[chosen], codes, classes, confidence)
-    expected = expected_accuracy(probability, label, codes, optimism)
     independent = len(evaluated) if groups is None else len(np.unique(left_out))
-    _write_accuracy(accuracy, names, right, chosen, expected, codes, independent)
+    probability, label = decided_labels(tried[chosen], codes, classes, confidence, independent)
+    expected = expected_accuracy(probability, label, codes, right[chosen], optimism, independent)
+    _write_accuracy(accuracy, names, right, chosen, expected, codes)
     origin = np.where(label != "", "propagated", "unlabelled")
     origin[labelled], label[labelled] = "given", images.label.to_numpy()[labelled]
     table = pd.DataFrame({"image": images.image, "label": label})
@@ -295,9 +289,20 @@ def _codes(labels, path):
     return classes, codes
 
 
-def decided_labels(candidate, codes, classes, confidence):
-    """Return the probability of each image's proposed label, and the label where it suffices."""
+def decided_labels(candidate, codes, classes, confidence, independent=None):
+    """Return the probability of each image's proposed label, and the label where it suffices.
+
+    Over the images without label that a label reaches, the mean probability is not below the
+    lower end of Wilson's 95 % interval of the accuracy of those left out, of which so many are
+    ``independent``: all of them, or their groups.
+    """
     probability = calibration(candidate.margins, candidate.right)(candidate.sure)
+    rest = (codes < 0) & (candidate.codes >= 0)
+    floor, _ = wilson(candidate.right.mean(), independent or len(candidate.right))
+    if rest.any() and probability[rest].mean() < floor:
+        logits = logit(probability)
+        more = brentq(lambda more: expit(logits[rest] + more).mean() - floor, 0, 50)
+        probability = expit(logits + more)
     probability[candidate.codes < 0] = 0  # no label reaches it, whatever confidence is asked for
     taken = (candidate.codes >= 0) & (probability >= confidence)
     label = np.where(taken, classes[candidate.codes], "").astype(object)
@@ -305,13 +310,30 @@ def decided_labels(candidate, codes, classes, confidence):
     return probability, label
 
 
-def expected_accuracy(probability, label, codes, optimism):
+def expected_accuracy(probability, label, codes, right, optimism, independent=None):
     """Return how right labels are expected to be: what ``write_labels`` says of the chosen one.
+
+    The interval is Wilson's (1927) of two shares that differ by chance, that of the e images
+    left out and that of the u without label: of 1 / (1/e + 1/u) images. It stands around the
+    expectation of which the calibration's caution is taken back, so that it holds 1 where all
+    of those left out are right.
+
+    Parameters
+    ----------
+    probability, label
+        As ``decided_labels`` returns them.
+    codes : (n,) int array
+    right : (e,) bool array
+        Of the candidate, see ``Candidate``.
+    optimism : float
+        Of its choice, see ``best``.
+    independent : int, optional
+        How many groups those left out come in; each image by itself if not given.
 
     Returns
     -------
-    (expected, unlabelled, propagated, propagated_accuracy)
-        As in the columns of its ``accuracy``.
+    (expected, low, high, unlabelled, propagated, propagated_accuracy)
+        As in the columns of ``write_labels``' ``accuracy``.
     """
     rest = codes < 0
     taken = rest & (label != "")
@@ -319,17 +341,19 @@ def expected_accuracy(probability, label, codes, optimism):
         max(probability[images].mean() - optimism, 0) if images.any() else np.nan
         for images in (rest, taken)
     )
-    return expected, rest.sum(), taken.sum(), of_taken
+    cautious = cautious_targets(right).mean()
+    centre = np.clip(expected + right.mean() - cautious, 0, 1)
+    low, high = wilson(centre, 1 / (1 / (independent or len(right)) + 1 / max(rest.sum(), 1)))
+    return expected, low, high, rest.sum(), taken.sum(), of_taken
 
 
-def _write_accuracy(path, names, right, chosen, found, codes, independent):
-    expected, unlabelled, propagated, propagated_accuracy = found
+def _write_accuracy(path, names, right, chosen, found, codes):
+    expected, low, high, unlabelled, propagated, propagated_accuracy = found
     table = pd.DataFrame(names, columns=["extractor", "layer", "pooling", "metric", "method"])
     table["labelled"] = int((codes >= 0).sum())
     table["classes"] = int(codes.max() + 1)
     table["left_out"] = right.shape[1]
     table["left_out_accuracy"] = right.mean(axis=1)
-    low, high = _wilson(expected, independent)
     for name, value in {
         "expected_accuracy": expected,
         "low": low,
@@ -349,8 +373,8 @@ def _write_accuracy(path, names, right, chosen, found, codes, independent):
     )
 
 
-def _wilson(share, count, z=1.959964):
+def wilson(share, count, z=1.959964):
     """Return Wilson's 95 % interval of a share seen in ``count`` (Wilson 1927)."""
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return middle - half, middle + half
+    return max(middle - half, 0.0), 1.0 if share == 1 else min(middle + half, 1.0)
