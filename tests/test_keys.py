@@ -20,6 +20,7 @@ BASE = {
         "drawn": {"kind": "synthetic", "per_class": 15, "size": 32},
         "photos": {"kind": "folder", "path": "photos"},
         "partly": {"kind": "folder", "path": "partly", "unlabelled": "new"},
+        "loose": {"kind": "folder", "path": "loose"},
     },
     "extractors": {
         "trained": {"kind": "keras_file", "path": "model.keras", "layers": ["a", "b"]},
@@ -58,6 +59,7 @@ CHANGES = {
     "linear_probe": set_("linear_probe", True),
     "metrics": set_("metrics", ["euclidean"]),
     "label_confidence": set_("label_confidence", 0.9),
+    "ask": set_("ask", 3),
     "features_dtype": set_("features_dtype", "float16"),
     "precision": set_("precision", "bfloat16"),
     "pairs": set_("pairs", 1000),
@@ -82,9 +84,9 @@ CHANGES = {
 def planned(tmp_path_factory):
     """By change what Snakemake would make anew: the rules that begin, and those that follow."""
     folder = tmp_path_factory.mktemp("keys")
-    for name in ("photos/a", "photos/b", "partly/a", "partly/b", "partly/new"):
+    for name in ("photos/a", "photos/b", "partly/a", "partly/b", "partly/new", "loose"):
         (folder / name).mkdir(parents=True)
-        for place in range(12):
+        for place in range(20 if name == "loose" else 12):
             Image.new("RGB", (8, 8)).save(folder / name / f"{place}.png")
     (folder / "model.keras").write_text("a model")
     configs = {"nothing": (BASE, "")}

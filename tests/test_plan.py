@@ -53,8 +53,13 @@ def test_files_follow_from_the_labels(folder):
     assert len(set(targets)) == len(targets)
     assert targets[-1] == "report.html"
     assert "figures/violins/all/net.png" in targets and "labels/some/labels.csv" in targets
-    for dataset in ("some", "none"):
-        assert set(made.figures(dataset)) == {"maps", "contact_sheets", "samples"}
+    assert set(made.figures("some")) == {"maps", "contact_sheets", "samples"}
+    assert set(made.figures("none")) == {"maps", "contact_sheets", "samples", "ask"}
+    assert made.unlabelled_layer("net") == "deep"
+    for count, place in ((1, 1), (2, 2), (4, 3), (5, 4), (6, 5), (9, 8)):
+        made.layers["net"] = list(range(1, count + 1))
+        assert made.unlabelled_layer("net") == place
+    assert made.ask("some") is None and made.ask("none") in targets
     assert "labels/all/labels.csv" not in targets and made.labels("none") is None
     unlabelled = make_plan(CONFIG | {"datasets": {"none": CONFIG["datasets"]["none"]}})
     assert unlabelled.tables() == ["clusters", "table_1"]

@@ -47,6 +47,7 @@ def main():
       clusters, cluster-table        groups of images, without labels
       label-accuracy, linear-probe   how well few labels label the rest
       labels                         labels for the images that have none
+      ask                            which images to label first, where none has a label
       neighbours, misplaced          images that lie among those of another label
     figures
       embedding, maps                where the images lie
@@ -54,6 +55,7 @@ def main():
       label-curves                   accuracy against the number of labels
       samples, table-one             the datasets: shown, and counted
       contact-sheet, misplaced-sheet   images of each cluster, and those misplaced
+      ask-sheet                      the images to label first
       schematic                      the network, with the layers marked
       learning-curve, reconstructions   how well an autoencoder learned
     to read
@@ -421,6 +423,17 @@ def labels():
     """
 
 
+@stage("labelling.ask:write_ask")
+@file("manifest")
+@files("distances")
+@output
+@click.option("--metric", type=click.Choice(METRICS))
+@click.option("--count", type=click.IntRange(1), help="How many images to ask for.")
+@threads
+def ask():
+    """Write which images of MANIFEST (CSV) to label first, by their mean DISTANCES (.npy)."""
+
+
 @stage("statistics.multiplicity:write_goodness_table")
 @files("rows")
 @click.option("--nulls", type=PATH, required=True, help="Folder of the cells' nulls.")
@@ -525,6 +538,15 @@ def contact_sheet():
 
     SUMMARY is that of the clusters, and CLUSTERS the folder of their LAYER.csv.
     """
+
+
+@stage("figures.ask:draw_ask")
+@stem
+@place("images")
+@file("asked")
+@title
+def ask_sheet():
+    """Draw STEM.png and .pdf: the IMAGES that ASKED (CSV) says to label first."""
 
 
 @stage("figures.network:schematic_figure")

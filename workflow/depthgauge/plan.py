@@ -205,6 +205,8 @@ class Plan:
             ]
             for kind, patterns in kinds.items()
         }
+        if self.labelled[dataset] == "none":
+            found["ask"] = [f"figures/ask/{dataset}.png"]
         trained = [extractor for name, extractor in self.trained() if name == dataset]
         if trained:
             for kind in ("learning_curves", "reconstructions"):
@@ -219,12 +221,24 @@ class Plan:
         """Return the table of labels that are proposed for a dataset, or None where none are."""
         return f"labels/{dataset}/labels.csv" if self.labelled[dataset] == "some" else None
 
+    def ask(self, dataset):
+        """Return the table of images to label first, or None where there are labels."""
+        return f"ask/{dataset}.csv" if self.labelled[dataset] == "none" else None
+
+    def unlabelled_layer(self, extractor):
+        """Return the layer that is looked at first where no labels say which is best.
+
+        It is the one at five sixths of the depth (docs/statistics.md).
+        """
+        layers = self.layers[extractor]
+        return layers[(5 * len(layers) + 3) // 6 - 1]
+
     def targets(self):
         """Return every file that a reader of the run is given, the report last."""
         files = [f"{name}.csv" for name in self.tables()]
         for dataset in self.datasets:
             files += [file for files in self.figures(dataset).values() for file in files]
-            files += filter(None, [self.labels(dataset)])
+            files += filter(None, [self.labels(dataset), self.ask(dataset)])
         files += [self.schematic(extractor) for extractor in self.layers]
         return [*files, "explorer.html", "report.html"]
 

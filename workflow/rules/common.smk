@@ -189,6 +189,19 @@ def reading_followed(wildcards):
     return "--reading " + ".".join(usual)
 
 
+def unlabelled_distances(extractors):
+    """The distances of each network that are looked at first where there are no labels."""
+    return [
+        f"results/distances/{{dataset}}/{extractor}/"
+        + readings.pooled_name(
+            PLAN.unlabelled_layer(extractor),
+            readings.usual(PLAN.poolings[extractor], PLAN.metrics).pooling,
+        )
+        + ".npy"
+        for extractor in extractors
+    ]
+
+
 def network_file(suffix):
     """An input function: the network of the wildcards' dataset and extractor."""
     return lambda wildcards: (

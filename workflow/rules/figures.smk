@@ -78,6 +78,17 @@ FIGURES = {
         ],
         options=dict(seed=CONFIG["seed"]),
     ),
+    "ask_sheet": dict(
+        kind="ask",
+        of=["dataset"],
+        called="images to label first",
+        inputs=dict(
+            images="results/datasets/{dataset}/images",
+            asked="results/ask/{dataset}.csv",
+        ),
+        handed=lambda wildcards, input: [input.images, input.asked],
+        options=dict(title="{dataset}"),
+    ),
     # Not misplaced_..., which would be the rule of an extractor.
     "draw_misplaced": dict(
         command="misplaced-sheet",

@@ -117,3 +117,37 @@ rule labels:
         "depthgauge labels {input.manifest} {input.distances} --output {output.labels}"
         " --accuracy {output.accuracy} --dataset {wildcards.dataset}"
         " {params.metrics} --confidence {params.confidence} --seed {params.seed} --threads {threads} --log {log}"
+
+
+rule ask:
+    input:
+        manifest="results/datasets/{dataset}/manifest.csv",
+        distances=unlabelled_distances(PLAN.layers),
+    output:
+        "results/ask/{dataset}.csv",
+    log:
+        "results/logs/ask/{dataset}.log",
+    benchmark:
+        "results/benchmarks/ask/{dataset}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: threads_up_to(8)
+    resources:
+        # Two networks by angle, 4,000 images: 0.3 GB; the matrices are mapped, not held.
+        mem_mb=per_attempt(
+            lambda wildcards: 700
+            + (1 + len(PLAN.layers)) * pairs_mb(wildcards.dataset)
+            + CONFIG["ask"] * IMAGES[wildcards.dataset] // 10_000
+        ),
+        runtime=per_attempt(
+            lambda wildcards: 10 + CONFIG["ask"] * pairs_mb(wildcards.dataset) // 1000
+        ),
+    params:
+        code=code("ask"),
+        metric=readings.usual(["flat"], PLAN.metrics).metric,
+        asked=CONFIG["ask"],
+    message:
+        "Choosing the images of {wildcards.dataset} to label first"
+    shell:
+        "depthgauge ask {input.manifest} {input.distances} --output {output}"
+        " --metric {params.metric} --count {params.asked} --threads {threads} --log {log}"
