@@ -89,6 +89,7 @@ def planned(tmp_path_factory):
         for place in range(20 if name == "loose" else 12):
             Image.new("RGB", (8, 8)).save(folder / name / f"{place}.png")
     (folder / "model.keras").write_text("a model")
+    (folder / "mirror").mkdir()
     configs = {"nothing": (BASE, "")}
     configs |= {name: (changed(BASE, change), "") for name, change in CHANGES.items()}
     configs["a dataset less"] = (changed(BASE, lambda c: c["datasets"].pop("partly")), "")

@@ -23,6 +23,56 @@ REMEDIES = (
 )
 
 
+# Jobs of a run at most: Snakemake plans so many in about half a minute.
+MOST_JOBS = 10_000
+# Days that one job may take, by what two cores do in a second. 9,999 permutations of 4,000 images
+# took 36 s; points of a labelling curve take half of what `label_accuracy` asks for.
+MOST_DAYS = 30
+PERMUTED_PAIRS, LABELLED_IMAGES = 2e9, 1000
+
+
+def check_work(plan):
+    """Hold the work of a run against what anybody waits for, before its jobs are thought of.
+
+    Parameters
+    ----------
+    plan : depthgauge.plan.Plan
+
+    Raises
+    ------
+    UserError
+        If there are more than 10,000 jobs, or if one of them would take more than 30 days: with
+        the key that counts too far.
+    """
+    for dataset in plan.datasets:
+        images, blocks = plan.images[dataset], plan.blocks(dataset)
+        matrices = sum(len(plan.layers[extractor]) for extractor in plan.layers)
+        jobs = len(plan.shards(dataset)) * len(plan.layers)
+        jobs += matrices * (blocks * (blocks + 1) // 2 if blocks > 1 else 1)
+        if jobs > MOST_JOBS:
+            raise UserError(
+                f"datasets.{dataset}: {images:,} images at {matrices} layers make {jobs:,} jobs, "
+                f"and {MOST_JOBS:,} can be planned. Take fewer images, a sample of them (`pairs: "
+                f"1000000`) or larger blocks (`block_images: {plan.config['block_images']}` now)."
+            )
+        if plan.labelled[dataset] != "all":
+            continue
+        permutations, splits = plan.config["permutations"], plan.config["label_splits"]
+        counts = plan.config["labels_per_class"]
+        permuted = images**2 / 2 * permutations
+        readings = max(map(len, plan.poolings.values())) * len(plan.metrics)
+        for key, value, seconds in (
+            ("permutations", permutations, readings * permuted / PERMUTED_PAIRS),
+            ("label_splits", splits, splits * len(counts) * images / LABELLED_IMAGES),
+        ):
+            if seconds > MOST_DAYS * 86_400:
+                raise UserError(
+                    f"{key}: {value:,} take a job some {seconds / 86_400:,.0f} days for the "
+                    f"{images:,} images of {dataset}; expected {MOST_DAYS} days at most. Give a "
+                    f"smaller number, or fewer images (`pairs: 1000000` takes a sample)."
+                )
+
+
 def feature_bytes(images, dims, dtype="float32"):
     """Return the bytes that the features of ``images`` images take at layers of ``dims``."""
     return images * sum(dims) * np.dtype(dtype).itemsize

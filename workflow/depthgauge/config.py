@@ -2,12 +2,14 @@
 
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 
 import jsonschema
 import yaml
 
 from .errors import UserError
 from .home import HOME
+from .plain_values import odd_values, short
 
 SCHEMA = HOME / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -32,8 +34,10 @@ def checked_config(config):
         Naming every key that is unknown, missing or has a value that it cannot have.
     """
     schema = _schema()
-    problems = {_problem(error) for error in _Validator(schema).iter_errors(config)}
-    problems = sorted(problems | _meant_as_null(config))
+    problems = odd_values(config)
+    if not problems:
+        errors = _Validator(schema).iter_errors(config)
+        problems = sorted({_problem(error) for error in errors} | _meant_as_null(config))
     if problems:
         raise UserError(
             "The config cannot be used:\n"
@@ -107,7 +111,13 @@ def _with_defaults(values, schema):
 
 def _problem(error):
     """Say in one line what is wrong: the key, what it holds, what was expected."""
+    while error.validator == "anyOf":
+        nearest = _nearest(error)
+        if nearest is None:
+            break
+        error = nearest
     where = ".".join(map(str, error.absolute_path)) or "config"
+    found = short(error.instance)
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         unknown = sorted(set(error.instance) - set(known), key=str)
@@ -118,22 +128,26 @@ def _problem(error):
         choices = f", one of {', '.join(rule['enum'])}" if "enum" in rule else ""
         return f"{where}: lacks the key {', '.join(missing)}{choices}"
     if error.validator == "enum":
-        choices = error.validator_value
-        close = get_close_matches(str(error.instance), choices, n=1)
-        return f"{where}: {error.instance!r} is not one of {', '.join(choices)}" + (
-            f"; did you mean {close[0]!r}?" if close else ""
+        choices = [str(choice) for choice in error.validator_value]
+        return f"{where}: {found} is not one of {', '.join(choices)}" + _meant(
+            error.instance, choices
         )
     if error.validator == "oneOf" and "path" in str(error.validator_value):
         return f"{where}: needs either `path` or `url`, and not both"
-    if error.validator == "pattern" and error.parent and error.parent.validator == "propertyNames":
+    if error.parent and error.parent.validator == "propertyNames":
         where = where.removesuffix(f".{error.instance}")
-    meaning = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
-    said = error.message
-    if error.validator == "type":
-        types = error.validator_value
-        types = [types] if isinstance(types, str) else types
-        said = f"{error.instance!r} is not {' or '.join(_TYPES[kind] for kind in types)}"
-        said += _unquoted(error.instance) if "string" in types else ""
+    rule = error.schema if isinstance(error.schema, dict) else {}
+    meaning = rule.get("description", "")
+    said = _SAID.get(error.validator, lambda *_: None)(found, error.validator_value)
+    if error.validator == "anyOf":
+        kinds = [kind for branch in _branches(error) for kind in _expected(branch[0])]
+        words = [kind[1:-1] for kind in kinds if kind.startswith("`")]
+        said = f"{found} is not {' or '.join(kinds)}{_meant(error.instance, words)}"
+    if error.validator == "pattern" and meaning:
+        return f"{where}: {found} cannot be used; expected: {meaning[0].lower()}{meaning[1:]}"
+    said = said or error.message.replace(repr(error.instance), found)
+    if error.validator == "type" and "string" in error.validator_value:
+        said += _unquoted(error.instance)
     return f"{where}: {said}" + (f" ({meaning})" if meaning else "")
 
 
@@ -160,8 +174,70 @@ def _unquoted(value):
     return "; put it in quotes" if isinstance(value, int | float) else ""
 
 
+# What is said of a rule that a value breaks: by the rule, of the value and of what it holds to.
+_SAID = {
+    "type": lambda found, types: (
+        f"{found} is not {_kinds(types)}"
+        + (f"; write {found[:-2]}" if "integer" in types and found.endswith(".0") else "")
+    ),
+    "minimum": lambda found, least: f"{found} is less than the minimum of {least:,}",
+    "maximum": lambda found, most: f"{found} is more than the maximum of {most:,}",
+    "exclusiveMinimum": lambda found, least: f"{found} is not above {least}",
+    "minItems": lambda found, least: f"{found} has fewer than {least} entries",
+    "maxItems": lambda found, most: f"{found} has more than {most} entries",
+    "minProperties": lambda found, least: "nothing is named",
+    "minLength": lambda found, least: "the text is empty",
+    "maxLength": lambda found, most: f"{found} has more than {most} characters",
+    "uniqueItems": lambda found, _: f"{found} names something twice",
+    "pattern": lambda found, pattern: f"{found} does not match {pattern}",
+    "not": lambda found, _: f"{found} is not a value that it can have",
+}
+
+
+def _kinds(types):
+    return " or ".join(_TYPES[kind] for kind in ([types] if isinstance(types, str) else types))
+
+
+def _branches(error):
+    """Return the errors of each of the schemas of which a value had to match one."""
+    branches = {}
+    for one in error.context:
+        branches.setdefault(one.relative_schema_path[0], []).append(one)
+    return list(branches.values())
+
+
+def _nearest(error):
+    """Return the error of the schema that a value of this type is meant for; None, where none is.
+
+    One of another type, or of other fixed words, is not.
+    """
+    for branch in _branches(error):
+        if all(_fits(one, error) for one in branch):
+            return branch[0]
+    return None
+
+
+def _fits(one, error):
+    if one.absolute_path != error.absolute_path:
+        return True
+    if one.validator == "anyOf":
+        return _nearest(one) is not None
+    return one.validator not in ("type", "const")
+
+
+def _expected(error):
+    """Return what a value had to be, each in a few words."""
+    if error.validator == "const":
+        return [f"`{error.validator_value}`"]
+    if error.validator == "anyOf":
+        return [kind for branch in _branches(error) for kind in _expected(branch[0])]
+    return [_kinds(error.validator_value)]
+
+
+def _meant(found, choices):
+    close = get_close_matches(str(found), choices, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 def _hint(key, known):
-    if not isinstance(key, str):
-        return _unquoted(key) + f"; known are {', '.join(known)}"
-    close = get_close_matches(str(key), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+    return _meant(key, known) or f"; known are {', '.join(known)}"

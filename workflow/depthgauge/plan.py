@@ -13,15 +13,19 @@ from math import ceil
 from pathlib import Path
 
 from . import datasets
+from .capacity import check_work
 from .config import checked_config
 from .datasets.sampling import sample_size
 from .distances.blocks import parts
 from .errors import UserError
 from .fingerprint import sha256
+from .networks.check_network import check_network
 from .networks.learned import check_learned, is_learned, learned_layers
 from .networks.sources import network_sources, own_files
 from .networks.waists import depth_count, depth_names
 from .readings import METRICS, POOLINGS, pooled_name
+from .report.claims_file import find_claims, read_claims
+from .urls import check_urls
 
 # Starting takes TensorFlow 12 s, 12,000 images some 270 s on eight cores
 # (5.5 images/s each): less than 5 % of a job is spent on starting it.
@@ -271,26 +275,31 @@ def make_plan(config, found=None):
         If the config, or what it leads to, cannot be used.
     """
     config, found = checked_config(config), {} if found is None else found
+    _check_places(config)
 
     datasets.check_apart(config["datasets"])
     specs = config["datasets"].items()
-    images = {name: _looked_up(found, datasets.image_count, name, spec) for name, spec in specs}
+    images = {name: _of_dataset(found, datasets.image_count, name, spec) for name, spec in specs}
     sampled = {}
     if config["pairs"] is not None:
         size = sample_size(config["pairs"])
         sampled = {name: size for name, count in images.items() if count > size}
     images |= sampled
-    labelled = {name: _looked_up(found, datasets.labelled, name, spec) for name, spec in specs}
+    labelled = {name: _of_dataset(found, datasets.labelled, name, spec) for name, spec in specs}
     for name, spec in config["extractors"].items():
         if spec["kind"] in ("autoencoder", "pca"):
             check_learned(name, spec, images)
+        else:
+            check_network(name, spec, _layer_names(spec))
     for name in config["permute"]:
         if labelled.get(name) != "all":
             there = [dataset for dataset, which in labelled.items() if which == "all"]
             raise UserError(
                 f"permute: there is no labelled dataset {name!r}; there are {', '.join(there)}."
             )
-    return Plan(config, images, labelled, sampled)
+    plan = Plan(config, images, labelled, sampled)
+    check_work(plan)
+    return plan
 
 
 def own_contents(plan, found):
@@ -347,6 +356,31 @@ def _untrained(spec):
     if spec["kind"] == "autoencoder" and not spec["train"]:
         return "an encoder that was not trained"
     return ""
+
+
+def _check_places(config):
+    """Raise UserError where a key names a file, a folder or an address that there is not."""
+    if config["mirror"] and not Path(config["mirror"]).expanduser().is_dir():
+        raise UserError(
+            f"mirror: there is no folder {config['mirror']}; expected one laid out HOST/PATH, as "
+            "`wget -x` makes it. Leave the key out to download."
+        )
+    if config["claims"] is not None:
+        try:
+            read_claims(find_claims(config["claims"]))
+        except UserError as error:
+            raise UserError(f"claims: {error}") from None
+    for name, spec in config["datasets"].items():
+        check_urls(f"datasets.{name}.urls", spec.get("urls") or [])
+
+
+def _of_dataset(found, look, name, spec):
+    """Return what ``_looked_up`` does; a message says which dataset of the config it is about."""
+    try:
+        return _looked_up(found, look, name, spec)
+    except UserError as error:
+        where = f"datasets.{name}"
+        raise UserError(str(error) if where in str(error) else f"{where}: {error}") from None
 
 
 def _looked_up(found, look, name, spec):

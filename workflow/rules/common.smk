@@ -20,7 +20,7 @@ from depthgauge.networks.dims import check_dims
 from depthgauge.not_fetched import not_fetched
 from depthgauge.plan import SHARD_IMAGES, make_plan, own_contents
 from depthgauge.quiet import is_quiet
-from snakemake.exceptions import WorkflowError
+from depthgauge.report.claims_file import find_claims
 from snakemake.logging import logger
 
 # Rules call `depthgauge`: the one of this checkout, under the Python of the active
@@ -34,6 +34,13 @@ os.environ.update(
         ]
     )
 )
+
+
+def stop(error):
+    """End Snakemake with a message of ours and none of its own: those name lines of this code."""
+    print(f"ERROR: {error}", file=sys.stderr, flush=True)
+    sys.exit(1)
+
 
 # One switch for all caches: XDG_CACHE_HOME, which Snakemake itself and others follow already.
 # With it nothing is written to a home, nor beside the code, which a node may find read-only.
@@ -66,7 +73,7 @@ try:
         if [layer["layer"] for layer in layers] == PLAN.layers[name]:
             check_dims(name, spec.get("dims", {}), layers)
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 os.environ.update(DEPTHGAUGE_FOUND=json.dumps(FOUND))
 
 # In the environment, not among the parameters of a rule: another mirror makes nothing anew.
@@ -76,14 +83,14 @@ if CONFIG["mirror"]:
 LABELLED = PLAN.with_labels("all")
 DOWNLOADS = PLAN.downloads()
 
-# What rules are called that each extractor has for itself. Names of rules have no `-`; two that
-# differ in nothing else are told apart by their places.
-RULE_NAMES = {}
+# What rules are called that each extractor has for itself. Names of rules have no `-`: names that
+# have one, and so may come to be others, are told apart by their places.
+RULE_NAMES = {name: name for name in PLAN.layers if "-" not in name}
 for place, name in enumerate(PLAN.layers, start=1):
     rule_name = name.replace("-", "_")
-    RULE_NAMES[name] = (
-        f"{rule_name}_{place}" if rule_name in RULE_NAMES.values() else rule_name
-    )
+    while name not in RULE_NAMES and rule_name in RULE_NAMES.values():
+        rule_name += f"_{place}"
+    RULE_NAMES.setdefault(name, rule_name)
 
 
 def code(command, *files):
@@ -389,7 +396,7 @@ def of_kind(kind, pattern):
             name for name, spec in CONFIG["datasets"].items() if spec["kind"] == kind
         ]
         if not names:
-            raise WorkflowError(f"No dataset of the config is of the kind {kind}.")
+            stop(f"No dataset of the config is of the kind {kind}.")
         return expand(pattern, dataset=names, extractor=PLAN.layers)
 
     return files
@@ -397,11 +404,4 @@ def of_kind(kind, pattern):
 
 def claims_file():
     """The file of claims, in the folder of the run or else beside the Snakefile; or none."""
-    if CONFIG["claims"] is None:
-        return None
-    path = Path(CONFIG["claims"]).expanduser()
-    places = [path, Path(workflow.basedir) / path]
-    for place in places:
-        if place.is_file():
-            return str(place)
-    raise WorkflowError(f"claims: there is no file {CONFIG['claims']}.")
+    return None if CONFIG["claims"] is None else find_claims(CONFIG["claims"])

@@ -70,7 +70,7 @@ def distances_minutes(wildcards, threads):
 
 
 def check_capacity():
-    """Raise a WorkflowError if disk or memory cannot hold what the run's jobs are going to make."""
+    """Stop if disk or memory cannot hold what the run's jobs are going to make."""
     jobs = [job for job in workflow.dag.jobs if workflow.dag.needrun(job)]
     cells = [
         (job.wildcards.dataset, job.wildcards.extractor, job.wildcards.layer)
@@ -88,7 +88,7 @@ def check_capacity():
         if workflow.local_exec:
             check_memory(memory)
     except UserError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
 
 
 def warn_of_capacity():

@@ -16,6 +16,12 @@ TABLE = Path(__file__).with_suffix(".csv")
 TRAINED_AT = {"MobileNet": (128, 160, 192, 224), "MobileNetV2": (96, 128, 160, 192, 224)}
 
 
+def published_weights():
+    """Return the rows of the table, by the name of the network: all that keras.applications has."""
+    with open(TABLE, encoding="utf-8", newline="") as file:
+        return {row["application"]: row for row in csv.DictReader(file)}
+
+
 def keras_weights(name, spec):
     """Return (url, checks) of the weights of a network of keras.applications.
 
@@ -38,8 +44,7 @@ def keras_weights(name, spec):
     UserError
         If there are no weights for the network.
     """
-    with open(TABLE, encoding="utf-8", newline="") as file:
-        published = {row["application"]: row for row in csv.DictReader(file)}
+    published = published_weights()
     application = spec["application"]
     if application not in published:
         raise UserError(

@@ -4,10 +4,9 @@ from math import exp, hypot, isfinite, log
 from statistics import NormalDist
 
 import pandas as pd
-import yaml
 
-from ..errors import UserError
 from ..tables import read_table, write_table
+from .claims_file import read_claims
 
 REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "not reproduced", "not testable here"
 LEVEL = 0.95
@@ -52,7 +51,7 @@ def evaluate(claims, cells, comparisons, datasets):
     """
     rows = []
     for claim in claims:
-        check = _CHECKS[claim["check"]][0]
+        check = _CHECKS[claim["check"]]
         for extractor in _extractors(claim, cells):
             try:
                 here = cells[cells.extractor == extractor]
@@ -225,39 +224,13 @@ def _size(claim, _cells, _comparisons, datasets):
     return holds, None, numbers, "", ("As claimed." if holds else "Not as claimed.") + note
 
 
-_CHECKS = {  # and what each needs
-    "order": (_order, {"dataset", "pairs"}),
-    "lowest": (_lowest, {"dataset", "others", "layers"}),
-    "significance": (_significance, {"dataset", "layers", "p"}),
-    "dimensions": (_dimensions, {"layers"}),
-    "size": (_size, {"dataset", "images", "classes"}),
+_CHECKS = {
+    "order": _order,
+    "lowest": _lowest,
+    "significance": _significance,
+    "dimensions": _dimensions,
+    "size": _size,
 }
-
-
-def read_claims(path):
-    """Return the list of claims at ``path`` (YAML).
-
-    Raises
-    ------
-    UserError
-        If it is no such list, or if a claim lacks what its check needs.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            claims = yaml.safe_load(file)
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not a list of claims in YAML ({error}).") from error
-    if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
-        raise UserError(f"{path}: a list of claims was expected, each with id, claim and check.")
-    for place, claim in enumerate(claims, start=1):
-        name = f"{path}: claim {claim.get('id', place)}"
-        if claim.get("check") not in _CHECKS:
-            raise UserError(f"{name}: check must be one of {', '.join(_CHECKS)}.")
-        needed = {"id", "claim", "check"} | _CHECKS[claim["check"]][1]
-        if set(claim) != needed:
-            wrong = ", ".join(sorted(set(claim) ^ needed))
-            raise UserError(f"{name}: needs the keys {', '.join(sorted(needed))}; wrong: {wrong}.")
-    return claims
 
 
 def write_claims(claims, goodness, comparisons, table_1, output):
