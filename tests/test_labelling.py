@@ -414,6 +414,8 @@ def test_labels_are_not_expected_to_be_right_for_the_sake_of_a_group(tmp_path):
     assert expected["alone"].left_out_accuracy == 1
     assert expected["group"].left_out_accuracy < 0.8
     assert expected["group"].low < 0.5 < expected["group"].high
+
+
 def test_five_labels_of_clear_classes_label_all(tmp_path):
     """All methods at both depths have all right: the deepest is taken, by Poisson learning."""
     points, codes = planted([20] * 5, apart=60.0)

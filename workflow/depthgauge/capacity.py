@@ -1,12 +1,12 @@
 """Whether disk and memory suffice for a run: estimated and said before it starts."""
 
-import json
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 
+from .described import read_layers
 from .errors import UserError
 from .readings import layer_poolings, pooled
 
@@ -93,7 +93,7 @@ def known_dims(plan, dataset, extractor, results):
     poolings = plan.poolings[extractor]
     layers = []
     if described.exists():
-        layers = json.loads(described.read_text(encoding="utf-8"))["layers"]
+        layers = read_layers(described)
     if layers and all("poolings" in layer for layer in layers):  # not of an earlier version
         return [
             pooled(layer, pooling)["dim"]

@@ -3,20 +3,27 @@
 import ctypes
 import errno
 import os
+import re
 import shutil
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UserError
+
+# What a later stage reads, and what cannot carry its checksum itself, as a .npy file does.
+SEALED = {".csv", ".json", ".keras", ".npz"}
+REMEDY = "Remove the file and run again to have it made anew."
 
 
 @contextmanager
 def atomic(path):
     """Yield a path beside ``path`` to write to; rename it to ``path`` on success.
 
-    Works for files and folders alike. On an exception what was written is removed and
-    ``path`` is left as it was. Two writers of one path cannot mix: each
-    writes under a name of its own and the last rename wins.
+    Works for files and folders alike; of a table and the like, see ``SEALED``, the length and the
+    checksum are written beside it, for :func:`check_whole`. On an exception what was written is
+    removed and ``path`` is left as it was. Two writers of one path cannot mix: each writes under a
+    name of its own and the last rename wins.
 
     Raises
     ------
@@ -34,9 +41,63 @@ def atomic(path):
             yield beside
             if beside.is_dir() and path.is_dir():
                 remove(path)
+            seal = path.suffix in SEALED and _checksum(beside)
+            remove(_seal(path))
             os.replace(beside, path)
+            if seal:
+                _seal(path).write_text(seal)
     finally:
         remove(beside)
+
+
+@contextmanager
+def scratch(path):
+    """Yield a new folder beside ``path``, which is removed in the end.
+
+    One that a killed process left there goes as well.
+    """
+    path = Path(path)
+    mark = f".{path.name}.{os.uname().nodename}."
+    _remove_abandoned(path, mark)
+    folder = path.with_name(f"{mark}{os.getpid()}")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def check_whole(path):
+    """Raise UserError unless the file at ``path`` is what :func:`atomic` wrote there.
+
+    A file that it did not write, or that an earlier version did, says nothing, and is taken as it
+    is. So is one that is not there.
+    """
+    try:
+        seal = _seal(path).read_text()
+        found = _checksum(path)
+    except (FileNotFoundError, ValueError):
+        return
+    if re.fullmatch(r"[0-9a-f]{8} \d+\n", seal) and seal != found:
+        length, written = (said.split()[1] for said in (found, seal))
+        raise UserError(
+            f"{path}: damaged, or changed since it was written: {length} bytes of {written}, and "
+            f"another checksum. {REMEDY}"
+        )
+
+
+def _seal(path):
+    """Return where the checksum and the length of a file stand: beside it, out of sight."""
+    path = Path(path)
+    return path.with_name(f".{path.name}.crc32")
+
+
+def _checksum(path):
+    crc = length = 0
+    with open(path, "rb") as file:
+        while data := file.read(1 << 20):
+            crc, length = zlib.crc32(data, crc), length + len(data)
+    return f"{crc:08x} {length}\n"
 
 
 @contextmanager
@@ -79,8 +140,10 @@ def second_name(path, other):
 def _remove_abandoned(path, mark):
     """Remove what writers of ``path`` on this machine left when they were killed."""
     for beside in path.parent.iterdir():
-        if beside.name.startswith(mark) and beside.suffix == path.suffix:
-            writer = beside.name[len(mark) :].removesuffix(path.suffix)
+        name = beside.name
+        # A folder has no suffix behind the number of the process.
+        if name.startswith(mark) and name.endswith(path.suffix):
+            writer = name[len(mark) : len(name) - len(path.suffix)]
             if writer.isdigit() and not _is_running(int(writer)):
                 remove(beside)
 

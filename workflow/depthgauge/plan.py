@@ -9,6 +9,7 @@ one of its layers; how it is read, its poolings and metrics, is the same for all
 """
 
 import json
+import zlib
 from math import ceil
 from pathlib import Path
 
@@ -248,14 +249,13 @@ class Plan:
 
     def text(self):
         """Return the plan as JSON, from which :func:`read_plan` makes it again."""
-        return json.dumps(
-            {
-                "config": self.config,
-                "images": self.images,
-                "labelled": self.labelled,
-                "sampled": self.sampled,
-            }
-        )
+        plan = {
+            "config": self.config,
+            "images": self.images,
+            "labelled": self.labelled,
+            "sampled": self.sampled,
+        }
+        return json.dumps(plan | {"crc32": _checksum(plan)})
 
 
 def make_plan(config, found=None):
@@ -340,10 +340,13 @@ def read_plan(path):
     remedy = "It is written when a run begins; run `snakemake` again."
     try:
         written = json.loads(Path(path).read_text(encoding="utf-8"))
+        checksum = written.pop("crc32", None)  # which earlier versions did not write
+        if checksum not in (None, _checksum(written)):
+            raise ValueError("its checksum is another")
         return Plan(**written)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no plan of a run. {remedy}") from None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: is not the plan of a run ({error}). {remedy}") from None
 
 
@@ -356,6 +359,10 @@ def _untrained(spec):
     if spec["kind"] == "autoencoder" and not spec["train"]:
         return "an encoder that was not trained"
     return ""
+
+
+def _checksum(plan):
+    return zlib.crc32(json.dumps(plan, sort_keys=True).encode())
 
 
 def _check_places(config):

@@ -4,10 +4,12 @@ A dataset may be called ``01``, a layer ``1e3``, a class ``NA``, ``null`` or ``n
 column that says what is text, and not what stands in it.
 """
 
+import os
+
 import pandas as pd
 
 from .errors import UserError
-from .files import atomic
+from .files import atomic, check_whole
 
 _CELL = ("extractor", "layer", "pooling", "metric")
 # The columns that hold text, of every table that a stage writes.
@@ -113,6 +115,9 @@ def write_table(table, path):
 
 
 def _read(path, missing=None, damaged=" Remove it and run again.", **options):
+    check_whole(path)
+    if damaged:
+        _refuse_cut(path)
     try:
         return pd.read_csv(path, keep_default_na=False, encoding="utf-8", **options)
     except FileNotFoundError as error:
@@ -122,3 +127,17 @@ def _read(path, missing=None, damaged=" Remove it and run again.", **options):
         raise UserError(
             f"{path}: not a CSV file in UTF-8 ({str(error).strip()}).{damaged}"
         ) from error
+
+
+def _refuse_cut(path):
+    """Raise UserError where a table does not end as all end that are written here."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            whole = file.read() == b"\n"
+    except FileNotFoundError:
+        return
+    except OSError:  # it is empty, which is said elsewhere
+        return
+    if not whole:
+        raise UserError(f"{path}: cut short; its last line has no end. Remove it and run again.")

@@ -14,6 +14,7 @@ from depthgauge import datasets, readings
 from depthgauge.cli import main as depthgauge_command
 from depthgauge.code import code_digest
 from depthgauge.config import check_config_file
+from depthgauge.described import read_layers
 from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign, sha256
 from depthgauge.networks.dims import check_dims
@@ -69,7 +70,7 @@ try:
     for name, spec in CONFIG["extractors"].items():
         # A network that is there is not made again for `dims`: it is held to them here.
         frozen = Path(f"results/{PLAN.network(PLAN.datasets[0], name)}.json")
-        layers = json.loads(frozen.read_text())["layers"] if frozen.exists() else []
+        layers = read_layers(frozen) if frozen.exists() else []
         if [layer["layer"] for layer in layers] == PLAN.layers[name]:
             check_dims(name, spec.get("dims", {}), layers)
 except UserError as error:
@@ -263,7 +264,11 @@ def described(wildcards):
     description = Path(network_file(".json")(wildcards))
     if not description.exists():
         return None
-    for layer in json.loads(description.read_text())["layers"]:
+    try:
+        layers = read_layers(description)
+    except UserError as error:
+        stop(error)
+    for layer in layers:
         flat = layer.get("poolings", {}).get("flat", {})
         if layer["layer"] == wildcards.layer and "digest" in flat:
             return layer

@@ -221,7 +221,7 @@ def _of_layer(embedding, distances, reading, groups, *, perplexity, seed, thread
     table = _read_map(embedding)
     n = len(table)
     points = table[["x", "y"]].to_numpy(np.float64)
-    with open_distances(distances, reading, expected=n, threads=threads) as opened:
+    with open_distances(distances, reading, expected=n, table=embedding, threads=threads) as opened:
         # What a map shows of such images is the order of their names.
         alike = np.ptp(opened.condensed) == 0
         clusters, probabilities = map_clusters(np.zeros_like(points) if alike else points)

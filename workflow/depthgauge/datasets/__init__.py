@@ -5,12 +5,11 @@ import json
 import logging
 from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from ..errors import UserError
-from ..files import atomic
+from ..files import atomic, scratch
 from ..seeds import derive_seed
 from . import affective, digits, folder, kylberg, mnist, synthetic
 from .copies import find_copies, notes_on_copies
@@ -71,10 +70,10 @@ def make_dataset(
     images : path
         Folder to write, flat, ``*.jpg``.
     manifest : path
-        CSV to write: columns ``image,label``, ``group``, ``collection``, ``nuisance`` and ``split``
-        where there are any (see ``Picture``), ``source``, ``source_sha256``, ``sha256``; one row per
-        image, by class and then by source. A sample has ``population``, too: how many images of
-        the label the whole dataset has.
+        CSV to write: columns ``image,label``; ``group``, ``collection``, ``nuisance`` and ``split``
+        where there are any (see ``Picture``); ``source``, ``source_sha256``, ``sha256``; one row
+        per image, by class and then by source. A sample has ``population``, too: how many images
+        of the label the whole dataset has.
     seed : int
         The run's seed.
     quality : int
@@ -99,11 +98,11 @@ def make_dataset(
     images, manifest = Path(images), Path(manifest)
     images.parent.mkdir(parents=True, exist_ok=True)
     with (
-        TemporaryDirectory(prefix=f".{name}.", dir=images.parent) as scratch,
+        scratch(images.with_name("sources")) as unpacked,
         atomic(manifest) as manifest_beside,
         atomic(images) as folder_beside,
     ):
-        pictures, found = kind.pictures(name, spec, [Path(s) for s in sources], seed, Path(scratch))
+        pictures, found = kind.pictures(name, spec, [Path(s) for s in sources], seed, unpacked)
         population = Counter(picture.label for picture in pictures) if pairs else None
         if pairs:
             rng = np.random.default_rng(derive_seed(seed, name, "pairs"))

@@ -383,8 +383,8 @@ def _by_csv(path, listing, table, no_label):
         before = row_of.setdefault(image, row)
         if before["label"] != row["label"]:
             raise UserError(
-                f"{table}: line {row['line_number']} gives {image!r} the label {row['label']!r}, an "
-                f"earlier one {before['label']!r}. Leave one of the two."
+                f"{table}: line {row['line_number']} gives {image!r} the label {row['label']!r}, "
+                f"an earlier one {before['label']!r}. Leave one of the two."
             )
     files = {}
     for file in listing.images:
@@ -411,7 +411,8 @@ def _by_csv(path, listing, table, no_label):
         row = row_of.get(image, {"label": ""})
         for file in same:  # several where names differ in their Unicode form alone
             classes[row["label"]].append(file)
-            columns[file] = {key: row[key] for key in row if key not in ("line_number", "image", "label")}
+            known = ("line_number", "image", "label")
+            columns[file] = {key: row[key] for key in row if key not in known}
     found = {name: files for name, files in classes.items() if files}
     return _Found(found, columns, _said(said))
 

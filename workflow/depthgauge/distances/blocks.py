@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import atomic
-from ..fingerprint import read_fingerprint, write_header
+from ..fingerprint import check_data, place_of, read_fingerprint, writing
 from .matrix import pairs
 
 # Images a side of a tile, at most. Not a power of two, or rows would compete for cache lines.
@@ -146,11 +146,14 @@ def join_blocks(blocks, output):
                 )
 
     made_from = read_fingerprint(blocks[0])
-    for path in blocks:
-        if read_fingerprint(path) != made_from:
+    made_from.pop("block", None)
+    places = [[a, b, k] for a in range(k) for b in range(a, k)]
+    for path, place in zip(blocks, places, strict=True):
+        said = read_fingerprint(path)
+        if said.pop("block", place) != place or said != made_from:
             raise UserError(
-                f"{path}: was not made from the same features as {blocks[0]}. Remove the file and "
-                "run again."
+                f"{path}: was not made from the same features as {blocks[0]}, or is another block. "
+                "Remove the file and run again."
             )
 
     def bands():
@@ -161,8 +164,11 @@ def join_blocks(blocks, output):
                 yield first + start, np.hstack(band + [v[start : start + BAND] for v in line[1:]])
             first += len(line[0])
 
+    place = place_of(output)
+    if made_from and place:
+        made_from["place"] = place
     with atomic(output) as beside:
-        write_condensed(beside, n, bands(), made_from)
+        write_condensed(beside, n, bands(), made_from or None)
 
 
 def _opened_block(path):
@@ -173,6 +179,7 @@ def _opened_block(path):
         raise UserError(f"{path}: there is no such block of distances.") from error
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path}: not a complete .npy file ({error}). {remedy}") from error
+    check_data(path)
     if values.dtype != np.float32 or values.ndim != 2:
         raise UserError(
             f"{path}: holds {values.dtype} of shape {values.shape}; a block of distances is "
@@ -193,8 +200,7 @@ def write_condensed(path, n, bands, made_from=None):
     made_from : dict, optional
         What the file says that it was made from.
     """
-    with open(path, "wb") as file:
-        write_header(file, "<f4", (pairs(n),), made_from)
+    with writing(path, "<f4", (pairs(n),), made_from) as write:
         for _, band in bands:
-            for i, row in enumerate(band):
-                file.write(row[i + 1 :])
+            # Row by row, but checked and written together: a call a band.
+            write(np.concatenate([row[i + 1 :] for i, row in enumerate(band)]))

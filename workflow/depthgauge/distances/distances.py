@@ -22,7 +22,15 @@ from threadpoolctl import threadpool_limits
 from ..code import code_digest
 from ..errors import UserError
 from ..files import atomic, second_name
-from ..fingerprint import check_fingerprints, fingerprint, is_made_from, write_header
+from ..fingerprint import (
+    check_data,
+    check_fingerprints,
+    fingerprint,
+    image_order,
+    is_made_from,
+    place_of,
+    writing,
+)
 from ..readings import split_name
 from .blocks import BAND, block, part, write_condensed
 from .close_pairs import add_differences, squared_distances
@@ -72,7 +80,7 @@ def distances(shards, output, *, made_from=None, threads=1, rows=None, progress=
     shards, n, d = _checked_shards(shards, rows, made_from)
     tiles, totals = _squared(shards, n, d, (0, 0, 1), threads, progress)
     with atomic(output) as beside:
-        write_condensed(beside, n, _bands(tiles, totals), _with_code(made_from))
+        write_condensed(beside, n, _bands(tiles, totals), _said_of(output, made_from))
 
 
 def distance_block(shards, output, place, *, made_from=None, threads=1, progress=True):
@@ -100,12 +108,13 @@ def distance_block(shards, output, place, *, made_from=None, threads=1, progress
     shards, n, d = _checked_shards(shards, None, made_from)
     (top, bottom), (left, right) = (part(n, side, place[2]) for side in place[:2])
     tiles, totals = _squared(shards, n, d, place, threads, progress)
-    with atomic(output) as beside, open(beside, "wb") as file:
-        write_header(file, "<f4", (bottom - top, right - left), _with_code(made_from))
+    said = None if made_from is None else _with_code(made_from) | {"block": list(place)}
+    shape = bottom - top, right - left
+    with atomic(output) as beside, writing(beside, "<f4", shape, said) as write:
         for _, band in _bands(tiles, totals):
             lines = np.zeros((len(band), right - left), "<f4")
             lines[:, right - left - band.shape[1] :] = band
-            file.write(lines)
+            write(lines)
 
 
 def layer_distances(
@@ -154,6 +163,7 @@ def layer_distances(
             "give all shards of the first pooling, then as many of the next."
         )
     made = {}
+    order = image_order(manifest) if named else None
     for place, output in enumerate(map(Path, outputs)):
         part = shards[place * count : (place + 1) * count]
         said = None
@@ -164,29 +174,49 @@ def layer_distances(
                 second_name(made[said["pooling"]], output)
                 continue
             made[said["pooling"]] = output
+            said["order"] = order
         if block is not None:
             distance_block(part, output, block, made_from=said, threads=threads)
-        elif said and is_made_from(output, said | {"code": code_digest("distances.distances")}):
+        elif said and is_made_from(output, _said_of(output, said)):
             log.info("%s is there already, made from the same features: it is kept.", output)
             os.utime(output)
         else:
             distances(part, output, made_from=said, threads=threads)
 
 
+def _said_of(output, made_from):
+    """Return what distances say of themselves: of what, by which code, and of which place."""
+    if made_from is None:
+        return None
+    place = place_of(output)
+    return _with_code(made_from) | ({"place": place} if place else {})
+
+
 def _with_code(made_from):
-    return None if made_from is None else made_from | {"code": code_digest("distances.distances")}
+    return made_from | {"code": code_digest("distances.distances")}
 
 
 def _checked_shards(paths, rows, made_from):
     opened = open_shards(paths, rows)
     if made_from is not None:
-        check_fingerprints(paths, made_from)
+        of_shards = {key: value for key, value in made_from.items() if key != "order"}
+        check_fingerprints(paths, of_shards)
     return opened
+
+
+def _check_shards(shards, rows):
+    """Look at the checksum of the shards that hold some of the images ``rows``."""
+    past = 0
+    for shard in shards:
+        if np.any((rows >= past) & (rows < past + shard.rows)):
+            check_data(shard.path)
+        past += shard.rows
 
 
 def _squared(shards, n, d, place, threads, progress):
     """Return the tiles of a block, and the squared distances of each."""
     rows, tiles = block(n, *place)
+    _check_shards(shards, rows)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         totals, norms, fourths = products(shards, n, d, rows, tiles, pool, progress)
         close = squared_distances(totals, tiles, norms, fourths, d, pool)

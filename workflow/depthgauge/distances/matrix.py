@@ -5,6 +5,7 @@ from math import isqrt
 import numpy as np
 
 from ..errors import UserError
+from ..fingerprint import check_data, check_place
 
 # What the two halves of a square matrix may differ by, and its diagonal from zero, as a share
 # of the largest distance: round-off of single precision.
@@ -97,7 +98,7 @@ class Distances:
         return Distances(found, self.source)
 
 
-def read_distances(path, expected=None):
+def read_distances(path, expected=None, table=None):
     """Return the Distances at ``path``, whether they are condensed or square there.
 
     Parameters
@@ -107,6 +108,8 @@ def read_distances(path, expected=None):
         square matrix.
     expected : int, optional
         The number of images that they must be of.
+    table : path, optional
+        A table of the images, in whose order they must be; what they do not say is not asked for.
 
     Raises
     ------
@@ -121,6 +124,8 @@ def read_distances(path, expected=None):
         raise UserError(f"{path}: not a complete .npy file ({error}). {_EXPECTED}") from error
     if not isinstance(matrix, np.ndarray):
         raise UserError(f"{path}: an archive of arrays. {_EXPECTED}")
+    check_place(path, table)
+    check_data(path)
     if matrix.ndim == 2:
         matrix = condense(matrix, source=path)
     found = Distances(matrix, path)

@@ -25,7 +25,7 @@ def file_of(path, reading):
 
 
 @contextmanager
-def open_distances(path, reading=None, *, expected=None, threads=1):
+def open_distances(path, reading=None, *, expected=None, table=None, threads=1):
     """Open the distances of one reading of a layer, read-only.
 
     Those by angle are written to a file that has no name, in the folder of ``path``: when they
@@ -38,8 +38,8 @@ def open_distances(path, reading=None, *, expected=None, threads=1):
         of the reading's pooling lie beside it.
     reading : Reading, optional
         Without one the file is taken as it is.
-    expected : int, optional
-        The number of images that it must be of.
+    expected, table
+        As of ``matrix.read_distances``.
     threads : int
         They do not change a bit.
 
@@ -53,7 +53,7 @@ def open_distances(path, reading=None, *, expected=None, threads=1):
         As ``matrix.read_distances``, and if the disk is full.
     """
     path = file_of(path, reading)
-    distances = read_distances(path, expected)
+    distances = read_distances(path, expected, table)
     if reading is None or reading.metric == "euclidean":
         yield distances
         return

@@ -1,6 +1,5 @@
 """Maps: the t-SNE embeddings of all layers, side by side, coloured by label."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from ..best_reading import best_rows, read_rows
+from ..described import read_layers
 from ..maps.perplexity import usable_perplexity
 from ..readings import Reading, pooled
 from ..seeds import derive_seed
@@ -50,7 +50,7 @@ def maps_figure(
     """
     facts = layer_facts(
         [Path(file).stem for file in embeddings],
-        described=() if layers is None else json.loads(Path(layers).read_text())["layers"],
+        described=() if layers is None else read_layers(layers),
         rows=read_rows(rows) if rows else None,
         reading=reading,
     )

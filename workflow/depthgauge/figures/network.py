@@ -1,15 +1,14 @@
 """The network: a schematic of its graph, with the selected layers marked."""
 
-import json
 import logging
 import math
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.patches import Ellipse, FancyBboxPatch, Patch
 
+from ..described import read_layers
 from ..tables import read_table
 from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 
@@ -73,7 +72,7 @@ def schematic_figure(stem, nodes, layers, *, title=""):
         :func:`depthgauge.networks.network.build_network` writes them.
     title : str
     """
-    described = json.loads(Path(layers).read_text())["layers"]
+    described = read_layers(layers)
     marked = {layer["layer"]: layer["tensor"] for layer in described}
     before = {layer["layer"]: layer.get("prefix_tokens", 0) for layer in described}
     draw_network(read_table(nodes), marked, stem, title=title, prefix_tokens=before)

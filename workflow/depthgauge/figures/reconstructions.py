@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..files import check_whole
 from .style import GREY, PAGE, new_figure, save, styled
 
 _ROWS = ("original", "reconstruction")
@@ -10,6 +11,7 @@ _ROWS = ("original", "reconstruction")
 
 def reconstructions_figure(stem, examples, *, title="", latent):
     """Call ``draw_reconstructions`` for the images in the file ``examples`` (.npz)."""
+    check_whole(examples)
     draw_reconstructions(np.load(examples, allow_pickle=False), stem, title=title, latent=latent)
 
 

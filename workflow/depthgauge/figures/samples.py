@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from ..errors import UserError
+from ..image_file import image_file
 from ..manifest import read_manifest
 from .style import COLUMN, GREY, PAGE, in_reading_order, new_figure, save, shorten, styled
 
@@ -106,10 +107,8 @@ def _figure(images, drawn, title, n, classes, in_rows):
 
 def _pixels(path):
     try:
-        with Image.open(path) as image:
+        with Image.open(image_file(path)) as image:
             image = image.convert("RGB")
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: the manifest names this image, but it is not there.") from error
     except OSError as error:
         raise UserError(f"{path}: not a readable image ({error}).") from error
     image.thumbnail((_PIXELS, _PIXELS), Image.Resampling.LANCZOS)

@@ -120,7 +120,9 @@ def write_label_accuracy(
     for path in map(Path, distances if counts else ()):
         layer, _ = split_name(path.stem)
         followed = chosen(layer, rows, reading)
-        with open_distances(path, followed, expected=len(codes), threads=threads) as opened:
+        with open_distances(
+            path, followed, expected=len(codes), table=manifest, threads=threads
+        ) as opened:
             table = label_accuracy(
                 *(opened, codes, counts, draws),
                 groups=groups,

@@ -212,9 +212,9 @@ def write_labels(
         layer, pooling = split_name(path.stem)
         layers.setdefault((path.absolute().parent.name, layer), {})[pooling] = path
     for (extractor, layer), files in layers.items():
-        path = next(iter(files.values()))
-        reading = _best_reading(files, metrics, codes, groups, threads)
-        with open_distances(path, reading, expected=len(codes), threads=threads) as distances:
+        path, of = next(iter(files.values())), {"expected": len(codes), "table": manifest}
+        reading = _best_reading(files, metrics, codes, groups, of, threads)
+        with open_distances(path, reading, **of, threads=threads) as distances:
             made = candidates(
                 *(distances, codes, evaluated),
                 groups=groups,
@@ -241,7 +241,7 @@ def write_labels(
     write_table(table, output)
 
 
-def _best_reading(files, metrics, codes, groups, threads):
+def _best_reading(files, metrics, codes, groups, of, threads):
     """Return the reading of a layer that suits the labelled images, of its poolings' files."""
     labelled = np.flatnonzero(codes >= 0)
     given = codes[labelled]
@@ -258,7 +258,7 @@ def _best_reading(files, metrics, codes, groups, threads):
         groups = np.unique(groups[labelled], return_inverse=True)[1]
         near_by = min(REACH, len(labelled) - np.bincount(groups).max())
     for reading in readings:
-        with open_distances(first, reading, expected=len(codes), threads=threads) as distances:
+        with open_distances(first, reading, **of, threads=threads) as distances:
             among = distances.among(labelled)
         near, _ = nearest_neighbours(among, near_by, groups=groups, **work)
         right = given[near] == given[:, None]

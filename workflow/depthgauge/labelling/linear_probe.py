@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from ..distances.shards import open_shard
 from ..errors import UserError
+from ..fingerprint import read_array
 from ..manifest import class_codes, groups_of, read_manifest
 from ..seeds import derive_seed
 from ..tables import write_table
@@ -67,7 +68,7 @@ def write_linear_probe(
     if dim > LARGEST:
         log.warning("%s: %d dimensions, above %d: no linear probe", layer, dim, LARGEST)
     elif counts:
-        parts = [np.load(path, allow_pickle=False) for path in shards]
+        parts = list(map(read_array, shards))
         features = np.concatenate(parts).astype(np.float64)
         if len(features) != len(codes):
             raise UserError(

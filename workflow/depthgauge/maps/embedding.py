@@ -64,7 +64,9 @@ def write_embedding(
     """
     table = read_manifest(manifest)[["image", "label"]]
     reading = chosen(layer, rows, reading)
-    with open_distances(distances, reading, expected=len(table), threads=threads) as opened:
+    with open_distances(
+        distances, reading, expected=len(table), table=manifest, threads=threads
+    ) as opened:
         points = embed(
             opened,
             perplexity=perplexity,

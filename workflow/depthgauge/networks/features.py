@@ -1,6 +1,5 @@
 """The feature stage: one forward pass over a shard of the images writes every layer."""
 
-import json
 import logging
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from ..capacity import check_features_disk
+from ..described import read_description, read_layers
 from ..errors import UserError
-from ..files import atomic, reserve, second_name
-from ..fingerprint import fingerprint, sha256, write_header
+from ..files import atomic, second_name
+from ..fingerprint import fingerprint, sha256, writing
 from ..manifest import read_manifest
 from ..readings import layer_poolings, pooled
 from .pixels import load_pixels
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 # Images computed at once on one thread. Few, so that what passes between two operations stays
 # in the cache and in memory that is used again: 13.4 images/s where 16 gave 11.6 and 2 no more.
 BATCH = 4
-# Bytes written in one call: with a reserved file 40 images/s were seen, 38 with a batch a call.
-PIECE = 1 << 20
 
 
 def write_features(
@@ -48,7 +46,7 @@ def write_features(
         As ``features`` and ``capacity.check_features_disk``; if there are not as many outputs as
         layers and poolings.
     """
-    described = json.loads(Path(layers).read_text())["layers"]
+    described = read_layers(layers)
     if len(outputs) != len(described) * len(poolings):
         raise UserError(
             f"{len(outputs)} OUTPUTS were given for {len(described)} layers in {len(poolings)} "
@@ -119,7 +117,7 @@ def features(
         For an image that is missing or unreadable, values that do not fit ``dtype``, a pooling
         that a layer does not have, or a graph that is not the one described.
     """
-    description = json.loads(Path(layers).read_text())
+    description = read_description(layers)
     if sha256(graph) != description["graph"]:
         raise UserError(
             f"{graph}: is not the graph that {layers} describes. Remove both and run again."
@@ -235,14 +233,12 @@ def _columns(layers, poolings, outputs, means):
 @contextmanager
 def _rows(path, shape, dtype, made_from):
     """Open a .npy file of ``shape`` for writing row after row; it appears when whole."""
-    with atomic(path) as beside, open(beside, "wb") as file:
-        write_header(file, dtype, shape, made_from)
-        reserve(file, file.tell() + shape[0] * shape[1] * np.dtype(dtype).itemsize)
-        yield file
+    with atomic(path) as beside, writing(beside, dtype, shape, made_from, "sums") as write:
+        yield write
 
 
 def _write(values, files, dtype, columns, bar):
-    for file, rows, column in zip(files, values, columns, strict=True):
+    for write, rows, column in zip(files, values, columns, strict=True):
         rows = rows.astype(dtype, copy=False)
         if not np.isfinite(rows).all():
             raise UserError(
@@ -250,7 +246,5 @@ def _write(values, files, dtype, columns, bar):
                 "`features_dtype: float32`, or check the network."
             )
         column.sums += rows.sum(axis=0, dtype=np.float64)
-        data = memoryview(rows).cast("B")
-        for start in range(0, len(data), PIECE):
-            file.write(data[start : start + PIECE])
+        write(rows)
     bar.update(len(rows))

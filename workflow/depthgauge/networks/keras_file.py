@@ -11,6 +11,7 @@ import numpy as np
 from keras.src.legacy.saving import saving_utils
 
 from ..errors import UserError
+from ..files import check_whole
 from .sources import check_no_folder
 from .tensorflow_setup import tf
 
@@ -40,6 +41,7 @@ def load_keras_file(name, path):
     check_no_folder(f"extractor {name}", path)
     if not path.is_file():
         raise UserError(f"extractor {name}: there is no model file {path}; check `path`.")
+    check_whole(path)
     build = saving_utils.model_from_config
     try:
         with patch.object(

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
+from ..image_file import image_file
 
 PILLOW = {
     "nearest": Image.Resampling.NEAREST,
@@ -50,7 +51,7 @@ def load_pixels(path, size, resample="bilinear", shortest_edge=None):
         If the file is missing or cannot be decoded.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(image_file(path)) as picture:
             picture = picture.convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(

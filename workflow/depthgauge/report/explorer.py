@@ -42,7 +42,7 @@ from ..datasets.sampling import stratified_sample
 from ..distances.matrix import pairs
 from ..errors import UserError
 from ..figures.style import in_reading_order, symbols
-from ..files import atomic
+from ..files import REMEDY, atomic
 from ..manifest import read_manifest
 from ..plan import read_plan
 from ..readings import KEYS, Reading
@@ -263,6 +263,8 @@ def _read(path, table=None, best=None):
     Of a table of several readings those of the row ``best``.
     """
     found = read_table(path)
+    if "x" in found and not np.isfinite(found[["x", "y"]].to_numpy(float)).all():
+        raise UserError(f"{path}: has coordinates that are not numbers. {REMEDY}")
     if best is not None and "pooling" in found:
         found = of_reading(found, (best.pooling, best.metric))
     if table is None:

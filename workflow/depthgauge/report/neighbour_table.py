@@ -48,7 +48,9 @@ def write_neighbours(
     for path in map(Path, distances):
         layer, _ = split_name(path.stem)
         followed = chosen(layer, rows, reading)
-        with open_distances(path, followed, expected=len(table), threads=threads) as opened:
+        with open_distances(
+            path, followed, expected=len(table), table=manifest, threads=threads
+        ) as opened:
             found, apart = nearest_neighbours(
                 opened, k, groups=groups, threads=threads, progress=progress
             )

@@ -1,6 +1,5 @@
 """The report: one page, whole in itself, with what a run found and how."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 import yaml
 
 from ..datasets import about
+from ..described import read_layers
 from ..figures.style import in_reading_order
 from ..files import atomic
 from ..manifest import few_groups
@@ -247,7 +247,7 @@ def _computed(verdict, found):
     described = found.plan.network(dataset, extractor) + ".json"
     if not found.have(described):  # which tells the tokens that are none of patches
         return {}
-    layers = json.loads((found.folder / described).read_text(encoding="utf-8"))["layers"]
+    layers = read_layers(found.folder / described)
     before = next((d.get("prefix_tokens", 0) for d in layers if d["layer"] == layer), 0)
     folder = f"means/{dataset}/{extractor}/{pooled_name(layer, pooling)}"
     means = [f"{folder}/{shard}.npy" for shard in found.plan.shards(dataset)]
@@ -336,7 +336,7 @@ def _chosen(name, found):
     described = f"{found.plan.network(found.plan.datasets[0], name)}.json"
     if not found.have(described):
         return []
-    layers = json.loads((found.folder / described).read_text(encoding="utf-8"))["layers"]
+    layers = read_layers(found.folder / described)
     return [(layer["layer"], layer["chosen"]) for layer in layers if "chosen" in layer]
 
 

@@ -3,6 +3,7 @@
 from PIL import Image
 
 from ..errors import UserError
+from ..image_file import image_file
 
 
 def thumbnail(path, side):
@@ -14,12 +15,10 @@ def thumbnail(path, side):
         If the image is missing or cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(image_file(path)) as image:
             # Decoded at a fraction of its size, where the format can: many times as fast.
             image.draft("RGB", (2 * side, 2 * side))
             image = image.convert("RGB")
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: the manifest names this image, but it is not there.") from error
     except OSError as error:
         raise UserError(f"{path}: not a readable image ({error}).") from error
     image.thumbnail((side, side), Image.Resampling.LANCZOS)

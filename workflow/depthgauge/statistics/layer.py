@@ -1,18 +1,17 @@
 """The goodness of a layer in all of its readings, and the files that hold it."""
 
-import json
 import logging
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..code import code_digest
+from ..described import read_layers
 from ..distances.matrix import read_distances
 from ..distances.reading import file_of, open_distances
 from ..errors import UserError
 from ..files import atomic
-from ..fingerprint import read_fingerprint, sha256, write_header
+from ..fingerprint import read_array, read_fingerprint, sha256, writing
 from ..manifest import groups_of, read_labels
 from ..readings import KEYS, Reading, choose, layer_poolings, pooled
 from ..tables import read_text_table, write_table
@@ -69,7 +68,7 @@ def goodness(
 
 def _described(layers, name):
     """Return the depth and the description of the layer called ``name``."""
-    described = json.loads(Path(layers).read_text())["layers"]
+    described = read_layers(layers)
     for depth, layer in enumerate(described, start=1):
         if layer["layer"] == name:
             return depth, layer
@@ -180,7 +179,7 @@ def write_layer(
         else:
             last = place == len(readings) - 1 and not nulls
             with open_distances(
-                distances_path, reading, expected=len(manifest), threads=threads
+                distances_path, reading, expected=len(manifest), table=labels_path, threads=threads
             ) as opened:
                 if not last and not opened.condensed.max():
                     log.warning(
@@ -217,9 +216,9 @@ def write_layer(
             write_table(tables[name], path)
     if null is not None:
         made_from["tables"] = sha256(*filter(None, files.values()))
-        with atomic(null) as beside, open(beside, "wb") as file:
-            write_header(file, "<f8", (len(nulls), permutations), made_from)
-            file.write(np.array(nulls, "<f8"))
+        shape = len(nulls), permutations
+        with atomic(null) as beside, writing(beside, "<f8", shape, made_from) as write:
+            write(np.array(nulls, "<f8"))
     return rows.to_dict("records")
 
 
@@ -270,7 +269,7 @@ def _kept(null, files, made_from):
         if said != {key: value for key, value in made_from.items() if key != "readings"}:
             return {}
         tables = {name: read_text_table(file) for name, file in files.items()}
-        nulls = np.load(null, allow_pickle=False)
+        nulls = read_array(null)
     except (OSError, ValueError, EOFError, KeyError, UserError):
         return {}
     kept = {}

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..fingerprint import read_array
 from ..tables import gathered, write_table
 
 
@@ -82,7 +83,7 @@ def write_goodness_table(rows, output, *, nulls):
     drawn = [
         null
         for *folder, layer in layers.itertuples(index=False)
-        for null in np.load(Path(nulls, *folder, f"{layer}.npy"), allow_pickle=False)
+        for null in read_array(Path(nulls, *folder, f"{layer}.npy"))
     ]
     truths = pd.to_numeric(table.goodness).to_numpy(float)
     adjusted = np.empty(len(table))

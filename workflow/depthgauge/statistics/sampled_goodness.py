@@ -161,7 +161,9 @@ def write_sampled_goodness(row, distances, manifest, output, *, threads=1, progr
     cells = read_text_table(row).to_dict("records")
     for cell in cells:
         reading = Reading(cell["pooling"], cell["metric"])
-        with open_distances(distances, reading, expected=m, threads=threads) as opened:
+        with open_distances(
+            distances, reading, expected=m, table=manifest, threads=threads
+        ) as opened:
             found = sampled_goodness(
                 opened.condensed, table.label, population, threads=threads, progress=progress
             )
