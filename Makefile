@@ -1,6 +1,8 @@
 # make demo    the embedded run, figures under results/
 # make test    every test
 # make test-slurm   a small run on a throw-away SLURM cluster (root, Debian or Ubuntu)
+# make test-kills   a run killed twenty times, half of them in the middle of a write
+# make test-wheel   a wheel built, and run in an empty folder
 # make bench   each stage beside what one would use instead; BENCH=full takes longer
 # make validate     how good a depth the verdict chooses, beside other rules; some minutes
 # make lint    style and lint checks alone (part of make test)
@@ -15,7 +17,7 @@ CORES ?= all
 
 BENCH ?= small
 
-.PHONY: demo test test-slurm wheel test-wheel bench validate lint lock clean
+.PHONY: demo test test-kills test-slurm wheel test-wheel bench validate lint lock clean
 
 # VERBOSE=1 shows Snakemake's own lines; they are in .snakemake/log in any case.
 demo: $(VENV)/ready
@@ -32,6 +34,9 @@ wheel: $(VENV)/ready
 
 test-wheel: wheel
 	$(BIN)/python tests/wheel/run.py $$(ls -t dist/*.whl | head -n 1)
+
+test-kills: $(VENV)/tested
+	$(BIN)/python tests/kills/kill_runs.py
 
 # Ratios, measured side by side in one run: a few minutes, or about a quarter of an hour.
 ifeq ($(BENCH),full)

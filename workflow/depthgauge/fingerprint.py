@@ -8,8 +8,10 @@ reads it as any other.
 
 import csv
 import hashlib
+import io
 import json
 import math
+import os
 import re
 import struct
 import zlib
@@ -19,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from .described import read_layers
-from .distances.shards import open_shard
+from .distances.shards import DAMAGED, open_shard
 from .errors import UserError
 from .files import REMEDY, reserve
 
@@ -92,7 +94,7 @@ def writing(path, dtype, shape, made_from, kind="crc32"):
         ``crc32``, of all bytes, 2 GB/s; or ``sums``, of the sum of each row of a two-dimensional
         array, 7 GB/s, for features, of which there are many.
     """
-    crc = 0
+    crc = _of_header(made_from)
 
     def write(data):
         nonlocal crc
@@ -114,6 +116,10 @@ def writing(path, dtype, shape, made_from, kind="crc32"):
         begin()
 
 
+def _of_header(made_from):
+    return zlib.crc32(json.dumps(made_from).encode())
+
+
 def _summed(rows, kind):
     if kind == "crc32":
         return rows
@@ -131,12 +137,17 @@ def check_data(path):
     if kind is None:
         return
     data = np.load(path, mmap_mode="r", allow_pickle=False)
+    header = io.BytesIO()
+    write_header(header, data.dtype, data.shape, said)
+    with open(path, "rb") as file:
+        whole = file.read(header.tell()) == header.getvalue()
+        whole = whole and file.seek(0, os.SEEK_END) == header.tell() + data.nbytes
     step = max(1, (1 << 24) // max(1, data[:1].nbytes))
-    crc = 0
+    crc = _of_header({key: value for key, value in said.items() if key not in _KINDS})
     for start in range(0, len(data), step):
         crc = zlib.crc32(_summed(data[start : start + step], kind), crc)
-    if said[kind] != f"{crc:08x}":
-        raise UserError(f"{path}: damaged: its data are not those that were written. {REMEDY}")
+    if not whole or said[kind] != f"{crc:08x}":
+        raise UserError(f"{path}: damaged: it is not what was written. {REMEDY}")
 
 
 def read_array(path):
@@ -152,9 +163,30 @@ def read_array(path):
         check_data(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such file.") from error
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGED as error:
         raise UserError(f"{path}: not a complete .npy file ({error}). {REMEDY}") from error
     return found
+
+
+def read_null(path, names):
+    """Return the nulls of a layer, [readings, permutations], at ``path``.
+
+    Parameters
+    ----------
+    path : path
+    names : dict of str to str
+        Of the layer: dataset, extractor, layer.
+
+    Raises
+    ------
+    UserError
+        As ``read_array``, and if they say that they are of another layer.
+    """
+    nulls, said = read_array(path), _said(path)
+    if any(said.get(key, name) != name for key, name in names.items()):
+        of = ", ".join(str(said.get(key)) for key in names)
+        raise UserError(f"{path}: holds the permutation values of {of}. {REMEDY}")
+    return nulls
 
 
 def place_of(path):
@@ -225,7 +257,7 @@ def is_made_from(path, expected):
     """
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except DAMAGED:
         return False
     if Path(path).stat().st_size != found.offset + found.nbytes:
         return False

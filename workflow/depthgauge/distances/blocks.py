@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..files import atomic
 from ..fingerprint import check_data, place_of, read_fingerprint, writing
 from .matrix import pairs
+from .shards import DAMAGED
 
 # Images a side of a tile, at most. Not a power of two, or rows would compete for cache lines.
 SIDE = 1000
@@ -177,7 +178,7 @@ def _opened_block(path):
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such block of distances.") from error
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGED as error:
         raise UserError(f"{path}: not a complete .npy file ({error}). {remedy}") from error
     check_data(path)
     if values.dtype != np.float32 or values.ndim != 2:

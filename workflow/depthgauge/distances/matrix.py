@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..fingerprint import check_data, check_place
+from .shards import DAMAGED
 
 # What the two halves of a square matrix may differ by, and its diagonal from zero, as a share
 # of the largest distance: round-off of single precision.
@@ -120,7 +121,7 @@ def read_distances(path, expected=None, table=None):
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such distance matrix.") from error
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGED as error:
         raise UserError(f"{path}: not a complete .npy file ({error}). {_EXPECTED}") from error
     if not isinstance(matrix, np.ndarray):
         raise UserError(f"{path}: an archive of arrays. {_EXPECTED}")

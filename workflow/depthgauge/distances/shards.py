@@ -1,6 +1,7 @@
 """Shards: the ``.npy`` files in which the features of a dataset lie, rows in manifest order."""
 
 import os
+import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,9 @@ import numpy as np
 
 from ..errors import UserError
 
+# What NumPy raises where a file is no whole .npy file, and where its header is damaged.
+DAMAGED = (OSError, ValueError, EOFError, AttributeError, SyntaxError, tokenize.TokenError)
+DAMAGED += (TypeError, KeyError, MemoryError, RecursionError)
 REMEDY = "Remove the file and run again to have it made anew."
 
 
@@ -28,7 +32,7 @@ def open_shard(path):
         excess = os.path.getsize(path) - features.offset - features.nbytes
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such file of features.") from error
-    except (OSError, ValueError, EOFError, AttributeError) as error:
+    except DAMAGED as error:
         raise UserError(f"{path}: not a complete .npy file ({error}). {REMEDY}") from error
     if excess:
         raise UserError(f"{path}: {excess} bytes longer than its header says. {REMEDY}")

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..best_reading import best_rows, read_rows
-from ..fingerprint import read_array
+from ..fingerprint import read_null
 from .style import COLUMN, GREY, INK, PAGE, PALE, RED, new_figure, save, shorten, styled
 
 _QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
@@ -32,7 +32,7 @@ def violins_figure(stem, rows, *, seed=0):
     """
     table = read_rows(rows)
     nulls = {
-        layer: read_array(Path(row).with_suffix(".npy"))
+        layer: read_null(Path(row).with_suffix(".npy"), {"layer": layer})
         for layer, row in zip(table.layer.unique(), rows, strict=True)
     }
     draw_violins(table, nulls, stem, seed=seed)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..fingerprint import read_array
+from ..fingerprint import read_null
 from ..tables import gathered, write_table
 
 
@@ -80,11 +80,10 @@ def write_goodness_table(rows, output, *, nulls):
     table["p_holm"] = _text(holm(pd.to_numeric(table.p_value)))
     table["p_pearson_holm"] = _text(holm(pd.to_numeric(table.p_pearson)))
     layers = table[["dataset", "extractor", "layer"]].drop_duplicates()
-    drawn = [
-        null
-        for *folder, layer in layers.itertuples(index=False)
-        for null in read_array(Path(nulls, *folder, f"{layer}.npy"))
-    ]
+    drawn = []
+    for names in layers.to_dict("records"):
+        path = Path(nulls, names["dataset"], names["extractor"], f"{names['layer']}.npy")
+        drawn += list(read_null(path, names))
     truths = pd.to_numeric(table.goodness).to_numpy(float)
     adjusted = np.empty(len(table))
     # Within over between, the lower the better: finite where copies make goodness infinite.
