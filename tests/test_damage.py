@@ -1,6 +1,8 @@
 """Damaged files: the next stage refuses each, or makes of it what it made of the whole one."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -250,3 +252,51 @@ def test_a_seal_that_is_cut_says_nothing(tmp_path):
     (tmp_path / ".t.csv.crc32").write_text("00000000 4\n")
     with pytest.raises(UserError, match=r"t\.csv: damaged"):
         check_whole(tmp_path / "t.csv")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 100 kB, and what makes it larger."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root mounts a disk")
+    larger = ["mount", "-o", "remount,size=10m", str(disk)]
+    yield disk, lambda: subprocess.run(larger, check=True)
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_fills_is_said_and_the_stage_done_again(small_disk, tmp_path):
+    disk, larger = small_disk
+    spec = checked_spec("datasets", "drawn", {"kind": "synthetic", "per_class": 40, "size": 64})
+
+    def make(folder):
+        make_dataset("drawn", spec, folder / "images", folder / "manifest.csv", seed=1, **QUIET)
+        values = np.random.default_rng(0).standard_normal((160, 300)).astype(np.float32)
+        said = {"images": [0, 160, 160]}
+        path = folder / "0-of-1.npy"
+        with atomic(path) as beside, writing(beside, "<f4", values.shape, said, "sums") as write:
+            write(values)
+        with atomic(folder / "table.csv") as beside:
+            beside.write_text("a\n" * 10**5)
+        return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    with pytest.raises(UserError, match="no space left on the disk.*goes on from there"):
+        make(disk)
+    assert not [file for file in disk.rglob("*") if file.is_file()]  # of what is half written
+    larger()
+    (tmp_path / "whole").mkdir()
+    assert make(disk) == make(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("written", ["array", "table"])
+def test_an_array_and_a_table_that_do_not_fit_are_said(small_disk, written):
+    disk, _ = small_disk
+    with pytest.raises(UserError, match="no space left"), atomic(disk / "a.csv") as beside:
+        if written == "table":
+            beside.write_text("a\n" * 10**6)
+        else:
+            with writing(beside, "<f4", (10**6,), {}) as write:
+                write(np.zeros(10**6, "<f4"))
+    assert not list(disk.iterdir())

@@ -7,7 +7,7 @@ from conftest import REPOSITORY
 
 pytest.importorskip("onnxruntime")
 sys.path.insert(0, str(REPOSITORY / "tests/kills"))
-import kill_runs  # noqa: E402
+import kill_runs
 
 
 def test_a_run_that_is_killed_thrice_ends_in_the_same_bytes(tmp_path):
