@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from depthgauge.errors import UserError
-from depthgauge.files import atomic, reserve
+from depthgauge.files import atomic, reserve, scratch
 
 
 def visible(folder):
@@ -108,3 +108,19 @@ def test_a_full_disk_is_noticed_when_room_is_reserved(tmp_path, monkeypatch):
     ):
         reserve(file, 1000)
     assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_killed_writers_go(tmp_path):
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    host = os.uname().nodename
+    left = [tmp_path / f".{name}.{host}.{finished.pid}" for name in ("images", "sources")]
+    for folder in left:
+        folder.mkdir()
+        (folder / "half.jpg").touch()
+    other = tmp_path / f".images.{host}.{os.getppid()}"  # its writer lives
+    other.mkdir()
+    with atomic(tmp_path / "images") as beside, scratch(tmp_path / "sources") as sources:
+        beside.mkdir()
+        assert sources.is_dir()
+    assert sorted(tmp_path.iterdir()) == sorted([other, tmp_path / "images"])
