@@ -550,3 +550,75 @@ def test_captions_say_what_the_tables_say(tmp_path):
 def coarse_figures(monkeypatch):
     """Fewer pixels, where they are not what is looked at."""
     monkeypatch.setattr("depthgauge.figures.style.DPI", 40)
+
+
+# -- how the page reads ------------------------------------------------------------------------
+
+
+def test_no_two_links_of_one_name_lead_to_different_places(results):
+    found = {}
+    for address, name in re.findall(r'<a href="([^"]*)">(.*?)</a>', page_of(results)):
+        found.setdefault(text_of(name), set()).add(address)
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def test_every_picture_is_told_in_words(results):
+    alts = re.findall(r'<img [^>]*alt="([^"]*)"', page_of(results))
+    assert len(alts) == 7 and all(len(alt.split()) >= 3 for alt in alts)
+    label = re.search(r'<svg [^>]*aria-label="([^"]*)"', page_of(results))[1]
+    assert "network: layer_0 75, layer_1 98; guessing gets 25. Advised: network, layer_1." in label
+
+
+def luminance(colour):
+    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    parts = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return parts @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+def test_words_stand_out_from_their_ground_by_day_and_by_night(mode):
+    """Contrast of WCAG 2.2, 4.5 at least, as for small text."""
+    css = (report._PAGE / "report.css").read_text()
+    block = re.findall(r":root \{(.*?)\}", css, flags=re.S)[mode]
+    colours = {
+        name: code if len(code) == 7 else "#" + "".join(2 * digit for digit in code[1:])
+        for name, code in re.findall(r"--(\w+): (#[0-9a-f]+)", block)
+    }
+    inks = ["ink", "quiet", "link", "accent", "good", "look", "c0", "c1", "c2", "c3", "c4"]
+    for ground in ("ground", "card", "soft"):
+        for ink in inks:
+            light, dark = sorted((luminance(colours[n]) for n in (ink, ground)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
+
+
+@pytest.mark.skipif(
+    not (shutil.which("chromium") and shutil.which("chromedriver")),
+    reason="chromium and chromedriver are not installed",
+)
+def test_first_screen_prints_and_small_screens(results):
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    page_of(results)
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,720"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = Service(shutil.which("chromedriver"))
+    with webdriver.Chrome(options=options, service=service) as browser:
+        browser.get((results / "report.html").as_uri())
+        size = "return document.querySelector('.card').getBoundingClientRect().bottom"
+        assert browser.execute_script(size) <= browser.execute_script("return innerHeight")
+        card = browser.find_element("css selector", ".card").text
+        assert HEADLINE in card and DETAIL in card and "certainty: ●●● firm" in card
+        assert "classes cluster" in card and "1 picture may have a wrong label" in card
+        # Nothing is wider than a telephone but what scrolls by itself.
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
+        )
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+        folded = browser.execute_script("return document.querySelectorAll('details:not([open])')")
+        assert folded == []
+        assert browser.get_log("browser") == []
