@@ -13,7 +13,7 @@ _WORDS = (
     r"[_ -][A-Za-z]*(\d+)\.[^./]+$",
 )
 # ... numbers that follow one another tell the group: all but the last digits of the counter.
-_RUNS = (r"(\d*)\d\d\.[^./]+$", r"([^/]*)\d\.[^./]+$")
+_RUNS = (r"(\d*)\d\d\d\.[^./]+$", r"(\d*)\d\d\.[^./]+$", r"([^/]*)\d\.[^./]+$")
 FEWEST = 10  # groups, for names to be asked about that neighbours say nothing of
 
 
