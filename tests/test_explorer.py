@@ -1272,25 +1272,28 @@ def test_texts_stand_out_and_controls_have_names(reader, scheme):
     assert min(edges) >= 3
 
 
-def test_on_a_narrow_screen_nothing_sticks_out(reader):
-    reader.driver.set_window_size(500, 800)
-    reader.until("innerWidth <= 500 && panes[0].width < 500")
+@pytest.mark.parametrize("width, height", [(390, 844), (844, 390)])
+def test_on_a_phone_nothing_sticks_out(reader, width, height):
+    given = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
+    reader.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", given)
+    reader.until("innerWidth === arguments[0] && panes[0].width < innerWidth", width)
+    fits = "document.documentElement.scrollWidth <= innerWidth"
     try:
-        assert reader("document.documentElement.scrollWidth <= innerWidth")
-        assert reader("panes[0].width > 0.85 * document.documentElement.clientWidth")
-        visible = (
-            "['gallery', 'legend', 'near', 'marked'].filter((id) => part(id).checkVisibility())"
-        )
+        assert reader(fits) and reader("document.documentElement.scrollHeight <= innerHeight")
+        assert reader("panes[0].width > 0.5 * innerWidth && panes[0].height > 0.3 * innerHeight")
+        tabs = "['gallery', 'legend', 'near', 'marked']"
+        visible = f"{tabs}.filter((id) => part(id).checkVisibility())"
         assert reader(visible) == ["gallery"]
         reader.element("#tabs [data-tab=colours]").click()
         assert reader(visible) == ["legend"]
         reader("choose(3)")
         assert reader(visible) == ["near"]
-        reader.element("#options").click()
-        assert reader.element("#find").is_displayed()
-        assert reader("document.documentElement.scrollWidth <= innerWidth")
+        reader.element("#beside").is_displayed() or reader.element("#options").click()
+        assert reader.element("#find").is_displayed() and reader(fits)
+        reader.element("#beside").click()
+        assert reader("panes.every(({ width, height }) => width > 120 && height > 60)")
     finally:
-        reader.driver.set_window_size(1280, 800)
+        reader.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_long_legend_says_that_it_goes_on(reader):

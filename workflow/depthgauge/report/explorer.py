@@ -339,7 +339,7 @@ def _bins(name, columns):
     # Cividis was made to be read alike with and without colour blindness.
     colours = matplotlib.colormaps["cividis"](np.linspace(0, 1, len(names)))
     keys = [
-        {"name": f"{name} {text}", "colour": to_hex(colour), "symbol": "o"}
+        {"name": text, "colour": to_hex(colour), "symbol": "o"}
         for text, colour in zip(names, colours, strict=True)
     ]
     keys.append({"name": f"no {name}", "colour": _NONE, "symbol": "ring"})

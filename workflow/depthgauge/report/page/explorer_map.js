@@ -525,7 +525,7 @@ class Pane {
     over.addEventListener("pointermove", (event) => {
       const [x, y] = where(event);
       if (!this.pressed.has(event.pointerId)) {
-        if (event.pointerType !== "touch") this.read.hover(this.at(x, y), event);
+        if (event.pointerType !== "touch") this.read.hover(this.at(x, y), event, this);
         return;
       }
       const [from, below] = this.pressed.get(event.pointerId);

@@ -73,12 +73,12 @@ function mark(images, right) {
 const marked = () =>
   state.selection.size ? [...state.selection] : state.chosen === null ? [] : [state.chosen];
 
-function hover(image, event) {
+function hover(image, event, pane) {
   if (image !== state.hover) {
     state.hover = image;
     panes.forEach((pane) => pane.overlay());
   }
-  showTip(image, event);
+  showTip(image, event, pane);
 }
 
 function walk(pane, depth) {
@@ -431,11 +431,14 @@ document.addEventListener("keydown", (event) => {
   const to = { ArrowLeft: pane.depth - 1, ArrowRight: pane.depth + 1, Home: 0, End: last };
   if (event.key in to) walk(pane, to[event.key]);
   else if (event.key === "/") part("find").focus();
-  else if (event.key === "Escape") none();
-  else if (event.key === "w" && image !== null) {
+  else if (event.key === "Escape") {
+    hover(null);
+    none();
+  } else if (!event.target.closest(".stage, #gallery, #near") || image === null) return;
+  else if (event.key === "w") {
     if (suggested(image)) mark([image], suggested(image));
     else part("right").focus();
-  } else if (event.key === "u" && image !== null) mark([image]);
+  } else if (event.key === "u") mark([image]);
   else return;
   event.preventDefault();
 });

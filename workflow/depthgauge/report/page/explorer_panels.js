@@ -120,6 +120,8 @@ function showLegend(act) {
     element.addEventListener("click", (event) => act(images, event));
     return [item(element)];
   }));
+  const names = [...legend.querySelectorAll(".name")].map((name) => name.textContent.length);
+  legend.classList.toggle("long", Math.max(0, ...names) > 13);
   if (place >= 0) legend.querySelectorAll("button")[place]?.focus();
   legend.scrollTop = above;
   part("legend-title").textContent = `Colours: ${state.colour} (${legend.children.length})`;
@@ -301,30 +303,34 @@ function showMarks() {
   part("marked").textContent = size
     ? `${say(size, "image")} marked, and kept in this browser. ${use}`
     : "Nothing is marked. Select images and name their label, or press “is …” below one.";
+  part("unmark").textContent = marked().length ? "Unmark" : "Unmark all";
   part("unmark").disabled = !size;
   part("corrections").disabled = !size;
 }
 
-function words(image) {
+function words(image, pane = panes[0]) {
+  const { layer } = pane;
   const found = [told(image)];
   const right = state.marks.get(image);
   if (right !== undefined) found.push(`marked: is ${right}`);
-  if (worst().includes(image)) found.push(`misplaced among ${suggested(image) || "others"}`);
-  for (const { name } of [...state.dataset.colourings, ...panes[0].extractor.colourings]) {
+  if (worst(layer).includes(image)) {
+    found.push(`misplaced among ${suggested(image, layer) || "others"}`);
+  }
+  for (const { name } of [...state.dataset.colourings, ...pane.extractor.colourings]) {
     if (name === "cluster" || name === "predicted label") {
-      found.push(`${name}: ${keyOf(name, image).name}`);
+      found.push(`${name}: ${keyOf(name, image, pane).name}`);
     }
   }
-  const goodness = panes[0].layer.goodness && numbers(panes[0].layer.goodness, Float32Array)[image];
+  const goodness = layer.goodness && numbers(layer.goodness, Float32Array)[image];
   if (Number.isFinite(goodness)) found.push(`goodness ${goodness.toFixed(3)}`);
   return found;
 }
 
-function showTip(image, event) {
+function showTip(image, event, pane) {
   const tip = part("tip");
   tip.hidden = image === null;
   if (image === null) return;
-  const [first, ...rest] = words(image);
+  const [first, ...rest] = words(image, pane);
   tip.replaceChildren(
     thumbnail(image), line("strong", first), line("span", source(image)),
     ...rest.map((text) => line("span", text)),
@@ -336,4 +342,4 @@ function showTip(image, event) {
   tip.style.top = `${Math.max(0, below ? event.clientY + 14 : event.clientY - 14 - height)}px`;
 }
 
-const narrow = () => matchMedia("(max-width: 52rem)").matches;
+const narrow = () => matchMedia("(max-width: 52rem), (max-height: 34rem)").matches;
