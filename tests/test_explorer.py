@@ -1123,6 +1123,21 @@ def test_dots_have_their_colours_and_pictures_their_images(reader):
     assert reader("panes[0].picture") > 0
 
 
+def test_names_stand_where_most_of_their_images_lie(reader):
+    # Of the herons most lie in one place, and fewer in another.
+    reader(
+        "(panes[0].x = panes[0].x.map((_, i) => (i % 2 ? 0.5 : i < 12 ? -1 : 1)),"
+        "panes[0].y = panes[0].y.map(() => 0))"
+    )
+    heron, stork = reader(
+        "(() => { const names = colouring('label').keys.map((key) => key.name);"
+        "const found = panes[0].middles(colouring('label').keys, codes('label'));"
+        "return ['heron', arguments[0]].map((name) => found[names.indexOf(name)]) })()",
+        NASTY,
+    )
+    assert heron == [1, 0] and stork == [0.5, 0]
+
+
 def test_a_map_fits_again_after_its_window_changed(reader):
     places = "everyone().map((i) => panes[0].place(i))"
 

@@ -387,12 +387,22 @@ class Pane {
     const { x, kept } = this;
     const { visible } = state;
     if (kept?.x === x && kept.visible === visible && kept.all === all) return kept.found;
-    const groups = keys.map(() => []);
-    all.forEach((code, image) => { if (visible[image]) groups[code].push(image); });
-    const middle = (values, members) =>
-      Float32Array.from(members, (image) => values[image]).sort()[members.length >> 1];
-    const found = groups.map((members) =>
-      members.length ? [middle(x, members), middle(this.y, members)] : null);
+    // The middle of those in the fullest square of a grid, for a group may lie in two places.
+    const side = Math.max(...extent(this.extractor).span) / 8;
+    const squares = keys.map(() => new Map());
+    all.forEach((code, image) => {
+      if (!visible[image]) return;
+      const at = 1000 * Math.floor(x[image] / side) + Math.floor(this.y[image] / side);
+      const sums = squares[code].get(at) ?? [0, 0, 0];
+      squares[code].set(at, sums);
+      sums[0] += 1;
+      sums[1] += x[image];
+      sums[2] += this.y[image];
+    });
+    const found = squares.map((ofGroup) => {
+      const [count, sum, other] = [...ofGroup.values()].sort((a, b) => b[0] - a[0])[0] ?? [0];
+      return count ? [sum / count, other / count] : null;
+    });
     this.kept = { x, visible, all, found };
     return found;
   }
