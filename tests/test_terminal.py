@@ -218,6 +218,9 @@ def test_time_left_is_work_over_what_is_done_at_once():
     assert run.left(119, {4: 0.25}) == pytest.approx((10 + 15 + 14) / (29 / 19))
     run.end(4, 124, failed=True)
     assert (run.of("features", run.done), run.of("features", run.failed)) == (2, 1)
+    # Tried again, as on a cluster, it is no failure any more.
+    run.begin(4, "features_a", 125)
+    assert run.of("features", run.failed) == 0 and run.lost == {}
 
 
 def test_benchmarks_of_an_earlier_run_are_means_by_rule(tmp_path):

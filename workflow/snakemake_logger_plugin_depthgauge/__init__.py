@@ -37,7 +37,7 @@ class LogHandler(LogHandlerBase):
         self.place = os.getcwd()  # from here, and not from `--directory`, files are named
         self.view = self.progress = None
         self.jobs, self.logs, self.cells = {}, {}, {}
-        self.said, self.failed, self.wrong, self.closed = set(), 0, False, False
+        self.said, self.wrong, self.closed = set(), False, False
 
     writes_to_stream = property(lambda self: self.shown)
     writes_to_file = has_filter = has_formatter = needs_rulegraph = property(lambda self: False)
@@ -130,7 +130,6 @@ class LogHandler(LogHandlerBase):
 
         if self.view is None:
             return
-        self.failed += 1
         self.progress.end(record.jobid, time.monotonic(), failed=True)
         began, log = self.jobs.get(record.jobid), self.logs.get(record.jobid)
         name = (began and began.rule_msg) or f"{record.rule_name}"
@@ -143,7 +142,7 @@ class LogHandler(LogHandlerBase):
         self._say(f"FAILED: {name}", "bold red")
         lines.append(f"Its log: {self._seen(log)}" if log else "It has no log.")
         self._say("\n".join(f"    {line}" for line in lines))
-        if self.failed == 1:
+        if len(self.progress.lost) == 1:
             self._say("    All that does not need it goes on.")
 
     def _complains(self, record):
@@ -176,14 +175,17 @@ class LogHandler(LogHandlerBase):
             self.view.say(text, style)
 
     def _at_the_end(self):
-        if not self.progress or self.wrong or self.common_settings.dryrun:
+        if not self.progress or self.common_settings.dryrun:
             return
         jobs, done = (sum(counts.values()) for counts in (self.progress.counts, self.progress.done))
-        if self.failed:
+        failed = len(self.progress.lost)
+        if failed:
             self._say(
-                f"{self.failed} of {jobs} jobs failed, {done} are done. Mend it and run the same "
+                f"{failed} of {jobs} jobs failed, {done} are done. Mend it and run the same "
                 "command again: all that is made is kept."
             )
+        elif self.wrong:
+            return
         elif done < jobs:
             self._say(
                 f"Stopped: {done} of {jobs} jobs are done. The same command goes on from there."

@@ -67,7 +67,7 @@ class Progress:
         self.counts = {rule: count for rule, count in counts.items() if stage_of(rule)}
         self.known = known or {}
         self.done, self.failed, self.spent = Counter(), Counter(), Counter()
-        self.running, self.first = {}, None
+        self.running, self.lost, self.first = {}, {}, None
         self.begun, self.ended = {}, {}  # of stages
 
     def begin(self, job, rule, now):
@@ -77,6 +77,8 @@ class Progress:
             return None
         self.first = now if self.first is None else self.first
         self.running[job] = (rule, now)
+        if job in self.lost:  # it is tried again
+            self.failed[self.lost.pop(job)] -= 1
         if stage in self.begun:
             return None
         self.begun[stage] = now
@@ -88,6 +90,8 @@ class Progress:
             return None
         rule, began = self.running.pop(job)
         (self.failed if failed else self.done)[rule] += 1
+        if failed:
+            self.lost[job] = rule
         self.spent[rule] += now - began
         stage = stage_of(rule)
         if self.of(stage, self.done) < self.of(stage):
