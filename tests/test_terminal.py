@@ -278,6 +278,9 @@ def test_what_a_log_says(tmp_path):
         "12:00:04 ERROR Unforeseen.\nTraceback (most recent call last):\n  x\nKeyError: 1\n"
     )
     assert last_error(log) == "Unforeseen.\nKeyError: 1"
+    noise = "WARNING: All log messages before absl::InitializeLog() ...\nI0000 00:00:17 port.cc\n"
+    log.write_text(f"{noise}12:00:01 WARNING few\n{noise}12:00:02 ERROR wrong\n{noise}")
+    assert (warnings(log), last_error(log)) == (["few"], "wrong")
     log.write_text("12:00:00 INFO begun\n")
     assert "was killed" in last_error(log)
     for said, expected in (

@@ -6,6 +6,8 @@ from pathlib import Path
 from ..quiet import PROGRESS
 
 _LINE = re.compile(r"^\d\d:\d\d:\d\d ([A-Z]+) ", re.MULTILINE)
+# What TensorFlow writes between the lines of others.
+_NOISE = re.compile(r"^(WARNING: All log messages before absl::.*|[IWEF]\d{4} .*)\n?", re.MULTILINE)
 # tqdm's: "lite0:  67%|######7   | 340/510 [00:14<00:07, 24.1image/s]"
 _BAR = re.compile(r"([\d.]+[kMG]?)/([\d.]+[kMG]?) \[[^<]*<[^,]*, +([^\]]*)\]")
 _THOUSANDS = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
@@ -48,7 +50,7 @@ def _said(log):
         text = Path(log).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    _, *parts = _LINE.split(text)
+    _, *parts = _LINE.split(_NOISE.sub("", text))
     return [(level, said.strip()) for level, said in zip(parts[::2], parts[1::2], strict=True)]
 
 
