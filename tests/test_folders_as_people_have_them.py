@@ -231,6 +231,12 @@ def test_na_is_no_label_unless_the_config_says_so(tmp_path, caplog):
     assert datasets.labelled("x", filled(given | {"no_label": []})) == "all"
 
 
+def test_paths_as_windows_writes_them_are_understood(folder, tmp_path):
+    (tmp_path / "t.csv").write_text("file,class\n.\\cat\\0.png,a\ndog\\1.png,b\n")
+    found = check_folder(folder, tmp_path / "t.csv")
+    assert found["a"] == [folder / "cat" / "0.png"] and found["b"] == [folder / "dog" / "1.png"]
+
+
 def test_the_config_knows_the_same_words_for_no_label():
     schema = yaml.safe_load(SCHEMA.read_text())
     assert schema["$defs"]["folder"]["properties"]["no_label"]["default"] == list(NO_LABEL)

@@ -36,7 +36,7 @@ TEXT |= {"id", "claim", "outcome", "certain", "numbers", "intervals", "reason"}
 TEXT |= {"nuisance", "groups_suspected", "groups_line"}
 TEXT |= {"op", "inputs", "shape", "box", "kind", "nodes"}
 # Columns that are text in one table, which has the other column, and a value elsewhere.
-_TEXT_BESIDE = {"scope": "spread_warning", "part": "value"}
+_TEXT_BESIDE = {"scope": "spread_warning", "part": "value", "source_sha256": "split"}
 
 
 def read_table(path):

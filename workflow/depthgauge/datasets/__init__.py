@@ -232,6 +232,10 @@ def _without_copies(name, spec, kept, folder):
     for note in notes:
         if not note.image:
             log.warning("%s: %s", name, note.note)
+    each = [f"{note.image}: {note.note}" for note in notes if note.image]
+    if each:
+        more = f"\n  ... and {len(each) - 10} more" if len(each) > 10 else ""
+        log.info("%s: copies are\n  %s%s", name, "\n  ".join(each[:10]), more)
     if published:
         return kept, notes
     for place in copies:

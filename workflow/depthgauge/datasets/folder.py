@@ -377,18 +377,20 @@ def _by_csv(path, listing, table, no_label):
     """Return the _Found where the csv ``table`` gives labels."""
     table = Path(table).expanduser()
     rows, said = read_users_labels(table, no_label)
+    files = {}
+    for file in listing.images:
+        files.setdefault(_inside(path, file), []).append(file)
     row_of = {}
     for row in rows:
         image = row["image"].removeprefix("./")
+        if image not in files:
+            image = image.replace("\\", "/").removeprefix("./")  # as Windows writes paths
         before = row_of.setdefault(image, row)
         if before["label"] != row["label"]:
             raise UserError(
                 f"{table}: line {row['line_number']} gives {image!r} the label {row['label']!r}, "
                 f"an earlier one {before['label']!r}. Leave one of the two."
             )
-    files = {}
-    for file in listing.images:
-        files.setdefault(_inside(path, file), []).append(file)
     left_out = {_inside(path, file) for file, _ in listing.left_out}
     unknown = [image for image in row_of if image not in files and image not in left_out]
     if unknown:
