@@ -14,6 +14,7 @@ from depthgauge.networks import efficientnet_lite0
 from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixels import load_pixels
+from depthgauge.networks.sources import network_sources
 from depthgauge.networks.torch_file import read_torch_file
 from PIL import Image
 from sklearn.datasets import load_sample_images
@@ -49,6 +50,10 @@ def test_photographs_are_called_what_they_show(tmp_path):
     # 442 bell cote, 449 boathouse, 698 palace; 985 daisy.
     assert {442, 449, 698} <= set(china)
     assert flower[0] == 985
+
+
+def test_nothing_is_downloaded():
+    assert network_sources("net", SPEC) == network_sources("net", SPEC | {"weights": None}) == []
 
 
 def test_weights_that_are_not_installed_are_asked_for(monkeypatch):

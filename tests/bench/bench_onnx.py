@@ -3,9 +3,9 @@
     python tests/bench/bench_onnx.py [--network FILE] [--images 64] [--rounds 2] [--threads 2]
 
 Ours reads the class token and the mean of the patches at four depths, and writes them to files; the
-bare session computes what the network gives at its end and keeps it in memory, at its default batch
-and at ours. Each round starts both, in turn, in a process of its own; few images are taken off all,
-so that starting cancels. Without --network it is a ViT-S/14 of random weights that is made here.
+bare session computes what the network gives at its end and keeps it in memory, 16 images at once
+and 4, as ours. Each round starts all, in turn, in processes of their own, for few images and for
+all, so that starting cancels. Without --network it is a ViT-S/14 of random weights, made here.
 """
 
 import argparse
