@@ -1,12 +1,12 @@
 """Kill a run again and again, half of the times in the middle of a write, and compare the end.
 
-    python tests/kills/kill_runs.py [--kills 20] [--rounds 4] [--folder FOLDER] [--small]
+    python tests/kills/kill_runs.py [--aimed 10] [--random 10] [--small]
 
-Each round is one run, killed (SIGKILL to all of its processes) and taken up again, on one core and
-on two in turn; some are killed twice at one place. In the end all files under results/ are those of
-a run that nobody disturbed, byte for byte, and nothing else is there. Logs, benchmarks and what
-shows times are left out. A write is hit by stopping the job when it is about to give a file its
-name, with half of the file's bytes; see sitecustomize.py.
+There are two runs, one for the aimed kills and one for the others, killed (SIGKILL to all of their
+processes) and taken up again, on one core and on two in turn; one place is hit twice. In the end
+all files under results/ are those of a run that nobody disturbed, byte for byte, and nothing else
+is there. Logs, benchmarks and what shows times are left out. A write is hit by stopping the job
+when it is about to give a file its name, with half of the file's bytes; see sitecustomize.py.
 """
 
 import argparse
@@ -124,41 +124,36 @@ def compare(folder, other):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--aimed", type=int, default=10, help="kills in the middle of a write")
+    parser.add_argument("--random", type=int, default=10, help="kills at any time")
+    parser.add_argument("--folder", type=Path, help="where an undisturbed run may be already")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--small", action="store_true", help="an ONNX file alone, no TensorFlow")
     args = parser.parse_args()
     folder = args.folder or Path(tempfile.mkdtemp(prefix="kills."))
+    undisturbed = folder / "undisturbed"
+    if not undisturbed.exists():
+        finish(make_run(undisturbed, not args.small))
     rng = random.Random(args.seed)
-    undisturbed = make_run(folder / "undisturbed", not args.small)
-    began = time.monotonic()
-    finish(undisturbed)
-    whole = time.monotonic() - began
-    places = WRITES + ([] if args.small else MODELS)
-    order = rng.sample(places, len(places))
-    hits = [order[i % len(order)] for i in range(args.kills // 2)]
-    hits[-1:] = hits[-2:-1] or hits[-1:]  # twice at one place
-    plan = hits + [rng.uniform(1, whole / 4) for _ in range(args.kills - len(hits))]
-    rng.shuffle(plan)
-    done, same = 0, 0
-    for number in range(args.rounds):
-        run = make_run(folder / f"round_{number}", not args.small)
-        share = plan[number :: args.rounds]
-        # Those that come later in a run are aimed at later.
-        share.sort(key=lambda kill: places.index(kill) if isinstance(kill, str) else -1)
-        died = 0
-        for count, kill in enumerate(share):
+    places = WRITES[:2] + ([] if args.small else MODELS) + WRITES[2:]
+    hits = rng.sample(places, min(len(places), args.aimed - 1)) if args.aimed else []
+    hits = sorted(hits + hits[:1], key=places.index)  # one of them twice
+    times = [rng.uniform(2, 30) for _ in range(args.random)]
+    done = same = 0
+    for name, kills in (("aimed", hits), ("random", times)):
+        run, died = make_run(folder / name, not args.small), 0
+        for count, kill in enumerate(kills):
             aimed = isinstance(kill, str)
-            what = f"at {kill}" if aimed else f"after {kill:.0f} s"
             hit = killed(run, 1 + count % 2, **{"target" if aimed else "seconds": kill})
             died += hit
-            print(f"round {number}: {what}: {'killed' if hit else 'was over before'}", flush=True)
-        finish(run, 1 + number % 2)
+            what = f"at {kill}" if aimed else f"after {kill:.0f} s"
+            print(f"{what}: {'killed' if hit else 'was over before'}", flush=True)
+        if not kills:
+            continue
+        finish(run)
         differ = compare(undisturbed, run)
         done, same = done + died, same + (0 if differ else died)
-        print(f"round {number}: {'differs in ' + ', '.join(differ) if differ else 'the same'}")
+        print(f"{name}: {'differs in ' + ', '.join(differ) if differ else 'the same'}", flush=True)
     print(f"{same} of {done} kills ended in the same bytes, with nothing left over ({folder})")
     sys.exit(same != done)
 
