@@ -252,7 +252,7 @@ def test_options_of_snakemake_exist(options):
 def test_tutorial_measures_distances_of_ones_own(checkout, monkeypatch, capsys):
     """Its last part, for real: the commands as they stand there, then the functions."""
     monkeypatch.chdir(checkout)
-    part = TUTORIAL[TUTORIAL.index("## 13") :]
+    part = TUTORIAL[TUTORIAL.index("Distances of your own") :]
     first, *lines = [line for block in blocks(part) if is_command(block[0]) for line in block]
     assert first == "python own.py" and len(lines) == 4
     runpy.run_path("own.py")

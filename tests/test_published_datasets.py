@@ -171,7 +171,7 @@ def test_kylberg_classes_that_are_not_there(two, tmp_path):
         ({"classes": ["blankt1"]}, "did you mean 'blanket1'"),
         ({"classes": []}, r"classes: \[\] .* names of the textures"),
         ({"classes": "rice1"}, "'rice1' is not a list or null"),
-        ({"urls": ["https://x.org/all.zip"]}, "all.zip' .*An address contains `{class}`"),
+        ({"urls": ["https://x.org/all.zip"]}, "all.zip' .*n address contains `{class}`"),
         ({"urls": "https://x.org/{class}.zip"}, "is not a list or null"),
     ]:
         with pytest.raises(UserError, match=words):

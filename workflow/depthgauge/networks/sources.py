@@ -10,7 +10,7 @@ from ..errors import UserError
 from .keras_weights import keras_weights
 
 # Networks whose ImageNet weights are a package of the environment.
-_INSTALLED = ("EfficientNetLite0",)
+INSTALLED = ("EfficientNetLite0",)
 # Keys of an extractor that name a file of the user's.
 _OWN = ("path", "weights")
 
@@ -23,7 +23,7 @@ def network_sources(name, spec):
         # What has another address, or another checksum, is another file, with a place of its own.
         place = f"networks/{name}/{known_by(urls, spec.get('sha256'))}/{_file_name(urls[0])}"
         return [Source(place, urls, checks)]
-    if spec.get("application") in _INSTALLED:
+    if spec.get("application") in INSTALLED:
         return []
     if spec["kind"] == "keras_application" and spec["weights"] == "imagenet":
         url, checks = keras_weights(name, spec)
