@@ -220,7 +220,7 @@ def test_same_model_gives_the_same_file(tmp_path):
     for name in ("one", "two"):
         save_model(build_autoencoder(spec_of(), 1), tmp_path / f"{name}.keras")
     assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["one.keras", "two.keras"]
+    assert sorted(file.name for file in tmp_path.glob("[!.]*")) == ["one.keras", "two.keras"]
 
 
 def test_pca_is_the_singular_value_decomposition_of_the_centred_pixels(dataset, tmp_path):

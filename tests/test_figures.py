@@ -80,7 +80,7 @@ def draw_both(folder):
 
 
 def pictures(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("[!.]*"))}
 
 
 def pdf_text(data):

@@ -88,7 +88,13 @@ def start(folder, cores, target=None, targets=()):
 
 
 def killed(folder, cores, target=None, seconds=0.0, targets=()):
-    """Start a run and kill it; return whether it was killed, and not over before."""
+    """Start a run and kill it; return whether it was killed, and not over before.
+
+    A ``target`` that is there already is removed first, for it to be written.
+    """
+    for file in sorted(folder.glob("results/**/*")) if target else []:
+        if str(file).endswith(target):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
     run = start(folder, cores, target, targets)
     began = time.monotonic()
     while run.poll() is None:

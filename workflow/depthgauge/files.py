@@ -41,7 +41,7 @@ def atomic(path):
             yield beside
             if beside.is_dir() and path.is_dir():
                 remove(path)
-            seal = path.suffix in SEALED and _checksum(beside)
+            seal = path.suffix in SEALED and beside.is_file() and _checksum(beside)
             remove(_seal(path))
             os.replace(beside, path)
             if seal:
