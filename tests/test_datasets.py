@@ -46,7 +46,11 @@ def make(folder, spec, name="data", seed=1, **options):
     for image, digest in zip(manifest.image, manifest.sha256, strict=True):
         assert hashlib.sha256((paths[0] / image).read_bytes()).hexdigest() == digest
     # Nothing half-made lies about.
-    assert {f.name for f in folder.glob("[!.]*")} == {"images", "manifest.csv", "notes.csv"}
+    assert {f.name for f in folder.iterdir() if f.suffix != ".crc32"} == {
+        "images",
+        "manifest.csv",
+        "notes.csv",
+    }
     return manifest, list(csv.DictReader(notes.open(encoding="utf-8")))
 
 
