@@ -344,7 +344,7 @@ def with_config(experiment, folder, change):
         (lambda c: c.update(permutations=0), "permutations: 0 is less than the minimum of 1"),
         (lambda c: c["datasets"]["shapes"].update(per_clas=2), "did you mean 'per_class'"),
         (lambda c: c["datasets"]["shapes"].update(kind="shape"), "'shape' is not one of synth"),
-        (lambda c: c["datasets"].update({"a/b": {"kind": "digits"}}), "'a/b' does not match"),
+        (lambda c: c["datasets"].update({"a/b": {"kind": "digits"}}), "'a/b' cannot be used"),
         (lambda c: c["datasets"]["loose"].update(path="lose"), "lose"),
         (lambda c: c["extractors"]["small"].pop("path"), "extractors.small: lacks the key path"),
         (lambda c: c.pop("extractors"), "config: lacks the key extractors"),

@@ -186,7 +186,7 @@ _SAID = {
     "minItems": lambda found, least: f"{found} has fewer than {least} entries",
     "maxItems": lambda found, most: f"{found} has more than {most} entries",
     "minProperties": lambda found, least: "nothing is named",
-    "minLength": lambda found, least: "the text is empty",
+    "minLength": lambda found, least: f"{found} is empty",
     "maxLength": lambda found, most: f"{found} has more than {most} characters",
     "uniqueItems": lambda found, _: f"{found} names something twice",
     "pattern": lambda found, pattern: f"{found} does not match {pattern}",
