@@ -61,8 +61,8 @@ def test_what_is_odd_is_named(photos):
     first, *odd = look(photos).lines()
     assert first == "photos: 110 pictures in 4 classes (1 to 60 each)"
     assert odd == [
-        "  ! 2 cannot be opened and will be left out: heron/0.png, stork/2.png",
-        "  ! 1 are exact copies of another and make accuracy look too good: stork/1.png",
+        "  ! what cannot be opened is left out: 2 (heron/0.png, stork/2.png)",
+        "  ! exact copies make accuracy look too good: 1 (stork/1.png)",
         "  ! class 'ibis' has 1 picture: little can be said of so few",
         "  ! class 'egret' has 55 of 100 pictures: guessing it is right as often",
     ]

@@ -89,7 +89,7 @@ def _unreadable(path, classes):
                 image.verify()
         except Exception:  # Pillow raises what its plugins raise
             broken.append(file)
-    return _named(path, broken, "cannot be opened and will be left out")
+    return _named(path, broken, "what cannot be opened is left out")
 
 
 def _copies(path, classes):
@@ -105,7 +105,7 @@ def _copies(path, classes):
             if digest in seen:
                 copies.append(file)
             seen.add(digest)
-    return _named(path, copies, "are exact copies of another and make accuracy look too good")
+    return _named(path, copies, "exact copies make accuracy look too good")
 
 
 def _few(path, classes):
@@ -137,4 +137,4 @@ def _named(path, files, what):
     if not files:
         return []
     names = ", ".join(readable(file.relative_to(path).as_posix()) for file in files[:3])
-    return [f"{len(files):,} {what}: {names}{', ...' if len(files) > 3 else ''}"]
+    return [f"{what}: {len(files):,} ({names}{', ...' if len(files) > 3 else ''})"]
