@@ -1,5 +1,6 @@
 """What a run shows in the terminal."""
 
+import io
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ from depthgauge.plan import Plan
 from depthgauge.terminal.joblog import last_error, progress, warnings
 from depthgauge.terminal.so_far import so_far
 from depthgauge.terminal.stages import ORDER, STAGES, Progress, measured, stage_of
-from depthgauge.terminal.view import duration
+from depthgauge.terminal.view import View, duration
 from terminal import on_terminal, rendered
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow"), "TERM": "xterm"}
@@ -84,7 +85,7 @@ def test_on_a_terminal_each_stage_has_a_line(tmp_path):
     ]
     # What two jobs warn of is said once; a command that does not know of our terminal may write.
     assert [" ".join(line) for line in shown if line[0] == "!"] == ["! two classes"]
-    assert len(shown) <= 6
+    assert len(shown) <= 7
     # Snakemake's own lines are in its log.
     (log,) = (tmp_path / ".snakemake/log").glob("*.log")
     assert "Job stats:" in log.read_text() and "Making the images of photos" in log.read_text()
@@ -106,6 +107,7 @@ def test_without_a_terminal_stages_begin_and_end_in_plain_lines(tmp_path):
             "what they say: done, 1 job in N s",
             "figures: begun, 3 jobs",
             "figures: done, 3 jobs in N s",
+            "done in N s",
         ]
     )
     again, lines = small_run(tmp_path, "--logger", "depthgauge")
@@ -317,6 +319,21 @@ def test_early_answer_waits_for_a_network_that_is_no_control(tmp_path):
     )
     everything = {(network, layer) for network in config["extractors"] for layer in "ab"}
     assert so_far(tmp_path, "photos", everything) is None
+
+
+def test_stages_are_drawn_while_a_job_without_a_log_runs(tmp_path):
+    run, shown = Progress({"samples": 2, "features_lite": 2}), io.StringIO()
+    view = View(run, {2: tmp_path / "a.log"}, shown)
+    run.begin(1, "samples", 0)
+    run.begin(2, "features_lite", 0)
+    (tmp_path / "a.progress").write_text("lite:  50%|### | 5/10 [00:01<00:01, 2.5image/s]")
+    lines = str(view._drawn()).splitlines()
+    bar = "━" * 6 + "─" * 18
+    assert lines[0].startswith(f"  ● features        {bar}  0 of 2   lite 5 of 10")
+    assert lines[1] == f"  ● figures         {'─' * 24}  0 of 2"
+    assert lines[2].startswith("    about ")
+    run.end(2, 1, failed=True)
+    assert str(view._drawn()).startswith("  ✗ features")
 
 
 def test_snakemake_finds_the_plugin_and_it_imports_nothing_heavy():

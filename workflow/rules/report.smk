@@ -7,6 +7,8 @@ rule plan:
         "results/plan.json",
     log:
         "results/logs/plan.log",
+    # Before all else: what is said while the run goes on is read from it.
+    priority: 100
     localrule: True
     conda:
         "../../envs/depthgauge.yaml"

@@ -37,7 +37,7 @@ class LogHandler(LogHandlerBase):
         self.place = os.getcwd()  # from here, and not from `--directory`, files are named
         self.view = self.progress = None
         self.jobs, self.logs, self.cells = {}, {}, {}
-        self.said, self.wrong, self.closed = set(), False, False
+        self.said, self.wrong, self.closed, self.broken = set(), False, False, False
 
     writes_to_stream = property(lambda self: self.shown)
     writes_to_file = has_filter = has_formatter = needs_rulegraph = property(lambda self: False)
@@ -60,7 +60,9 @@ class LogHandler(LogHandlerBase):
             elif str(record.msg).startswith("Nothing to be done"):
                 self._say("Nothing to do: all that was asked for is there.")
         except Exception:
-            self.handleError(record)
+            if not self.broken:  # a fault of ours is shown once, and stops nothing
+                self.broken = True
+                self.handleError(record)
 
     def close(self):
         if self.shown and not self.closed:
@@ -190,7 +192,11 @@ class LogHandler(LogHandlerBase):
             self._say(
                 f"Stopped: {done} of {jobs} jobs are done. The same command goes on from there."
             )
-        elif "report" in self.progress.counts:  # a part of the run is not summed up
+        else:
+            from depthgauge.terminal.view import duration
+
+            self._say(f"done in {duration(time.monotonic() - self.progress.first)}")
+        if done == jobs and "report" in self.progress.counts:  # a part is not summed up
             results = self._seen(RESULTS)
             with contextlib.chdir(self.place):
                 card(results)

@@ -101,8 +101,9 @@ class Progress:
 
     def of(self, stage, counts=None):
         """Return how many jobs a stage has; or how many of ``counts``, by rule, are its."""
-        counts = self.counts if counts is None else counts
-        return sum(count for rule, count in counts.items() if stage_of(rule) == stage)
+        # A copy: a thread that draws asks while another counts.
+        counts = list((self.counts if counts is None else counts).items())
+        return sum(count for rule, count in counts if stage_of(rule) == stage)
 
     def stages(self):
         """Return the stages that have jobs, in order."""
@@ -131,9 +132,10 @@ class Progress:
         if self.first is None:
             return None
         shares, waiting = shares or {}, Counter(self.counts)
-        waiting -= self.done + self.failed + Counter(rule for rule, _ in self.running.values())
+        now_running = Counter(rule for rule, _ in list(self.running.values()))
+        waiting -= Counter(dict(self.done)) + Counter(dict(self.failed)) + now_running
         work = sum(count * self.seconds(rule) for rule, count in waiting.items())
-        busy = sum(self.spent.values())
+        busy = sum(list(self.spent.values()))
         for job, (rule, began) in list(self.running.items()):
             spent, share = now - began, shares.get(job, 0)
             busy += spent

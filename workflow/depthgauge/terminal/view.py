@@ -48,7 +48,7 @@ class View:
         """Say that a stage has ended, where there is no terminal to show it."""
         if self.live is None:
             progress = self.progress
-            spent = progress.ended[stage] - progress.begun[stage]
+            spent = progress.of(stage, progress.spent)
             self.say(f"{stage}: done, {jobs(progress.of(stage))} in {duration(spent)}")
 
     def stop(self):
@@ -62,7 +62,7 @@ class View:
         now, progress = time.monotonic(), self.progress
         shares, lines = {}, []
         for job in list(progress.running):
-            told = joblog.progress(self.logs.get(job, ""))
+            told = job in self.logs and joblog.progress(self.logs[job])
             if told:
                 shares[job] = told
         for stage in progress.stages():
@@ -98,12 +98,12 @@ class View:
         if state == "waiting":
             return line
         if state == "done":
-            spent = progress.ended[stage] - progress.begun[stage]
+            spent = progress.of(stage, progress.spent)
             return line.append(f"{jobs(of):<{_BAR + 2}}{duration(spent):>8}", "dim")
         parts = [(rule, *shares[job]) for job, rule in running.items() if job in shares]
         share = (done + sum(part / whole for _, part, whole, _ in parts)) / of
         full = round(share * _BAR)
-        line.append("━" * full, style).append("━" * (_BAR - full), "dim")
+        line.append("━" * full, style).append("─" * (_BAR - full), "dim")
         line.append(f"  {done} of {of}")
         if parts:
             rule, part, whole, rate = parts[0]
