@@ -75,16 +75,24 @@ def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path):
 
 
 def test_words_that_yaml_takes_for_something_else_are_told(tmp_path):
-    config = yaml.safe_load("yes: 1\nsed: 2\ndatasets: {no: {kind: digits}, 3: {kind: digits}}\n")
-    config["extractors"] = yaml.safe_load("p: {kind: pca, on: 1, siz: 2, trained_on: None}")
+    config = yaml.safe_load("yes: 1\ndatasets: {no: {kind: digits}, 3: {kind: digits}}\n")
+    config["extractors"] = yaml.safe_load("p: {kind: pca, on: 1}")
+    with pytest.raises(UserError) as caught:
+        checked_config(config)
+    remedy = "is not text; if it is a name, put it in quotes"
+    for words in (
+        f"config: the key yes, on or true {remedy}",
+        f"datasets: the key no, off or false {remedy}",
+        f"datasets: the key 3 {remedy}",
+        f"extractors.p: the key yes, on or true {remedy}",
+    ):
+        assert words in str(caught.value), words
+    config = yaml.safe_load("sed: 2\ndatasets: {a: {kind: digits}}\n")
+    config["extractors"] = yaml.safe_load("p: {kind: pca, trained_on: None}")
     with pytest.raises(UserError) as caught:
         checked_config(config)
     for words in (
-        "config: unknown key True; YAML reads yes, no, on and off so: put the word in quotes",
         "unknown key 'sed'; did you mean 'seed'?",
-        "datasets: False is not text; YAML reads yes, no",
-        "datasets: 3 is not text; put it in quotes",
-        "extractors.p: unknown key True",
         "extractors.p.trained_on: 'None' is text; write null",
     ):
         assert words in str(caught.value), words

@@ -77,10 +77,12 @@ def stages(results, out):
         "table": lambda: write_goodness_table(
             rows, nulls=results / "nulls", output=out / "goodness.csv"
         ),
-        "compare": lambda: write_comparisons(rows, output=out / "comparisons.csv", seed=1),
+        "compare": lambda: write_comparisons(
+            rows, output=out / "comparisons.csv", ranking=out / "ranking.csv", seed=1
+        ),
         "verdict": lambda: write_verdict(
             results / "goodness.csv",
-            results / "comparisons.csv",
+            results / "ranking.csv",
             [nulls / f"{layer}.halves.csv" for layer in LAYERS],
             output=out / "verdict.csv",
         ),
@@ -177,8 +179,8 @@ FILES = {
     f"{NULLS}/shallow.npy": (f"{NULLS}/deep.npy", ["table"]),
     f"{NULLS}/shallow.images.csv": (f"{NULLS}/deep.images.csv", ["compare"]),
     f"{NULLS}/shallow.halves.csv": (f"{NULLS}/deep.halves.csv", ["verdict"]),
-    "goodness.csv": ("comparisons.csv", ["verdict"]),
-    "comparisons.csv": ("goodness.csv", ["verdict"]),
+    "goodness.csv": ("ranking.csv", ["verdict"]),
+    "ranking.csv": ("goodness.csv", ["verdict"]),
     "plan.json": ("networks/net.json", ["plan"]),
     "datasets/drawn/images/IMAGE": ("datasets/drawn/images/OTHER", ["pixels"]),
 }

@@ -355,7 +355,7 @@ def test_maps_tell_how_each_layer_is_read(tmp_path, monkeypatch):
         return [axes.get_title().split("\n") for axes in figures[-1].axes]
 
     assert titles(*rows)[0] == [
-        *("pool", "mean, angle", "20 dimensions", "goodness 1.500", "1-NN accuracy 0.750")
+        *("pool", "mean, angle", "20 dimensions", "1-NN accuracy 0.750", "goodness 1.500")
     ]
     assert titles("--reading=mean.angle")[0] == ["pool", "mean, angle", "20 dimensions"]
     assert titles("--reading=flat.euclidean")[0] == ["pool", "400 dimensions"] == titles()[0]

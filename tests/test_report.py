@@ -101,6 +101,7 @@ def results(tmp_path):
                 picture(folder / file)
     picture(folder / "figures/networks/network.png")
     table(folder / "labelling/planted/network/curves.csv", {"labels_per_class": [1]})
+    table(folder / "ask/loose.csv", {"image": ["a"]})
     (folder / "networks").mkdir()
     (folder / "networks/network.json").write_text('{"layers": []}')
     (folder / "explorer.html").touch()

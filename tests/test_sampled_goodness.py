@@ -252,14 +252,15 @@ def measured(whole, tmp_path_factory):
         )
         rows.append(stem.with_suffix(".csv"))
         halves.append(files["halves"])
-    write_comparisons(rows, folder / "comparisons.csv")
+    tables = [folder / f"{name}.csv" for name in ("comparisons", "ranking")]
+    write_comparisons(rows, tables[0], ranking=tables[1])
     estimates = folder / "estimates.csv"
     write_sampled_goodness(
         rows[0], folder / "sampled.npy", folder / "sampled.csv", estimates, progress=False
     )
     table = folder / "goodness.csv"
     write_goodness_table([estimates, rows[1]], table, nulls=folder / "nulls")
-    write_verdict(table, folder / "comparisons.csv", halves, folder / "verdict.csv")
+    write_verdict(table, tables[1], halves, folder / "verdict.csv")
     return folder
 
 

@@ -162,9 +162,13 @@ def test_run_ends_with_the_verdicts_and_where_to_look(finished):
     end = printed[printed.index("Where to look:") :]
     for name in ("report.html", "explorer.html", "figures", "goodness.csv"):
         assert f"results/{name}" in end
-    for sentence in pd.read_csv(folder / "results/verdict.csv").sentence:
-        assert sentence in printed
-        assert html.escape(sentence, quote=False) in (folder / "results/report.html").read_text()
+    said = " ".join(printed.split())
+    page = (folder / "results/report.html").read_text()
+    verdicts = pd.read_csv(folder / "results/verdict.csv")
+    for row in verdicts[verdicts.scope == "dataset"].itertuples():
+        assert f"{row.headline} {row.detail}" in said
+    for row in verdicts.itertuples():
+        assert row.scope == "depth" or html.escape(row.headline, quote=False) in page
     assert "Parts of this run are missing" not in (folder / "results/report.html").read_text()
 
 
@@ -397,7 +401,8 @@ def test_names_that_look_like_numbers_or_nothing_stay_what_they_are(experiment, 
     for end in "ab":
         assert set(tables["comparisons"][f"layer_{end}"]) == {"1e3", "NA"}
 
-    (verdict,) = tables["verdict"].to_dict("records")
+    of_dataset, verdict = tables["verdict"].to_dict("records")
+    assert of_dataset["layer"] == verdict["layer"]
     assert verdict["layer"] in ("1e3", "NA")
     use = [verdict[name] for name in ("layer", "pooling", "metric")]
     told = tables["comparisons"][tables["comparisons"].measure == "knn1_half"]
@@ -409,10 +414,10 @@ def test_names_that_look_like_numbers_or_nothing_stay_what_they_are(experiment, 
         ]
         alike |= {".".join(cell) for cell in pair if use in pair and cell != use}
     assert alike and set(verdict["not_distinguishable"].split(";")) == alike
-    assert verdict["sentence"].startswith(f"01, 007: use {verdict['layer']}, ")
-    assert "Not distinguishable from it" in verdict["sentence"]
+    assert f"layer {verdict['layer']}" in verdict["headline"]
+    assert verdict["sentence"].startswith("01, 007: ")
     page = (results / "report.html").read_text()
-    assert html.escape(verdict["sentence"], quote=False) in page
+    assert html.escape(of_dataset["headline"], quote=False) in page
     assert "Parts of this run are missing" not in page
     for figure in ("depths/01", "maps/01/007", "violins/01/007"):
         assert (results / f"figures/{figure}.png").stat().st_size > 0
@@ -432,7 +437,7 @@ def from_distances(tmp_path_factory):
     (folder / "model.keras").touch()
     extractor = {"kind": "keras_file", "path": "model.keras", "layers": ["layer"]}
     config = {
-        **{"permutations": 199, "pairs": 1000, "metrics": ["euclidean"], "label_confidence": 0.8},
+        **{"permutations": 199, "pairs": 1000, "metrics": ["euclidean"], "label_confidence": 0.95},
         "datasets": {
             "partly": {"kind": "folder", "path": "partly", "unlabelled": "new"},
             "sampled": {"kind": "synthetic", "per_class": 100},
@@ -520,13 +525,13 @@ def test_labels_are_given_from_the_confidence_of_the_config_on(from_distances):
 
     names = ("labels", "accuracy")
     found = [(results / f"labels/partly/{name}.csv").read_text() for name in names]
-    assert found == labelled_from(0.8)
-    assert found[0] not in (labelled_from(0.5)[0], labelled_from(0.99)[0])
+    assert found == labelled_from(0.95)
+    assert found[0] not in (labelled_from(0.5)[0], labelled_from(0.99999)[0])
     table = read_table(results / "labels/partly/labels.csv")
     assert table.origin.value_counts()["given"] == 24 and len(table) == 44
     taken = table.origin == "propagated"
-    assert taken.any() and (table.probability[taken] >= 0.8).all()
-    assert (table.probability[table.origin == "unlabelled"] < 0.8).all()
+    assert taken.any() and (table.probability[taken] >= 0.95).all()
+    assert (table.probability[table.origin == "unlabelled"] < 0.95).all()
     accuracy = read_table(results / "labels/partly/accuracy.csv")
     assert accuracy.expected_accuracy[0] > 0.5 and len(accuracy) == 4
 

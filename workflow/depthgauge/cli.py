@@ -445,7 +445,7 @@ def goodness_table():
 @stage("statistics.comparison:write_comparisons")
 @files("rows")
 @output
-@written("--ranking", help="CSV to write: each cell beside the best one.")
+@written("--ranking", required=False, help="CSV to write: each cell beside the best one.")
 @seed
 def compare():
     """Compare the cells of each dataset of ROWS (LAYER.csv) in pairs, with intervals.

@@ -355,7 +355,7 @@ def _untrained(spec):
     if spec["kind"] == "pca":
         return f"{spec['components']} principal components of the pixels"
     if spec["kind"] == "keras_application" and spec["weights"] is None:
-        return f"{spec['application']} with random weights"
+        return f"{spec.get('application', 'a network')} with random weights"
     if spec["kind"] == "autoencoder" and not spec["train"]:
         return "an encoder that was not trained"
     return ""

@@ -201,9 +201,9 @@ def _scan(path, labels=None, unlabelled=None, split=None, no_label=NO_LABEL):
     """Return the _Found of a folder; parameters are those of `check_folder`."""
     path = Path(path).expanduser()
     if not path.is_dir():
-        what = "is a file" if path.exists() else "does not exist"
+        what = "is a file." if path.exists() else f"does not exist{_beside(path)}"
         raise UserError(
-            f"{path}: {what}; expected a folder of images, with one sub-folder for each class."
+            f"{path}: {what} Expected a folder of images, with one sub-folder for each class."
         )
     try:
         listing = list_files(path)
@@ -221,6 +221,13 @@ def _scan(path, labels=None, unlabelled=None, split=None, no_label=NO_LABEL):
     given = (labels, no_label) if labels else (unlabelled, split)
     found = read(path, listing, *given)
     return found._replace(notes=[*found.notes, *notes])
+
+
+def _beside(path):
+    """Return the end of a sentence on ``path``, which is not there: a folder of nearly its name."""
+    there = path.parent.iterdir() if path.parent.is_dir() else ()
+    close = get_close_matches(path.name, [one.name for one in there if one.is_dir()], 1)
+    return f"; did you mean {readable(path.with_name(close[0]))!r}?" if close else "."
 
 
 def _notes(path, listing, labels):
@@ -361,7 +368,7 @@ def _unlabelled(path, classes, loose, name):
     if not found:
         raise UserError(
             f"{path}: `unlabelled: {name}` names no images. Give the sub-folder that holds "
-            f"those without label (there are {', '.join(classes) or 'none'}), or `.` where they "
+            f"those without label (there are {_first(classes)}), or `.` where they "
             "lie beside the class folders."
         )
     if not classes:
@@ -371,6 +378,11 @@ def _unlabelled(path, classes, loose, name):
             "labels."
         )
     return found
+
+
+def _first(names, most=10):
+    names = list(names)
+    return ", ".join(names[:most]) + ", ..." * (len(names) > most) or "none"
 
 
 def _by_csv(path, listing, table, no_label):

@@ -161,8 +161,8 @@ def _caption(table, title, perplexity, seed):
 
 def _facts(panel):
     facts = [f"{panel['dim']:,} dimensions"] if pd.notna(panel["dim"]) else []
-    facts += [f"goodness {panel.goodness:.3f}"] if pd.notna(panel.goodness) else []
-    return facts + ([f"1-NN accuracy {panel.knn1:.3f}"] if pd.notna(panel.knn1) else [])
+    facts += [f"1-NN accuracy {panel.knn1:.3f}"] if pd.notna(panel.knn1) else []
+    return facts + ([f"goodness {panel.goodness:.3f}"] if pd.notna(panel.goodness) else [])
 
 
 def _figure(table, title, perplexity, seed):

@@ -142,6 +142,7 @@ def _dataset(name, found, tables):
         for table in ("goodness", "verdict", "table_1", "ranking")
     )
     found.have(f"datasets/{name}/manifest.csv")
+    asked = plan.ask(name)
     verdict = next((row for row in verdicts if row["scope"] == "dataset"), None)
     figures = {kind: list(filter(found.have, files)) for kind, files in plan.figures(name).items()}
     about_it = {
@@ -155,15 +156,16 @@ def _dataset(name, found, tables):
         "cells": cells,
         "few_groups": few_groups(cells[0].get("groups")) if cells else "",
         "several_readings": len({tuple(cell[key] for key in KEYS) for cell in cells}) > 1,
+        "asked": asked if asked and found.have(asked) else None,
         "advised_figures": {},
         **dict.fromkeys(("best", "others", "misplaced", "means"), ()),
         **dict.fromkeys(("confusions", "code")),
         "more": {kind: files for kind, files in figures.items() if files},
     }
     own = [f"/{verdict['extractor']}.png" if verdict and verdict.get("extractor") else ".png"]
-    shown = ("maps", "violins", "samples")
+    shown = ("ask", "maps", "violins", "samples")
     for kind in shown:
-        ends = own if kind != "samples" else [".png"]
+        ends = own if kind not in ("ask", "samples") else [".png"]
         files = [file for file in figures.get(kind, []) if file.endswith(tuple(ends))]
         if files:
             about_it["advised_figures"][kind] = _shown(files[0], found)
