@@ -319,6 +319,10 @@ def test_contact_sheet_is_of_the_most_stable_depth(tmp_path):
         caption = (tmp_path / "sheet.txt").read_text()
         assert expected in caption
         assert "seed 7" in caption
+    # Without labels the layer is given, however stable others are.
+    pd.DataFrame(rows).to_csv(summary, index=False)
+    draw_most_stable(images, manifest, summary, tmp_path, tmp_path / "sheet", layer="a")
+    assert "a (five sixths of the depth" in (tmp_path / "sheet.txt").read_text()
 
 
 def test_commands_work_on_all_layers(cell):

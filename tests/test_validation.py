@@ -14,6 +14,7 @@ from sklearn.covariance import ledoit_wolf
 
 sys.path.insert(0, str(REPOSITORY / "tests/validation"))
 
+from labelfree_depth import effective_rank
 from planted import planted
 from rules import ALONE, VERDICT, cells_of, halves, judge
 from scores import h_score, log_me, measures
@@ -91,6 +92,14 @@ def test_distances_summed_in_parts_are_exact_and_copies_are_at_none():
     found = squareform(condensed_distances(features))
     np.testing.assert_allclose(found, squareform(pdist(features.astype(float))), rtol=1e-6)
     assert found[2, 7] == 0
+
+
+def test_effective_rank_is_that_of_the_singular_values():
+    features, _ = clouds(6, seed=4)
+    values = np.linalg.svd(features - features.mean(axis=0), compute_uv=False)
+    share = values / values.sum()
+    expected = np.exp(-(share * np.log(share)).sum())
+    assert effective_rank(pdist(features)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_planted_lengths_are_a_nuisance_in_one_network_and_all_there_is_in_another():

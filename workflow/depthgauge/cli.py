@@ -532,6 +532,7 @@ def samples():
 @file("manifest")
 @file("summary")
 @place("clusters")
+@click.option("--layer", help="The depth to draw in place of the most stable.")
 @seed
 def contact_sheet():
     """Draw STEM.png and .pdf: some of the IMAGES of every cluster, at the most stable depth.

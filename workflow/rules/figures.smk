@@ -75,6 +75,11 @@ FIGURES = {
         handed=lambda wildcards, input: [
             *(input.images, input.manifest, input.summary),
             os.path.dirname(input.clusters[0]),
+            *(
+                [f"--layer={PLAN.unlabelled_layer(wildcards.extractor)}"]
+                if PLAN.labelled[wildcards.dataset] == "none"
+                else []
+            ),
         ],
         options=dict(seed=CONFIG["seed"]),
     ),

@@ -20,7 +20,7 @@ _LETTERS = 13  # of a class name
 _ORDER = "from the surest of the cluster, left, to the least sure, at equal steps"
 
 
-def draw_most_stable(images, manifest, summary, clusters, stem, *, seed=0):
+def draw_most_stable(images, manifest, summary, clusters, stem, *, layer=None, seed=0):
     """Draw ``draw_contact_sheet`` at the depth of which the clusters are the most stable.
 
     Of equally stable ones it is the deepest; where no depth has clusters, the last.
@@ -33,13 +33,20 @@ def draw_most_stable(images, manifest, summary, clusters, stem, *, seed=0):
         the reading where it has several, or another than all values by Euclidean distance.
     clusters : path
         The folder of its LAYER.csv.
+    layer : str, optional
+        The depth to draw in place of the most stable: where no image has a label, the one that
+        was the least bad choice in validation (docs/statistics.md).
     seed : int
         The run's, for the figure to name.
     """
     rows = read_table(summary)
-    stable = rows.stability.fillna(-1)
-    row = rows.loc[rows.index[stable == stable.max()][-1]]
-    reason = "the most stable depth" if row.clusters else "the deepest"
+    if layer is None:
+        stable = rows.stability.fillna(-1)
+        row = rows.loc[rows.index[stable == stable.max()][-1]]
+        reason = "the most stable depth" if row.clusters else "the deepest"
+    else:
+        row = rows[rows.layer == layer].iloc[0]
+        reason = "five sixths of the depth, since no label says which is best"
     if "pooling" in rows:
         readings = set(rows[KEYS].itertuples(False, None))
         if readings != {Reading()}:
