@@ -49,6 +49,7 @@ def main():
       labels                         labels for the images that have none
       ask                            which images to label first, where none has a label
       neighbours, misplaced          images that lie among those of another label
+      mislabelled                    all images, by how well another label fits
     figures
       embedding, maps                where the images lie
       violins, heatmap, depths       goodness: and chance, class by class, at all depths
@@ -420,6 +421,20 @@ def labels():
     """Label the unlabelled images of MANIFEST by the best of DISTANCES (EXTRACTOR/LAYER.npy).
 
     LAYER.POOLING.npy are those of another pooling; of each layer the best reading is taken.
+    """
+
+
+@stage("labelling.mislabelled:write_mislabelled")
+@file("manifest")
+@file("verdict")
+@files("distances")
+@output
+@dataset_name
+@threads
+def mislabelled():
+    """Rank the images of MANIFEST (CSV) by how well another label fits, at what VERDICT advises.
+
+    DISTANCES (EXTRACTOR/LAYER.npy) are those of the advised readings, others are not read.
     """
 
 

@@ -230,6 +230,10 @@ class Plan:
         """Return the table of images to label first, or None where there are labels."""
         return f"ask/{dataset}.csv" if self.labelled[dataset] == "none" else None
 
+    def mislabelled(self, dataset):
+        """Return the table of doubtful labels, or None where not all images have one."""
+        return f"misplaced/{dataset}.csv" if self.labelled[dataset] == "all" else None
+
     def unlabelled_layer(self, extractor):
         """Return the layer that is looked at first where no labels say which is best.
 
@@ -243,7 +247,8 @@ class Plan:
         files = [f"{name}.csv" for name in self.tables()]
         for dataset in self.datasets:
             files += [file for files in self.figures(dataset).values() for file in files]
-            files += filter(None, [self.labels(dataset), self.ask(dataset)])
+            tables = [self.labels(dataset), self.ask(dataset), self.mislabelled(dataset)]
+            files += filter(None, tables)
         files += [self.schematic(extractor) for extractor in self.layers]
         return [*files, "explorer.html", "report.html"]
 

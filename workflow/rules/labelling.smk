@@ -119,6 +119,43 @@ rule labels:
         " {params.metrics} --confidence {params.confidence} --seed {params.seed} --threads {threads} --log {log}"
 
 
+rule mislabelled:
+    input:
+        manifest="results/datasets/{dataset}/manifest.csv",
+        verdict="results/verdict.csv",
+        distances=[
+            file
+            for extractor in PLAN.layers
+            for file in pooled_files(
+                f"results/distances/{{dataset}}/{extractor}/{{name}}.npy", extractor
+            )
+        ],
+    output:
+        "results/misplaced/{dataset}.csv",
+    log:
+        "results/logs/mislabelled/{dataset}.log",
+    benchmark:
+        "results/benchmarks/mislabelled/{dataset}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: threads_up_to(4)
+    resources:
+        # Five matrices of 4,000 x 4,000 images at most, in float64, and one reading by angle.
+        mem_mb=per_attempt(
+            lambda wildcards: 700
+            + 40 * min(IMAGES[wildcards.dataset], 4000) ** 2 // 10**6
+            + 2 * pairs_mb(wildcards.dataset)
+        ),
+        runtime=per_attempt(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 500),
+    params:
+        code=code("mislabelled"),
+    message:
+        "Looking for wrong labels in {wildcards.dataset}"
+    shell:
+        "depthgauge mislabelled {input.manifest} {input.verdict} {input.distances}"
+        " --output {output} --dataset {wildcards.dataset} --threads {threads} --log {log}"
+
+
 rule ask:
     input:
         manifest="results/datasets/{dataset}/manifest.csv",

@@ -143,6 +143,7 @@ def _jobs(plan):
         "label_accuracy label_curves": pairs(curves),
         "linear_probe": pairs(curves if plan.config["linear_probe"] else []),
         "labels": partly,
+        "mislabelled": labelled,
         "ask ask_sheet": plan.with_labels("none"),
         "embedding": cells(plan.datasets),
         "maps neighbours clusters contact_sheet": pairs(plan.datasets),
