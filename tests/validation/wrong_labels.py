@@ -64,8 +64,8 @@ def main():
         table = pd.DataFrame(rows)
         table.to_csv(options.output, index=False, lineterminator="\n", float_format="%.5f")
     wide = table.pivot_table(index="way", columns=["noise", "set"], values="average_precision")
-    wide["mean"] = wide.mean(axis=1)
-    print(wide.sort_values("mean", ascending=False).round(2).to_string())
+    wide["mean", ""] = wide.mean(axis=1)
+    print(wide.sort_values(("mean", ""), ascending=False).round(3).to_string())
 
 
 def read_cells(results, plan, dataset, network):
