@@ -101,7 +101,10 @@ def test_network_without_published_weights_is_said_before_anything_starts(paper)
     config["extractors"]["inception_v3"]["application"] = "InceptionV4"
     (paper / "experiment.yaml").write_text(yaml.safe_dump(config))
     printed = snakemake(paper, "-n", expect=1)
-    assert "no ImageNet weights of 'InceptionV4'" in printed and "Traceback" not in printed
+    assert (
+        "has no 'InceptionV4'; did you mean 'InceptionV3'?" in printed
+        and "Traceback" not in printed
+    )
 
 
 def idx(path, array):

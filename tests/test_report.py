@@ -78,8 +78,14 @@ def results(tmp_path):
     verdict |= {"answer": "use", "certainty": "firm", "guessing": 0.25, "knn1_half": 0.975}
     of_net = verdict | {"scope": "depth", "headline": "Use layer layer_1."}
     table(folder / "verdict.csv", [verdict, of_net])
-    worst = {"image": "a", "label": "plover", "misplaced": True, "neighbours_label": "stork"}
-    table(folder / "misplaced/planted/network/layer_1.csv", [worst])
+    worst = {
+        "image": "a",
+        "source": "mine/a.png",
+        "label": "plover",
+        "likely": "stork",
+        "doubt": 0.5,
+    }
+    table(folder / "misplaced/planted.csv", [worst, worst | {"image": "b", "doubt": -0.1}])
     nearest = {"label": ["plover", "stork"], "nearest_label": "stork"} | FLAT
     table(folder / "nulls/planted/network/layer_1.images.csv", nearest)
     table(
@@ -163,7 +169,7 @@ def test_page_says_what_the_tables_say(results):
     assert "network, layer_1 1.318 1.01 to 1.4 0.005 0.005 0.7" in text
     assert "classes cluster a class has only 9 pictures the largest class is 22 times" in text
     assert "no control in this run 1 picture may have a wrong label" in text
-    assert "mine/a.png labelled plover , near stork" in text
+    assert "mine/a.png labelled plover , rather stork" in text
     assert "plover · 100 stork · 100" in text
     assert "loose : 12 pictures Without labels there is no verdict." in text
     assert "iaps: 1035 of 1429 images" in text
@@ -240,8 +246,9 @@ def test_how_to_compute_what_a_network_learned_is_told_by_its_own_description(re
 
 def test_pictures_are_inside_with_their_captions(results):
     page = page_of(results)
-    # Of each dataset maps and samples, of one violins and a misplaced image; and the network.
-    assert len(re.findall("data:image/(?:png|jpeg);base64,", page)) == 7
+    # Of each dataset maps and samples; of one violins and a misplaced image, of the other what to
+    # label first; and the network.
+    assert len(re.findall("data:image/(?:png|jpeg);base64,", page)) == 8
     for where in ("planted network", "loose network", "samples planted", "networks network"):
         assert f"Caption of {where}." in text_of(page)
     for link in re.findall(r'(?:src|href)="([^"#]*)"', page):
@@ -430,6 +437,8 @@ def test_curves_without_a_point_are_told(results):
 
 def test_run_without_labels_has_no_tables_of_them(results):
     (results / "goodness.csv").write_text("not to be read")
+    table(results / "ask/planted.csv", {"image": ["a"]})
+    picture(results / "figures/ask/planted.png")
     page = page_of(results, Plan(CONFIG, IMAGES, dict.fromkeys(IMAGES, "none")))
     assert "goodness.csv" not in page and "verdict.csv" not in page and HEADLINE not in page
     assert "missing" not in text_of(page) and "Goodness is the mean" not in text_of(page)
@@ -565,7 +574,7 @@ def test_no_two_links_of_one_name_lead_to_different_places(results):
 
 def test_every_picture_is_told_in_words(results):
     alts = re.findall(r'<img [^>]*alt="([^"]*)"', page_of(results))
-    assert len(alts) == 7 and all(len(alt.split()) >= 3 for alt in alts)
+    assert len(alts) == 8 and all(len(alt.split()) >= 3 for alt in alts)
     label = re.search(r'<svg [^>]*aria-label="([^"]*)"', page_of(results))[1]
     assert "network: layer_0 75, layer_1 98; guessing gets 25. Advised: network, layer_1." in label
 

@@ -328,12 +328,13 @@ def test_terminal_names_the_estimate_and_its_error(measured, capsys):
     config = checked_config({"datasets": datasets, "extractors": {"net": net}})
     plan = Plan(config, dict.fromkeys(datasets, 50), dict.fromkeys(datasets, "all"), ["sampled"])
     (measured / "plan.json").write_text(plan.text())
-    print_summary(measured)
+    print_summary(measured, table=True)
     said = capsys.readouterr().out
     row = read_table(measured / "goodness.csv").iloc[0]
     words = " ".join(said.split())
     whole = f"{row.population_goodness:.4f} ± {row.population_standard_error:.2g}"
-    assert f"sampled net layer 6 50 {row.goodness:.4f} {whole} " in words
+    assert f"{row.knn1:.3f} {row.knn1_half:.3f} {row.goodness:.4f} {whole} " in words
+    assert "sampled net layer 6 50 " in words
     assert "all net layer 6 50 " in words and words.count("±") == 1
     assert "sampled: 50 of its 400 images were measured (`pairs`)" in words
 

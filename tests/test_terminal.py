@@ -147,7 +147,7 @@ def test_what_was_interrupted_says_how_to_go_on(tmp_path):
     for line in started.stdout:
         shown.append(line)
         if line.startswith("features: begun"):
-            os.killpg(started.pid, signal.SIGINT)
+            os.kill(started.pid, signal.SIGINT)
     assert started.wait() == 1
     assert shown[-1].endswith("of 6 jobs are done. The same command goes on from there.\n"), shown
 
@@ -183,8 +183,8 @@ def test_a_mistake_in_the_config_is_said_without_where_it_was_raised(tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "pictuers: does not exist; did you mean 'pictures'? Expected a folder of images, with one "
-        "sub-folder for each class."
+        "ERROR: datasets.photos: pictuers: does not exist; did you mean 'pictures'? Expected a "
+        "folder of images, with one sub-folder for each class."
     ]
 
 

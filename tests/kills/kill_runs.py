@@ -80,7 +80,7 @@ def start(folder, cores, target=None, targets=()):
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--workflow-profile", str(REPOSITORY / "profiles/default"), "--cores", str(cores)]
-    command += ["--configfile", "config.yaml", *targets]
+    command += [*targets, "--configfile", "config.yaml"]
     with open(folder / "log", "w") as log:
         return subprocess.Popen(
             command, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True

@@ -142,7 +142,9 @@ def _dataset(name, found, tables):
         for table in ("goodness", "verdict", "table_1", "ranking")
     )
     found.have(f"datasets/{name}/manifest.csv")
-    asked = plan.ask(name)
+    asked, mislabelled = plan.ask(name), plan.mislabelled(name)
+    if mislabelled:
+        found.have(mislabelled)
     verdict = next((row for row in verdicts if row["scope"] == "dataset"), None)
     figures = {kind: list(filter(found.have, files)) for kind, files in plan.figures(name).items()}
     about_it = {
@@ -186,7 +188,7 @@ def _advice(name, verdict, cells, ranking, found):
         cell["advised"] = tuple(cell[k] for k in key) == advised
         cell["seconds"] = seconds.get(cell["extractor"])
     best = [cell for cell in cells if str(cell["best_reading"]) == "True" or cell["advised"]]
-    misplaced = _misplaced(name, verdict, found)
+    misplaced = _misplaced(name, found)
     return {
         "chart": accuracy_chart(best, verdict, plan.controls()),
         "checks": checks(verdict, cells[0], misplaced, plan.controls()),
@@ -211,24 +213,14 @@ def _seconds(name, found):
     return taken
 
 
-def _misplaced(name, verdict, found):
-    """Return the images that lie among those of other classes, the worst first, with a picture."""
-    if not verdict.get("extractor"):
-        return []
-    file = f"misplaced/{name}/{verdict['extractor']}/{verdict['layer']}.csv"
-    rows = [row for row in found.rows(file) if str(row["misplaced"]) == "True"]
-    sources = {row["image"]: row.get("source", row["image"]) for row in _manifest(name, found)}
-    for row in rows:
-        row["source"] = sources.get(row["image"], row["image"])
+def _misplaced(name, found):
+    """Return the images that another label fits better than their own, the worst first."""
+    rows = [row for row in found.rows(found.plan.mislabelled(name)) if row["doubt"] > 0]
     for row in rows[:_WORST]:
         image = f"datasets/{name}/images/{row['image']}"
         if found.have(image):
             row["picture"] = embedded_thumbnail(found.folder / image, _SIDE)
     return rows
-
-
-def _manifest(name, found):
-    return found.rows(f"datasets/{name}/manifest.csv")
 
 
 def _confusions(name, verdict, found):
