@@ -94,3 +94,15 @@ def graph_waists(graph_def, source, ends, names):
     names = names or {node: f"{node}:0" for node in nodes}
     found = waists(list(nodes.values()), source, ends)
     return {names[node]: nodes[node] for node in found if node in names}
+
+
+def with_added(graph_def, graph):
+    """Return the GraphDef with the nodes that were added to ``graph``, into which it was imported.
+
+    What it has itself stays as it was, which exporting ``graph`` would not leave so.
+    """
+    known = {node.name for node in graph_def.node}
+    extended = tf.compat.v1.GraphDef()
+    extended.CopyFrom(graph_def)
+    extended.node.extend(node for node in graph.as_graph_def().node if node.name not in known)
+    return extended

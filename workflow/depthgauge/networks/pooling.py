@@ -31,7 +31,8 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
     UserError
         If a sequence has no more tokens than ``prefix_tokens``.
     """
-    from .tensorflow_setup import tf  # which ONNX files do without
+    from .graph import with_added  # and TensorFlow, which ONNX files do without
+    from .tensorflow_setup import tf
 
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
@@ -53,9 +54,4 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
             for pooling, tensor in pooled.items():
                 kept = tf.identity(tensor, name=f"depthgauge/{pooling}_{place}")
                 layer["poolings"][pooling] = {"tensor": kept.name, "dim": shape[-1]}
-        added = graph.as_graph_def().node
-    known = {node.name for node in graph_def.node}
-    extended = tf.compat.v1.GraphDef()
-    extended.CopyFrom(graph_def)
-    extended.node.extend(node for node in added if node.name not in known)
-    return extended
+    return with_added(graph_def, graph)
