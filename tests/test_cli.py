@@ -56,8 +56,10 @@ def test_rules_know_the_code_of_their_command():
     called = called - {"draw-misplaced"} | set(re.findall(r' command="(.+)",', figures))
     assert called == TARGETS.keys() - {
         "angle",
+        "apply",
         "check",
         "layers",
+        "nearest",
         "run",
         "summary",
     }  # which no rule needs

@@ -61,6 +61,12 @@ def test_files_follow_from_the_labels(folder):
         assert made.unlabelled_layer("net") == place
     assert made.ask("some") is None and made.ask("none") in targets
     assert "labels/all/labels.csv" not in targets and made.labels("none") is None
+    assert [made.advised(name) for name in ("all", "some", "none")] == [
+        "advised/all/README.md",
+        "advised/some/README.md",
+        None,
+    ]
+    assert "advised/some/README.md" in targets
     unlabelled = make_plan(CONFIG | {"datasets": {"none": CONFIG["datasets"]["none"]}})
     assert unlabelled.tables() == ["clusters", "table_1"]
     assert "goodness.csv" not in unlabelled.targets()

@@ -111,6 +111,10 @@ def results(tmp_path):
     (folder / "networks").mkdir()
     (folder / "networks/network.json").write_text('{"layers": []}')
     (folder / "explorer.html").touch()
+    for name in ("planted", "loose"):
+        (folder / "advised" / name).mkdir(parents=True)
+        for file in ("README.md", "features.npy"):
+            (folder / "advised" / name / file).touch()
     (folder / "plan.json").write_text(PLAN.text())
     for layer, seconds in (("layer_0", 2.5), ("layer_1", 1.25)):
         benchmark(folder, f"distances/planted/network/{layer}", seconds)
@@ -184,10 +188,12 @@ def test_page_says_what_the_tables_say(results):
 
 def test_how_to_compute_it(results):
     text = text_of(page_of(results))
-    assert (
-        "How to compute it Take all values of layer_1. In Python, for planted import numpy as np x"
-        in text
-    )
+    assert "How to compute it Take all values of layer_1. The features of these pictures" in text
+    lines = "apply results/advised/planted NEW_PICTURES -o new.npy depthgauge nearest results/adv"
+    assert lines in text and "New pictures: depthgauge apply results/advised/planted" in text
+    assert "In Python, for planted import numpy as np x" in text and "advised/loose" not in text
+    (results / "advised/planted/features.npy").unlink()  # where nothing is advised
+    assert "depthgauge apply" not in text_of(page_of(results))
     said = text.split("The configuration")[0]
     assert "pooling" not in said and "reading" not in said.lower()  # where there is but one
 
@@ -409,6 +415,7 @@ def test_partly_labelled_dataset_has_its_labels_and_lacks_nothing(partly):
     assert "87.6 % of them are expected to be right (95 % interval 50.0 % to 95.1 %)" in text
     assert "of those that got it, 91.2 %." in text
     assert "heron 2 1 stork 1 1" in text
+    assert "depthgauge nearest results/advised/loose NEW_PICTURE" in text
     links = re.findall(r'href="(labels/.*?)"', page)
     assert links == ["labels/loose/labels.csv", "labels/loose/accuracy.csv"]
     assert "It has no labels" not in text

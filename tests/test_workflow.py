@@ -191,6 +191,20 @@ def test_unlabelled_images_get_a_map_and_no_goodness(finished):
     assert not (folder / "results/nulls/loose").exists()
 
 
+def test_features_advised_lie_ready_for_new_pictures(finished):
+    folder, _ = finished
+    advised, images = folder / "results/advised/shapes", folder / "results/datasets/shapes/images"
+    command = ["apply", str(advised), str(images), "--output", str(folder / "new.npy")]
+    done = subprocess.run([sys.executable, "-m", "depthgauge", *command], cwd=folder)
+    assert done.returncode == 0 and not (folder / "results/advised/loose").exists()
+    expected = pd.read_csv(advised / "images.csv").image.tolist()
+    names = [Path(name).name for name in pd.read_csv(folder / "new.images.csv").image]
+    assert sorted(names) == sorted(expected)
+    made = np.load(folder / "new.npy")[[names.index(name) for name in expected]]
+    true = np.load(advised / "features.npy")
+    np.testing.assert_allclose(made, true, rtol=0, atol=1e-5 * np.abs(true).max())
+
+
 def test_every_job_leaves_a_log_and_a_benchmark(finished):
     folder, _ = finished
     for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
@@ -267,7 +281,7 @@ def test_a_class_token_asked_of_a_map_is_said_before_the_first_image(experiment,
 
 def contents(folder):
     patterns = ("goodness.csv", "datasets/**/*", "features/**/*", "distances/**/*", "nulls/**/*")
-    patterns += ("embeddings/**/*", "figures/**/*")
+    patterns += ("embeddings/**/*", "figures/**/*", "advised/**/*")
     files = [
         file
         for pattern in patterns

@@ -50,6 +50,9 @@ def main():
       ask                            which images to label first, where none has a label
       neighbours, misplaced          images that lie among those of another label
       mislabelled                    all images, by how well another label fits
+    to go on with
+      advised                        the features of the depth to use, and what extracts them
+      apply, nearest                 new pictures: the same features of them, the nearest images
     figures
       embedding, maps                where the images lie
       violins, heatmap, depths       goodness: and chance, class by class, at all depths
@@ -482,6 +485,46 @@ def compare():
 )
 def verdict():
     """Say which depth to use, from GOODNESS, RANKING and the HALVES of all cells (CSV)."""
+
+
+@stage("advised.export:write_advised")
+@file("advice")
+@file("manifest")
+@place("images")
+@files("networks")
+@output
+@click.option("--dataset", required=True)
+@click.option("--means", type=PATH, required=True, help="Folder of the features' means.")
+@click.option("--parts", type=click.IntRange(1), help="In which they were extracted.")
+@click.option("--kept", type=PATH, help="Folder of the features, to take those that are there.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Of the dataset's JPEGs.")
+@threads
+def advised():
+    """Write the features of the cell that ADVICE (verdict.csv) has, and their extractor.
+
+    NETWORKS are all graphs (EXTRACTOR.pb or .onnx); the output is README.md, beside which all lies.
+    """
+
+
+@stage("advised.apply:apply")
+@place("advised")
+@click.argument("pictures", type=PATH, nargs=-1, required=True)
+@written("--output", "-o", help=".npy (and .images.csv), .csv or .parquet to write.")
+@threads
+def apply():
+    """Write the features of PICTURES, files and folders, as ADVISED (results/advised/DATASET).
+
+    Pictures that cannot be read are named and left out; then the command fails at its end.
+    """
+
+
+@stage("advised.nearest:print_nearest")
+@place("advised")
+@click.argument("pictures", type=PATH, nargs=-1, required=True)
+@click.option("--count", "-n", type=click.IntRange(1), help="Of images for each picture.")
+@threads
+def nearest():
+    """Print the images of a run nearest to PICTURES, by ADVISED (results/advised/DATASET)."""
 
 
 @stage("figures.heatmap:heatmap_figure")

@@ -242,13 +242,17 @@ class Plan:
         layers = self.layers[extractor]
         return layers[(5 * len(layers) + 3) // 6 - 1]
 
+    def advised(self, dataset):
+        """Return the README beside the features of the cell advised, or None without labels."""
+        return f"advised/{dataset}/README.md" if self.labelled[dataset] != "none" else None
+
     def targets(self):
         """Return every file that a reader of the run is given, the report last."""
         files = [f"{name}.csv" for name in self.tables()]
         for dataset in self.datasets:
             files += [file for files in self.figures(dataset).values() for file in files]
             tables = [self.labels(dataset), self.ask(dataset), self.mislabelled(dataset)]
-            files += filter(None, tables)
+            files += filter(None, [*tables, self.advised(dataset)])
         files += [self.schematic(extractor) for extractor in self.layers]
         return [*files, "explorer.html", "report.html"]
 

@@ -386,6 +386,33 @@ def options_of(values):
     ]
 
 
+def advice(wildcards):
+    """The table that says which cell is advised for the wildcards' dataset."""
+    if wildcards.dataset in LABELLED:
+        return "results/verdict.csv"
+    return "results/labels/{dataset}/accuracy.csv"
+
+
+def graphs(wildcards):
+    """The networks of all extractors, for the wildcards' dataset."""
+    return in_results(PLAN.graph(wildcards.dataset, name) for name in PLAN.layers)
+
+
+def descriptions(wildcards):
+    """The descriptions beside ``graphs``."""
+    return [f"{os.path.splitext(graph)[0]}.json" for graph in graphs(wildcards)]
+
+
+def means_of(wildcards):
+    """The means of the features of the wildcards' dataset, in all layers and poolings."""
+    return [
+        f"results/means/{wildcards.dataset}/{extractor}/{name}/{shard}.npy"
+        for extractor in PLAN.layers
+        for name in PLAN.names(extractor)
+        for shard in PLAN.shards(wildcards.dataset)
+    ]
+
+
 def any_network(suffix):
     """An input function: the network of the wildcards' extractor for any dataset."""
     return lambda wildcards: (

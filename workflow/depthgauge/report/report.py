@@ -162,6 +162,7 @@ def _dataset(name, found, tables):
         "advised_figures": {},
         **dict.fromkeys(("best", "others", "misplaced", "means"), ()),
         **dict.fromkeys(("confusions", "code")),
+        "advised": _advised(name, found),
         "more": {kind: files for kind, files in figures.items() if files},
     }
     own = [f"/{verdict['extractor']}.png" if verdict and verdict.get("extractor") else ".png"]
@@ -253,6 +254,16 @@ def _computed(verdict, found):
             if found.have(file)
         ],
     }
+
+
+def _advised(name, found):
+    """Return the folder of a dataset's advised features, or None where there are none."""
+    readme = found.plan.advised(name)
+    if readme is None or not found.have(readme):
+        return None
+    folder = Path(readme).parent
+    there = (found.folder / folder / "features.npy").exists()  # where something is advised
+    return Path(found.folder.name, folder).as_posix() if there else None
 
 
 def _shown(file, found):
