@@ -197,6 +197,20 @@ def test_nothing_advised_is_said_and_leaves_nothing_else(results, tmp_path):
     assert done.exit_code == 1
 
 
+def test_where_some_have_a_label_the_layer_that_proposes_labels_counts(results, tmp_path):
+    folder = export(results, CELLS["frozen graph, mean"], tmp_path / "advised")
+    rows = [("onnx", "map", "mean", "angle", ""), ("graph", "deep", "flat", "euclidean", 0.9)]
+    names = ["extractor", "layer", "pooling", "metric", "expected_accuracy"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "accuracy.csv", index=False)
+    made = results / "datasets/photos"
+    write_advised(
+        *(tmp_path / "accuracy.csv", made / "manifest.csv", made / "images"),
+        *([results / "networks/graph.pb"], folder / "README.md"),
+        **{"dataset": "photos", "means": results / "means/photos"},
+    )
+    close(np.load(folder / "features.npy"), expected(results, CELLS["frozen graph, as it is"]))
+
+
 def test_nearest_images_are_those_of_all_distances(results, tmp_path):
     folder = export(results, CELLS["frozen graph, mean"], tmp_path / "advised")
     images = pd.read_csv(folder / "images.csv")
@@ -258,6 +272,7 @@ def test_what_cannot_be_applied_is_said(results, tmp_path, caplog):
 
     assert "empty: holds no pictures" in said(folder, tmp_path / "empty")
     assert "there is no such picture" in said(folder, tmp_path / "missing")
+    assert "another network are not comparable" in said(folder, other / "features.npy")
     assert "expected results/advised/DATASET" in said(tmp_path / "empty")
     assert "take one of advised, other in it" in said(tmp_path)
     mixed = shutil.copytree(folder, tmp_path / "mixed")

@@ -488,7 +488,7 @@ def test_commands(results):
     assert rows[1].startswith("planted network layer_0 341,056 800 0.800 0.750 1.0213")
     assert rows[2].startswith("layer_1 170,528 800 0.987 0.975 1.3178")
     places = [line.split()[0] for line in words[words.index("Where to look:") + 1 :]]
-    names = ("report.html", "explorer.html", "figures", "goodness.csv")
+    names = ("report.html", "explorer.html", "figures", "goodness.csv", "advised/planted")
     assert places == [str(results / name) for name in names]
 
 

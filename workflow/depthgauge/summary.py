@@ -106,6 +106,10 @@ def _where_to_look(results, plan):
     ]
     if plan.with_labels():
         there.append(("goodness.csv", "every number"))
+    for dataset in filter(plan.advised, plan.datasets):
+        if (results / plan.advised(dataset)).exists():
+            what = "its features, to take along; new ones: `depthgauge apply`"
+            there.append((Path(plan.advised(dataset)).parent, what))
     for dataset in plan.with_labels("some"):
         there.append((plan.labels(dataset), "labels proposed for the images that had none"))
     names = [f"  {results / name}" for name, _ in there]

@@ -28,6 +28,11 @@ def picture_files(pictures):
     for place in map(Path, pictures):
         if not place.exists():
             raise UserError(f"{place}: there is no such picture and no such folder.")
+        if place.suffix in (".npy", ".npz", ".csv", ".parquet"):
+            raise UserError(
+                f"{place}: is no picture. Features that are made already cannot be taken: those of "
+                "another network are not comparable. Give the pictures that they are of."
+            )
         found = [place]
         if place.is_dir():
             found = [

@@ -80,6 +80,7 @@ def _seconds(plan):
     total = 20
     for dataset in plan.datasets:
         thousand = plan.images[dataset] / 1000
+        total += 10 + 60 * thousand  # the features advised, extracted again
         for name, spec in plan.config["extractors"].items():
             wide = spec.get("size", 224)
             pixels = (wide if isinstance(wide, int) else max(wide)) ** 2 / 224**2
