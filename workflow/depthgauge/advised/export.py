@@ -24,7 +24,6 @@ from ..networks.features import features as extract
 from ..networks.vectors import write_vector_graph
 from ..readings import KEYS, pooled, pooled_name
 from ..tables import read_table, write_table
-from .lengths import scaled
 from .readme import readme
 
 log = logging.getLogger(__name__)
@@ -218,4 +217,16 @@ def _write_scaled(shards, output, shape, mean, made_from):
         for path in shards:
             rows = np.load(path, mmap_mode="r")
             for start in range(0, len(rows), step):
-                file.write(scaled(rows[start : start + step], mean))
+                file.write(_scaled(rows[start : start + step], mean))
+
+
+def _scaled(features, mean):
+    """Return float32 [n, d]: less the mean, each row of length one; as they are without a mean.
+
+    As the extractor has it: in double precision, and a row that is the mean becomes zero.
+    """
+    if mean is None:
+        return np.ascontiguousarray(features, np.float32)
+    centred = np.subtract(features, mean, dtype=np.float64)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    return np.divide(centred, lengths, out=centred, where=lengths > 0).astype(np.float32)
