@@ -49,7 +49,7 @@ rule goodness_table:
     output: "results/goodness.txt"
     shell: "touch {{output}}"
 
-rule samples:
+rule figures_of_images:
     input: "results/made.txt"
     output: "results/drawn_{{n}}.txt"
     shell: "touch {{output}}"
@@ -200,7 +200,8 @@ def test_every_rule_has_a_stage():
     )
     assert {stage_of(name) for name in named} <= {*STAGES, None}
     assert {stage_of(name) for name in named if "network" in name} == {"networks"}
-    assert stage_of("all") is stage_of("figure_3") is None
+    assert stage_of("all") is stage_of("figure_3") is stage_of("figures") is None
+    assert stage_of("figures_of_results_digits") == stage_of("figures_of_networks") == "figures"
     assert set(ORDER) == set(STAGES)
 
 

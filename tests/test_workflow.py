@@ -337,8 +337,8 @@ def test_changed_module_runs_again_what_it_makes(finished, tmp_path):
     assert "Nothing to be done" in snakemake(folder, "-n", repository=repository)
     module.write_text(module.read_text() + "\nCHANGED = True\n")
     planned = snakemake(folder, "-n", "--quiet", "rules", repository=repository)
-    assert "embedding" in planned and "maps" in planned
-    for untouched in ("features", "distances", "goodness", "violins"):
+    assert "embedding" in planned and "figures_of_results_shapes" in planned
+    for untouched in ("features", "distances", "goodness", "figures_of_images"):
         assert untouched not in planned
 
 
@@ -387,7 +387,7 @@ def test_any_names_of_extractors_and_layers_are_planned(experiment, tmp_path):
 
     folder = with_config(experiment, tmp_path / "run", change)
     printed = snakemake(folder, "-n", "--quiet", "rules", "--cores", "1")
-    for rule in ("features_a_b", r"features_a_b_\d+", "misplaced_sheet", "draw_misplaced"):
+    for rule in ("features_a_b", r"features_a_b_\d+", "misplaced_sheet"):
         assert re.search(rf"^{rule} +\d+$", printed, re.M), rule
 
 

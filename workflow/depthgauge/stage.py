@@ -31,17 +31,12 @@ class Stages(click.Group):
         target : str
             The function, such as ``figures.heatmap:heatmap_figure``.
         """
-        module, _, name = target.partition(":")
-
-        def call(**options):
-            function = getattr(import_module(f".{module}", __package__), name)
-            return function(**{k: v for k, v in options.items() if v not in (None, ())})
 
         def command(declared):
             @functools.wraps(declared)
             def run(log, **options):
                 with _told(declared.__name__, log):
-                    return call(**options)
+                    return call(target, options)
 
             file = click.Path(dir_okay=False, path_type=Path)
             log = click.option("--log", type=file, help="Also write what happened to this file.")
@@ -66,6 +61,13 @@ class Stage(click.Command):
             if default and default is not ... and not option.show_default:
                 option.default, option.show_default = default, True
         super(Stage, shown).format_options(ctx, formatter)
+
+
+def call(target, options):
+    """Call a function of the package, MODULE:FUNCTION, with those of ``options`` that are given."""
+    module, _, name = target.partition(":")
+    function = getattr(import_module(f".{module}", __package__), name)
+    return function(**{k: v for k, v in options.items() if v not in (None, ())})
 
 
 def signature(target):

@@ -4,8 +4,10 @@
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 PACKAGE = Path(workflow.basedir) / "workflow" / "depthgauge"
 sys.path.insert(0, str(PACKAGE.parent))
@@ -81,26 +83,43 @@ os.environ.update(DEPTHGAUGE_FOUND=json.dumps(FOUND))
 if CONFIG["mirror"]:
     os.environ.update(DEPTHGAUGE_MIRROR=os.path.expanduser(CONFIG["mirror"]))
 
+
+def rule_names(names):
+    """By name a name for a rule, in which there is no `-`.
+
+    Names that have one, and so may come to be others, are told apart by their places.
+    """
+    found = {name: name for name in names if "-" not in name}
+    for place, name in enumerate(names, start=1):
+        rule_name = name.replace("-", "_")
+        while name not in found and rule_name in found.values():
+            rule_name += f"_{place}"
+        found.setdefault(name, rule_name)
+    return found
+
+
 LABELLED = PLAN.with_labels("all")
 DOWNLOADS = PLAN.downloads()
 
-# What rules are called that each extractor has for itself. Names of rules have no `-`: names that
-# have one, and so may come to be others, are told apart by their places.
-RULE_NAMES = {name: name for name in PLAN.layers if "-" not in name}
-for place, name in enumerate(PLAN.layers, start=1):
-    rule_name = name.replace("-", "_")
-    while name not in RULE_NAMES and rule_name in RULE_NAMES.values():
-        rule_name += f"_{place}"
-    RULE_NAMES.setdefault(name, rule_name)
+# What rules are called that each extractor, or each dataset, has for itself.
+RULE_NAMES = rule_names(PLAN.layers)
+RULE_NAMES_OF_DATASETS = rule_names(PLAN.datasets)
 
 
-def code(command, *files):
+def code(*parts):
     """A parameter that changes, and makes a rule run again, when what a command does is changed.
 
-    ``files`` are others that it reads, in the package.
+    ``parts`` are the commands and, with a slash, other files of the package that they read.
     """
-    code_of = depthgauge_command.commands[command].target.partition(":")[0]
-    return lambda wildcards: code_digest(code_of, *files)
+    read = [
+        (
+            part
+            if "/" in part
+            else depthgauge_command.commands[part].target.partition(":")[0]
+        )
+        for part in parts
+    ]
+    return lambda wildcards: code_digest(*read)
 
 
 def dataset_code(wildcards):
@@ -361,29 +380,23 @@ def probed(extractor):
     return readings.pooled_name(PLAN.layers[extractor][-1], pooling)
 
 
-def captions(caption, what, place=""):
-    """How Snakemake's own report shows a file: the text with it, and where it is found."""
+def captions(caption, what, dataset="", extractor=""):
+    """How Snakemake's own report shows a file: the text with it, and where it is found.
+
+    The text is one of `workflow/report/`, by its name, or any, by its whole path.
+    """
     category = "Start here" if caption == "page" else "Tables"
-    if place:
-        category = "{dataset}" if "{dataset}" in place else "Networks"
-    network = "{extractor}" if "{extractor}" in place else ""
+    if dataset or extractor:
+        category = dataset or "Networks"
     return {
-        "caption": f"../report/{caption}.rst",
+        "caption": caption if os.path.isabs(caption) else f"../report/{caption}.rst",
         "category": category,
-        "labels": {"what": what, "network": network},
+        "labels": {"what": what, "network": extractor},
     }
 
 
 # What stands above a figure of a dataset and a network.
 TITLE = "{dataset}  ·  {extractor}"
-
-
-def options_of(values):
-    """A parameter: options of a command, with wildcards in their values, or functions of these."""
-    return lambda wildcards: [
-        f"--{key}={value(wildcards) if callable(value) else str(value).format(**dict(wildcards.items()))}"
-        for key, value in values.items()
-    ]
 
 
 def advice(wildcards):
@@ -417,6 +430,73 @@ def any_network(suffix):
     """An input function: the network of the wildcards' extractor for any dataset."""
     return lambda wildcards: (
         f"results/{PLAN.network(PLAN.datasets[0], wildcards.extractor)}{suffix}"
+    )
+
+
+def jobs_of_figures(table):
+    """What is drawn in one job: what it needs, the dataset, or "" where it is of none, the figures.
+
+    Each of the plan's figures is told as ``table`` does, by command, and with the dataset and the
+    extractor that it is of, "" where it is of none or all.
+    """
+    figures = [
+        (dataset, file)
+        for dataset in PLAN.datasets
+        for files in PLAN.figures(dataset).values()
+        for file in files
+    ]
+    figures += [("", PLAN.schematic(extractor)) for extractor in PLAN.layers]
+    commands = {told["kind"]: command for command, told in table.items()}
+    jobs = {}
+    for dataset, file in figures:
+        stem = Path(file).with_suffix("")
+        command = commands[stem.parts[1]]
+        figure = {
+            **dict(caption="figure", suffixes=[".pdf", ".csv", ".txt"], outputs={}),
+            **table[command],
+            **dict(command=command, stem=f"results/{stem.as_posix()}", dataset=dataset),
+            "extractor": stem.name if len(stem.parts) == 3 + bool(dataset) else "",
+        }
+        if ".txt" in figure["suffixes"]:  # what is to be said of it
+            figure["caption"] = os.path.abspath(f"{figure['stem']}.txt")
+        jobs.setdefault((figure["needs"], dataset), []).append(
+            SimpleNamespace(**figure)
+        )
+    return [(*job, drawn) for job, drawn in jobs.items()]
+
+
+def filled(figure, given):
+    """What is given for a figure, with its dataset and extractor: in texts, or called with it."""
+    if callable(given):
+        given = given(figure)
+    if isinstance(given, dict):
+        return {key: filled(figure, value) for key, value in given.items()}
+    if isinstance(given, list):
+        return [filled(figure, value) for value in given]
+    names = {"dataset": figure.dataset, "extractor": figure.extractor}
+    return str(given).format(**names)
+
+
+def flat(files):
+    """All files of some that have names, and are one or many by each."""
+    return [
+        file
+        for some in files.values()
+        for file in ([some] if isinstance(some, str) else some)
+    ]
+
+
+def command_line(figure):
+    """The command that draws a figure, as one would type it."""
+    files = SimpleNamespace(
+        **filled(figure, figure.inputs), **filled(figure, figure.outputs)
+    )
+    options = filled(figure, figure.options)
+    return shlex.join(
+        [
+            *(figure.command, figure.stem, *figure.handed(figure, files)),
+            *(f"--{key}={value}" for key, value in options.items()),
+        ]
     )
 
 

@@ -1,50 +1,51 @@
 # Figures: each is drawn by a command of its own as PNG and PDF, with the values that it draws (CSV)
-# and mostly what is to be said of it (TXT) beside.
+# and mostly what is to be said of it (TXT) beside. Those of a dataset that need the same are drawn
+# in one job, whose start takes longer than a figure.
 
-# By the name of the rule, which mostly is that of the command: the folder of the figures, and what one is of; what it
-# is called; the files that it is drawn from, and how they are handed to the command; and options
+# By command: the folder of the figures; what one is called; what it needs, and with which others it
+# is drawn so; the files that it is drawn from, and how they are handed to the command; and options
 # of which the values count.
 FIGURES = {
     "depths": dict(
         kind="depths",
-        of=["dataset"],
         called="all depths of all networks",
+        needs="verdict",
         inputs=dict(goodness="results/goodness.csv", verdict="results/verdict.csv"),
-        handed=lambda wildcards, input: [input.goodness, input.verdict],
+        handed=lambda figure, files: [files.goodness, files.verdict],
         options=dict(dataset="{dataset}"),
         caption="depths",
         suffixes=[".pdf", ".csv"],
     ),
     "violins": dict(
         kind="violins",
-        of=["dataset", "extractor"],
         called="goodness and its null",
+        needs="results",
         inputs=dict(
             rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
             nulls=per_layer("results/nulls/{dataset}/{extractor}/{layer}.npy"),
         ),
-        handed=lambda wildcards, input: input.rows,
+        handed=lambda figure, files: files.rows,
         options=dict(seed=CONFIG["seed"]),
     ),
     "heatmap": dict(
         kind="heatmaps",
-        of=["dataset", "extractor"],
         called="class by class",
+        needs="results",
         inputs=dict(
             classes=per_layer(
                 "results/nulls/{dataset}/{extractor}/{layer}.classes.csv"
             ),
             rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
         ),
-        handed=lambda wildcards, input: input.classes,
+        handed=lambda figure, files: files.classes,
         options=dict(title=TITLE),
         caption="heatmap",
         suffixes=[".pdf", ".csv"],
     ),
     "maps": dict(
         kind="maps",
-        of=["dataset", "extractor"],
         called="maps",
+        needs="results",
         inputs=dict(
             embeddings=per_layer(
                 "results/embeddings/{dataset}/{extractor}/{layer}.csv"
@@ -52,70 +53,68 @@ FIGURES = {
             rows=rows_to_follow,
             layers=network_file(".json"),
         ),
-        handed=lambda wildcards, input: [
-            *input.embeddings,
-            f"--layers={input.layers}",
+        handed=lambda figure, files: [
+            *files.embeddings,
+            f"--layers={files.layers}",
             *(
-                [f"--row={row}" for row in input.rows]
-                or reading_followed(wildcards).split()
+                [f"--row={row}" for row in files.rows]
+                or reading_followed(figure).split()
             ),
         ],
         options=dict(title=TITLE, perplexity=CONFIG["perplexity"], seed=CONFIG["seed"]),
     ),
-    "contact_sheet": dict(
+    "contact-sheet": dict(
         kind="contact_sheets",
-        of=["dataset", "extractor"],
         called="images of each cluster",
+        needs="results",
         inputs=dict(
             images="results/datasets/{dataset}/images",
             manifest="results/datasets/{dataset}/manifest.csv",
             summary="results/clusters/{dataset}/{extractor}.csv",
             clusters=per_layer("results/clusters/{dataset}/{extractor}/{layer}.csv"),
         ),
-        handed=lambda wildcards, input: [
-            *(input.images, input.manifest, input.summary),
-            os.path.dirname(input.clusters[0]),
+        handed=lambda figure, files: [
+            *(files.images, files.manifest, files.summary),
+            os.path.dirname(files.clusters[0]),
             *(
-                [f"--layer={PLAN.unlabelled_layer(wildcards.extractor)}"]
-                if PLAN.labelled[wildcards.dataset] == "none"
+                [f"--layer={PLAN.unlabelled_layer(figure.extractor)}"]
+                if PLAN.labelled[figure.dataset] == "none"
                 else []
             ),
         ],
         options=dict(seed=CONFIG["seed"]),
     ),
-    "ask_sheet": dict(
+    "ask-sheet": dict(
         kind="ask",
-        of=["dataset"],
         called="images to label first",
+        needs="results",
         inputs=dict(
             images="results/datasets/{dataset}/images",
             asked="results/ask/{dataset}.csv",
         ),
-        handed=lambda wildcards, input: [input.images, input.asked],
+        handed=lambda figure, files: [files.images, files.asked],
         options=dict(title="{dataset}"),
     ),
-    # Not misplaced_..., which would be the rule of an extractor.
-    "draw_misplaced": dict(
-        command="misplaced-sheet",
+    "misplaced-sheet": dict(
         kind="misplaced",
-        of=["dataset", "extractor"],
         called="misplaced images",
+        needs="verdict",
         inputs=dict(
             images="results/datasets/{dataset}/images",
             tables=per_layer("results/misplaced/{dataset}/{extractor}/{layer}.csv"),
             verdict="results/verdict.csv",
         ),
-        handed=lambda wildcards, input: [
-            *(input.images, *input.tables),
-            f"--verdict={input.verdict}",
+        handed=lambda figure, files: [
+            *(files.images, *files.tables),
+            f"--verdict={files.verdict}",
         ],
         options=dict(dataset="{dataset}", extractor="{extractor}"),
         suffixes=[".pdf", ".csv"],
     ),
-    "label_curves": dict(
+    "label-curves": dict(
         kind="labelling",
-        of=["dataset", "extractor"],
         called="labelling from few labels",
+        needs="results",
         inputs=dict(
             trials=[
                 f"results/labelling/{{dataset}}/{{extractor}}/{trials}.csv"
@@ -127,10 +126,10 @@ FIGURES = {
             curves="results/labelling/{dataset}/{extractor}/curves.csv",
             differences="results/labelling/{dataset}/{extractor}/differences.csv",
         ),
-        handed=lambda wildcards, input, output: [
-            *input.trials,
-            f"--curves={output.curves}",
-            f"--differences={output.differences}",
+        handed=lambda figure, files: [
+            *files.trials,
+            f"--curves={files.curves}",
+            f"--differences={files.differences}",
         ],
         options=dict(title=TITLE, seed=CONFIG["seed"]),
         caption="labelling",
@@ -138,88 +137,97 @@ FIGURES = {
     ),
     "samples": dict(
         kind="samples",
-        of=["dataset"],
         called="images",
+        needs="images",
         inputs=dict(
             images="results/datasets/{dataset}/images",
             manifest="results/datasets/{dataset}/manifest.csv",
         ),
-        handed=lambda wildcards, input: [input.images, input.manifest],
+        handed=lambda figure, files: [files.images, files.manifest],
         options=dict(title="{dataset}"),
     ),
     "schematic": dict(
         kind="networks",
-        of=["extractor"],
         called="schematic",
+        needs="networks",
         # Learned from one dataset or another, the network looks the same.
         inputs=dict(nodes=any_network(".csv"), layers=any_network(".json")),
-        handed=lambda wildcards, input: [input.nodes, input.layers],
+        handed=lambda figure, files: [files.nodes, files.layers],
         options=dict(title="{extractor}"),
     ),
-    "learning_curve": dict(
+    "learning-curve": dict(
         kind="learning_curves",
-        of=["dataset", "extractor"],
         called="learning curve",
+        needs="results",
         inputs=dict(history="results/models/{dataset}/{extractor}_history.csv"),
-        handed=lambda wildcards, input: [input.history],
+        handed=lambda figure, files: [files.history],
         options=dict(title=TITLE, seed=CONFIG["seed"]),
         suffixes=[".pdf", ".csv"],
     ),
     "reconstructions": dict(
         kind="reconstructions",
-        of=["dataset", "extractor"],
         called="reconstructions",
+        needs="results",
         inputs=dict(examples="results/models/{dataset}/{extractor}_examples.npz"),
-        handed=lambda wildcards, input: [input.examples],
+        handed=lambda figure, files: [files.examples],
         options=dict(
             title=TITLE,
-            latent=lambda wildcards: CONFIG["extractors"][wildcards.extractor][
-                "latent"
-            ],
+            latent=lambda figure: CONFIG["extractors"][figure.extractor]["latent"],
         ),
         suffixes=[".pdf", ".csv"],
     ),
 }
 
-for name, figure in FIGURES.items():
-    own = os.path.join(*(f"{{{wildcard}}}" for wildcard in figure["of"]))
-    said = [f"{{wildcards.{wildcard}}}" for wildcard in figure["of"]]
-    stem = f"results/figures/{figure['kind']}/{own}"
-    command = figure.get("command", name.replace("_", "-"))
+for needs, dataset, drawn in jobs_of_figures(FIGURES):
+    own = f"/{dataset}" if dataset else ""
 
     rule:
         name:
-            name
+            f"figures_of_{needs}"
+            + (f"_{RULE_NAMES_OF_DATASETS[dataset]}" if dataset else "")
         input:
-            **figure["inputs"],
+            lambda wildcards, drawn=drawn: [
+                file
+                for figure in drawn
+                for file in flat(filled(figure, figure.inputs))
+            ],
         output:
-            report(
-                f"{stem}.png",
-                **captions(figure.get("caption", "figure"), figure["called"], own),
-            ),
-            multiext(stem, *figure.get("suffixes", [".pdf", ".csv", ".txt"])),
-            **figure.get("outputs", {}),
+            [
+                report(
+                    f"{figure.stem}.png",
+                    **captions(
+                        figure.caption, figure.called, figure.dataset, figure.extractor
+                    ),
+                )
+                for figure in drawn
+            ],
+            [
+                file
+                for figure in drawn
+                for file in [
+                    *(figure.stem + suffix for suffix in figure.suffixes),
+                    *flat(filled(figure, figure.outputs)),
+                ]
+            ],
         log:
-            f"results/logs/{name}/{own}.log",
+            f"results/logs/figures_of_{needs}{own}.log",
         benchmark:
-            f"results/benchmarks/{name}/{own}.tsv"
+            f"results/benchmarks/figures_of_{needs}{own}.tsv"
         conda:
             "../../envs/depthgauge.yaml"
         threads: 1
         resources:
             mem_mb=per_attempt(1000),
-            runtime=per_attempt(10),
+            runtime=per_attempt(10 + len(drawn)),
         params:
-            code=code(command),
-            command=command,
-            stem=stem,
-            handed=figure["handed"],
-            options=options_of(figure["options"]),
+            code=code(*sorted({figure.command for figure in drawn})),
+            commands=lambda wildcards, drawn=drawn: [
+                command_line(figure) for figure in drawn
+            ],
         message:
-            f"Drawing {figure['called']} of {', '.join(said)}"
+            f"Drawing figures of the {needs} of {dataset or 'all extractors'}"
         shell:
-            "depthgauge {params.command} {params.stem} {params.handed:q} {params.options:q}"
-            " --log {log}"
+            "depthgauge draw {params.commands:q} --log {log}"
 
 
 # The paper's figures, by the paper's numbers: 1 the network, 2 to 5 what the datasets look like,

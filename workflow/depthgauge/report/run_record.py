@@ -113,14 +113,14 @@ def _jobs(plan):
         "goodness_table comparisons verdict": [""] if labelled else [],
         "claims": [""] if "claims" in plan.tables() else [],
         "download": plan.downloads(),
-        "dataset samples": plan.datasets,
-        "autoencoder learning_curve reconstructions": ["/".join(one) for one in plan.trained()],
+        "dataset figures_of_images figures_of_results": plan.datasets,
+        "autoencoder": ["/".join(one) for one in plan.trained()],
         "pca": ["/".join(one) for one in plan.trained("pca")],
         "network": {
             plan.network(dataset, extractor).removeprefix("networks/")
             for dataset, extractor, _ in plan.cells()
         },
-        "schematic": plan.layers,
+        "figures_of_networks": [""],
         "features": [
             f"{pair}/{shard}"
             for dataset in plan.datasets
@@ -138,13 +138,13 @@ def _jobs(plan):
         "join_blocks": cells(blocks),
         "goodness": cells(labelled),
         "sampled_goodness": cells(name for name in plan.sampled if name in labelled),
-        "depths": labelled,
-        "violins heatmap misplaced draw_misplaced": pairs(labelled),
-        "label_accuracy label_curves": pairs(curves),
+        "figures_of_verdict": labelled,
+        "misplaced": pairs(labelled),
+        "label_accuracy": pairs(curves),
         "linear_probe": pairs(curves if plan.config["linear_probe"] else []),
         "labels": partly,
         "mislabelled": labelled,
-        "ask ask_sheet": plan.with_labels("none"),
+        "ask": plan.with_labels("none"),
         "embedding": cells(plan.datasets),
-        "maps neighbours clusters contact_sheet": pairs(plan.datasets),
+        "neighbours clusters": pairs(plan.datasets),
     }

@@ -13,8 +13,7 @@ STAGES = {
     "networks": r"(onnx_|learned_)?network|autoencoder|pca",
     "features": r"features_.+",
     "distances": r"(distances|distance_block|join_blocks)(_.+)?",
-    "figures": r"embedding|depths|violins|heatmap|maps|contact_sheet|draw_misplaced|label_curves"
-    r"|samples|schematic|learning_curve|reconstructions",
+    "figures": r"embedding|figures_of_.+",
     "report": r"claims|explorer|report",
     "what they say": r".+",
 }
