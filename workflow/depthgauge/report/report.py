@@ -36,6 +36,7 @@ _NETWORKS = {  # what an extractor of each kind is
 }
 _WORST = 12  # misplaced images that are shown
 _SIDE = 96  # of their thumbnails, in pixels
+_TIMED = 200  # images, of which the start of a network is no longer most of the time
 
 
 def write_report(plan, output, record):
@@ -205,7 +206,7 @@ def _advice(name, verdict, cells, ranking, found):
 def _seconds(name, found):
     """Return by extractor how many seconds 1,000 images took, through all of its layers."""
     taken = {}
-    for extractor in found.plan.layers:
+    for extractor in found.plan.layers if found.plan.images[name] >= _TIMED else ():
         files = [f"benchmarks/features/{name}/{extractor}/{s}.tsv" for s in found.plan.shards(name)]
         files = [found.folder / file for file in files]
         if all(file.exists() for file in files):

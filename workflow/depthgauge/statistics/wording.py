@@ -80,7 +80,7 @@ def _detail(row, controls):
         f"It tells your classes apart {row['quality']}: for about {found} of 100 pictures "
         f"the most similar picture is of the same class, where {guessing}{beside}."
     )
-    yield _others(row)
+    yield _others(row, controls)
     yield _again(row)
     if row.get("beats_control") == "not told":
         yield f"Whether it beats {controls[row['control_extractor']]} cannot be told for certain."
@@ -89,14 +89,16 @@ def _detail(row, controls):
         yield f"Measured were {row['sample']:,.0f} of your {row['population']:,.0f} pictures."
 
 
-def _others(row):
-    """Say which other layers may be as good."""
+def _others(row, controls):
+    """Say which other layers may be as good; controls are told of by themselves."""
     cells = row["tried"]
+    if row["scope"] == "dataset" and row["answer"] == "use":
+        cells = cells[~cells.extractor.isin(controls)]
     if len(cells) == 1:
         return ""
     if row["few_groups"]:
         return f"Whether the others are any worse cannot be told: {row['few_groups']}."
-    layers = _other_layers(row)
+    layers = _other_layers(row, cells)
     if layers.empty:
         return ""
     rivals = list(layers[cells.may_be_best[layers.index] == 1].unique())
@@ -153,8 +155,7 @@ def _numbers(row):
         yield f"Beware at {_listed(row['spread_warning'].split(';'))}: {SPREAD}."
 
 
-def _other_layers(row):
-    cells = row["tried"]
+def _other_layers(row, cells):
     layers = cells.layer if row["scope"] == "depth" else cells.extractor + "/" + cells.layer
     own = row["layer"] if row["scope"] == "depth" else f"{row['extractor']}/{row['layer']}"
     return layers[layers != own]
