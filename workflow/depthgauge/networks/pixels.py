@@ -32,8 +32,8 @@ def load_pixels(path, size, resample="bilinear", shortest_edge=None):
 
     Parameters
     ----------
-    path : path
-        A picture that Pillow reads.
+    path : path or file
+        A picture that Pillow reads; an open file is taken as it is.
     size : int or (int, int)
         Height and width in pixels, one number for both.
     resample : str
@@ -51,7 +51,7 @@ def load_pixels(path, size, resample="bilinear", shortest_edge=None):
         If the file is missing or cannot be decoded.
     """
     try:
-        with Image.open(image_file(path)) as picture:
+        with Image.open(path if hasattr(path, "read") else image_file(path)) as picture:
             picture = picture.convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(

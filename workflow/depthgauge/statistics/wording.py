@@ -101,7 +101,8 @@ def _others(row, controls):
     layers = _other_layers(row, cells)
     if layers.empty:
         return ""
-    rivals = list(layers[cells.may_be_best[layers.index] == 1].unique())
+    order = cells.knn1_half[layers.index].sort_values(ascending=False, kind="stable").index
+    rivals = list(layers[order][cells.may_be_best[order] == 1].unique())
     count = layers.nunique()
     if not rivals:
         return "Every other layer does worse." if count > 1 else "The other layer does worse."
