@@ -323,9 +323,9 @@ def test_early_answer_waits_for_a_network_that_is_no_control(tmp_path):
 
 
 def test_stages_are_drawn_while_a_job_without_a_log_runs(tmp_path):
-    run, shown = Progress({"samples": 2, "features_lite": 2}), io.StringIO()
+    run, shown = Progress({"figures_of_images_some": 2, "features_lite": 2}), io.StringIO()
     view = View(run, {2: tmp_path / "a.log"}, shown)
-    run.begin(1, "samples", 0)
+    run.begin(1, "figures_of_images_some", 0)
     run.begin(2, "features_lite", 0)
     (tmp_path / "a.progress").write_text("lite:  50%|### | 5/10 [00:01<00:01, 2.5image/s]")
     lines = str(view._drawn()).splitlines()

@@ -144,6 +144,7 @@ def _jobs(plan):
         "linear_probe": pairs(curves if plan.config["linear_probe"] else []),
         "labels": partly,
         "mislabelled": labelled,
+        "advised": [*labelled, *partly],
         "ask": plan.with_labels("none"),
         "embedding": cells(plan.datasets),
         "neighbours clusters": pairs(plan.datasets),
