@@ -46,7 +46,10 @@ def exact_gradient(pool, threads):
             _attract(points, P.indptr, P.indices, P.data, first, last, attraction)
             _repel(x, y, first, last, repulsion, weights)
 
-        list(pool.map(forces, range(threads)))
+        if threads == 1:  # a thread to wait for takes as long as the forces of 200 images
+            forces(0)
+        else:
+            list(pool.map(forces, range(threads)))
         total = weights.sum()
         error = _divergence(points, P, total) if should_eval_error else 0.0
         return error, attraction - repulsion / total
