@@ -301,15 +301,18 @@ def _left_out(name, found):
             "they ask for all, and labels are proposed for the others"
         )
     asked = plan.config["labels_per_class"] if plan.labelled[name] == "all" else []
+    lacking = {}  # the networks whose curves lack the same points
     for extractor in plan.layers if asked else []:
         curves = f"labelling/{name}/{extractor}/curves.csv"
         drawn = {row["labels_per_class"] for row in found.rows(curves)}
         missed = [count for count in asked if count not in drawn]
         if missed and found.have(curves):
-            said.append(
-                f"Labelling curves of {extractor}: no points at "
-                f"{', '.join(map(str, missed))} labels per class, since a class has too few images"
-            )
+            lacking.setdefault(", ".join(map(str, missed)), []).append(extractor)
+    for missed, extractors in lacking.items():
+        said.append(
+            f"Labelling curves of {_listed(extractors)}: no points at {missed} labels per class, "
+            "since a class has too few images"
+        )
     return [text for text in said if text]
 
 
