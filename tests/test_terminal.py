@@ -133,7 +133,7 @@ def test_a_failure_is_a_job_its_error_its_log_and_what_goes_on(tmp_path):
 
 
 def test_what_was_interrupted_says_how_to_go_on(tmp_path):
-    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(features="sleep 60"))
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(features="sleep 5"))
     started = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "1", "--logger", "depthgauge"],
         cwd=tmp_path,
