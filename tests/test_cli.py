@@ -48,7 +48,7 @@ def test_rules_know_the_code_of_their_command():
             own = re.findall(r'^ *"depthgauge ([\w-]+) ', rule, flags=re.M)
             called |= set(own)
             # Downloads are held to checksums; datasets name the module of their kind.
-            if own and own[0] not in ("download", "dataset", "draw"):
+            if own and own[0] not in ("download", "dataset", "together"):
                 assert re.findall(r'code\(\s*"([\w-]+)"', rule) == own
     figures = (RULES / "figures.smk").read_text()
     assert "code=code(*sorted({figure.command for figure in drawn}))" in figures

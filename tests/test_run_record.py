@@ -15,8 +15,8 @@ from PIL import Image
 INCEPTION = {"kind": "keras_application", "application": "InceptionV3", "weights": None}
 ENCODER = {"kind": "autoencoder", "size": 16, "latent": 4, "channels": [4, 8]}
 EVERYTHING = {
-    "pairs": 1000,  # 46 images
-    "block_images": 30,
+    "pairs": 520_000,  # 1,020 images, more than few
+    "block_images": 600,
     "labels_per_class": [1, 2],
     "linear_probe": True,
     "claims": "workflow/depthgauge/report/paper_claims.yaml",

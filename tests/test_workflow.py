@@ -337,7 +337,7 @@ def test_changed_module_runs_again_what_it_makes(finished, tmp_path):
     assert "Nothing to be done" in snakemake(folder, "-n", repository=repository)
     module.write_text(module.read_text() + "\nCHANGED = True\n")
     planned = snakemake(folder, "-n", "--quiet", "rules", repository=repository)
-    assert "embedding" in planned and "figures_of_results_shapes" in planned
+    assert "places" in planned and "figures_of_results_shapes" in planned
     for untouched in ("features", "distances", "goodness", "figures_of_images"):
         assert untouched not in planned
 

@@ -33,7 +33,11 @@ PROFILE = ("--workflow-profile", REPOSITORY / "workflow" / "profiles" / "slurm")
 # The profile's waits are for clusters; and two cores play sixteen.
 TOY = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
 TOY += ("--set-threads", "features_inception_untrained=2")
-TOY += ("distances=8", "goodness=8", "embedding=4")  # so that jobs spread over both nodes
+TOY += (
+    "distances=8",
+    "goodness=8",
+    "places_inception_untrained=8",
+)  # so that jobs spread over both nodes
 
 # What the run with faults is to make; the others draw figures, too.
 MADE = ["results/goodness.csv", "results/verdict.csv"] + [
@@ -86,7 +90,7 @@ def main():
                 ("network", "FAILED"),
                 ("distances", "CANCELLED"),
                 ("goodness", "TIMEOUT"),
-                ("embedding", "NODE_FAIL"),
+                ("places_inception_untrained", "NODE_FAIL"),
             }
             assert wanted <= states, f"these faults did not happen: {wanted - states}"
             compare(folder, "faults", all_but="figures")
@@ -173,7 +177,7 @@ def faults(cluster, folder):
     cluster.ask("scontrol", "update", f"JobId={job['id']}", "TimeLimit=1")
     print(f"Job {job['id']} ({job['rule']}) hangs; it has one minute.", flush=True)
 
-    job = running(cluster, run, "embedding", elsewhere=job["node"])
+    job = running(cluster, run, "places_inception_untrained", elsewhere=job["node"])
     cluster.kill_node(job["node"])
     print(f"Node {job['node']} dies under job {job['id']} ({job['rule']}).", flush=True)
     while run.going():

@@ -62,7 +62,8 @@ def main():
       ask-sheet                      the images to label first
       schematic                      the network, with the layers marked
       learning-curve, reconstructions   how well an autoencoder learned
-      draw                           several of these from one process
+    of all of these
+      together                       several from one process
     to read
       claims                         what somebody found, held against the results
       report                         one page that sums up the run
@@ -636,10 +637,10 @@ def reconstructions():
     """Draw STEM.png and .pdf: images held out, and what the autoencoder makes of them."""
 
 
-@stage("draw:draw")
+@stage("together:run_together")
 @click.argument("commands", nargs=-1, required=True)
-def draw():
-    """Run COMMANDS that draw figures, each of them in quotes: 'violins STEM ROWS ...'."""
+def together():
+    """Run COMMANDS in one process, each of them in quotes: 'violins STEM ROWS ...'."""
 
 
 @stage("report.neighbour_table:write_neighbours")

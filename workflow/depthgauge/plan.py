@@ -31,6 +31,7 @@ from .urls import check_urls
 # Starting takes TensorFlow 12 s, 12,000 images some 270 s on eight cores
 # (5.5 images/s each): less than 5 % of a job is spent on starting it.
 SHARD_IMAGES = 12_000
+FEW = 1_000  # images of which stages are so short that their starts would be most of it
 
 # The layers of Inception-v3 that the paper uses, which `layers: pooling` stands for.
 _POOLING_LAYERS = ["pool", "mixed_3_pool", "mixed_8_pool", "pool_3"]
@@ -105,6 +106,10 @@ class Plan:
     def blocks(self, dataset):
         """Return into how many parts the images are cut whose pairs are a job each; 1 is whole."""
         return parts(self.images[dataset], self.config["block_images"])
+
+    def few(self, dataset):
+        """Return whether maps, clusters and neighbours of a dataset are one job per extractor."""
+        return self.images[dataset] <= FEW
 
     def learned_from(self, dataset, extractor):
         """Return the dataset from which an extractor learns that is used on ``dataset``."""

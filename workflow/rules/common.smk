@@ -299,6 +299,43 @@ def datasets_in(blocks):
     return "|".join(names) or "(?!)"  # the latter matches nothing
 
 
+def datasets_of(few):
+    """A pattern of the datasets of few images, of which an extractor's maps are one job; or of many."""
+    names = [name for name in PLAN.datasets if PLAN.few(name) == few]
+    return "|".join(names) or "(?!)"
+
+
+def commands_of_places(wildcards, input):
+    """The commands by which the images of few are placed, at all layers of the wildcards' extractor."""
+    dataset, extractor = wildcards.dataset, wildcards.extractor
+    layers, distances = PLAN.layers[extractor], first_poolings(wildcards, input)
+    followed = reading_followed(wildcards).split()
+    named = [f"--dataset={dataset}", f"--extractor={extractor}"]
+    drawn = [f"--perplexity={CONFIG['perplexity']}", f"--seed={CONFIG['seed']}"]
+    maps = [f"results/embeddings/{dataset}/{extractor}/{layer}.csv" for layer in layers]
+    commands = [
+        [
+            *("embedding", file, input.manifest, f"--output={output}"),
+            *(*followed, *named, f"--layer={layer}", *drawn),
+        ]
+        for layer, file, output in zip(layers, distances, maps)
+    ]
+    found = f"results/clusters/{dataset}/{extractor}"
+    commands.append(
+        [
+            *("clusters", *maps, *(f"--distances={file}" for file in distances)),
+            *(*followed, f"--folder={found}", f"--summary={found}.csv"),
+            *(f"--agreement={found}.agreement.csv", f"--manifest={input.manifest}"),
+            *(*named, *drawn),
+        ]
+    )
+    beside = f"results/neighbours/{dataset}/{extractor}"
+    commands.append(
+        ["neighbours", input.manifest, *distances, f"--folder={beside}", *followed]
+    )
+    return list(map(shlex.join, commands))
+
+
 def downloaded(sources):
     """Where downloads are, as inputs of what is made from them.
 

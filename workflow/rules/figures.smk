@@ -227,7 +227,7 @@ for needs, dataset, drawn in jobs_of_figures(FIGURES):
         message:
             f"Drawing figures of the {needs} of {dataset or 'all extractors'}"
         shell:
-            "depthgauge draw {params.commands:q} --log {log}"
+            "depthgauge together {params.commands:q} --log {log}"
 
 
 # The paper's figures, by the paper's numbers: 1 the network, 2 to 5 what the datasets look like,

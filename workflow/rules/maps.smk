@@ -13,6 +13,8 @@ rule embedding:
         "results/logs/embedding/{dataset}/{extractor}/{layer}.log",
     benchmark:
         "results/benchmarks/embedding/{dataset}/{extractor}/{layer}.tsv"
+    wildcard_constraints:
+        dataset=datasets_of(few=False),
     conda:
         "../../envs/depthgauge.yaml"
     threads: threads_up_to(4)
@@ -60,6 +62,7 @@ for extractor, layers in PLAN.layers.items():
         benchmark:
             "results/benchmarks/clusters/{dataset}/{extractor}.tsv"
         wildcard_constraints:
+            dataset=datasets_of(few=False),
             extractor=extractor,
         conda:
             "../../envs/depthgauge.yaml"
@@ -108,6 +111,7 @@ for extractor, layers in PLAN.layers.items():
         benchmark:
             "results/benchmarks/neighbours/{dataset}/{extractor}.tsv"
         wildcard_constraints:
+            dataset=datasets_of(few=False),
             extractor=extractor,
         conda:
             "../../envs/depthgauge.yaml"
@@ -131,6 +135,43 @@ for extractor, layers in PLAN.layers.items():
         shell:
             "depthgauge neighbours {input.manifest} {params.distances} --folder {params.folder}"
             " {params.reading} --threads {threads} --log {log}"
+
+    # The three of a dataset of few images: a job's start takes longer than one of them.
+    rule:
+        name:
+            f"places_{RULE_NAMES[extractor]}"
+        input:
+            distances=network_distances,
+            rows=rows_to_follow,
+            manifest="results/datasets/{dataset}/manifest.csv",
+        output:
+            [
+                f"results/{kind}/{{dataset}}/{{extractor}}/{layer}.csv"
+                for kind in ("embeddings", "clusters", "neighbours")
+                for layer in layers
+            ],
+            "results/clusters/{dataset}/{extractor}.csv",
+            "results/clusters/{dataset}/{extractor}.agreement.csv",
+        log:
+            "results/logs/places/{dataset}/{extractor}.log",
+        benchmark:
+            "results/benchmarks/places/{dataset}/{extractor}.tsv"
+        wildcard_constraints:
+            dataset=datasets_of(few=True),
+            extractor=extractor,
+        conda:
+            "../../envs/depthgauge.yaml"
+        threads: 1
+        resources:
+            mem_mb=per_attempt(1000),
+            runtime=per_attempt(10 + 5 * len(layers)),
+        params:
+            code=code("embedding", "clusters", "neighbours"),
+            commands=commands_of_places,
+        message:
+            "Mapping {wildcards.dataset}, {wildcards.extractor}, with clusters and neighbours"
+        shell:
+            "depthgauge together {params.commands:q} --log {log}"
 
     rule:
         name:

@@ -100,6 +100,7 @@ def _jobs(plan):
     labelled, partly = plan.with_labels(), plan.with_labels("some")
     curves = labelled if plan.config["labels_per_class"] else []
     whole = [dataset for dataset in plan.datasets if plan.blocks(dataset) == 1]
+    many = [dataset for dataset in plan.datasets if not plan.few(dataset)]
     blocks = {name: plan.blocks(name) for name in plan.datasets if name not in whole}
 
     def pairs(datasets):
@@ -146,6 +147,7 @@ def _jobs(plan):
         "mislabelled": labelled,
         "advised": [*labelled, *partly],
         "ask": plan.with_labels("none"),
-        "embedding": cells(plan.datasets),
-        "neighbours clusters": pairs(plan.datasets),
+        "embedding": cells(many),
+        "neighbours clusters": pairs(many),
+        "places": pairs(filter(plan.few, plan.datasets)),
     }

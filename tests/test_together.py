@@ -1,13 +1,13 @@
-"""Several figures from one process: each as its command draws it, and those that fail by name."""
+"""Several commands from one process: each as by itself, and those that fail by name."""
 
 import shlex
 
 import pytest
 from click.testing import CliRunner
 from depthgauge.cli import main
-from depthgauge.draw import draw
 from depthgauge.errors import UserError
 from depthgauge.tables import write_table
+from depthgauge.together import run_together
 from pandas import DataFrame
 
 
@@ -26,7 +26,9 @@ def test_figures_are_those_of_their_commands(history, tmp_path):
     assert CliRunner().invoke(main, words).exit_code == 0
     alone = {end: (tmp_path / f"one.{end}").read_bytes() for end in ("png", "pdf", "csv")}
     log = tmp_path / "log"
-    done = CliRunner().invoke(main, ["draw", shlex.join(again), shlex.join(words), f"--log={log}"])
+    done = CliRunner().invoke(
+        main, ["together", shlex.join(again), shlex.join(words), f"--log={log}"]
+    )
     assert done.exit_code == 0, done.output
     assert {end: (tmp_path / f"one.{end}").read_bytes() for end in alone} == alone
     assert (tmp_path / "two.png").stat().st_size > 0
@@ -45,7 +47,7 @@ def test_figures_that_fail_are_named_and_the_others_drawn(history, tmp_path, mon
 
     monkeypatch.setattr("depthgauge.figures.reconstructions.reconstructions_figure", fail)
     with pytest.raises(UserError) as raised:
-        draw(lines)
+        run_together(lines)
     first, second, third = str(raised.value).splitlines()
     assert "learning-curve" in first and "lacking: " in first and "nothing.csv" in first
     assert "odd: " in second and "--no-such-option" in second
@@ -55,4 +57,4 @@ def test_figures_that_fail_are_named_and_the_others_drawn(history, tmp_path, mon
 
 def test_there_are_figures_only_of_commands(tmp_path):
     with pytest.raises(UserError, match="there is no such command"):
-        draw([f"portrait {tmp_path / 'stem'}"])
+        run_together([f"portrait {tmp_path / 'stem'}"])
