@@ -179,7 +179,7 @@ FIGURES = {
 }
 
 for needs, dataset, drawn in jobs_of_figures(FIGURES):
-    own = f"/{dataset}" if dataset else ""
+    own = os.path.join(*filter(None, (f"figures_of_{needs}", dataset)))
 
     rule:
         name:
@@ -210,9 +210,9 @@ for needs, dataset, drawn in jobs_of_figures(FIGURES):
                 ]
             ],
         log:
-            f"results/logs/figures_of_{needs}{own}.log",
+            f"results/logs/{own}.log",
         benchmark:
-            f"results/benchmarks/figures_of_{needs}{own}.tsv"
+            f"results/benchmarks/{own}.tsv"
         conda:
             "../../envs/depthgauge.yaml"
         threads: 1
