@@ -53,8 +53,10 @@ def test_files_follow_from_the_labels(folder):
     assert len(set(targets)) == len(targets)
     assert targets[-1] == "report.html"
     assert "figures/violins/all/net.png" in targets and "labels/some/labels.csv" in targets
-    assert set(made.figures("some")) == {"maps", "contact_sheets", "samples"}
-    assert set(made.figures("none")) == {"maps", "contact_sheets", "samples", "ask"}
+    assert set(made.figures("some")) == {"maps", "contact_sheets", "near_copies", "samples"}
+    assert set(made.figures("none")) == {"maps", "contact_sheets", "near_copies", "samples", "ask"}
+    assert made.near_copy_cells("none") == [("none", "net", "deep")]
+    assert made.near_copies("none") in targets and made.near_copies("all") in targets
     assert made.unlabelled_layer("net") == "deep"
     for count, place in ((1, 1), (2, 2), (4, 3), (5, 4), (6, 5), (9, 8)):
         made.layers["net"] = list(range(1, count + 1))

@@ -50,6 +50,7 @@ def main():
       ask                            which images to label first, where none has a label
       neighbours, misplaced          images that lie among those of another label
       mislabelled                    all images, by how well another label fits
+      near-copies                    images far nearer to each other than to others
     to go on with
       advised                        the features of the depth to use, and what extracts them
       apply, nearest                 new pictures: the same features of them, the nearest images
@@ -59,7 +60,7 @@ def main():
       label-curves                   accuracy against the number of labels
       samples, table-one             the datasets: shown, and counted
       contact-sheet, misplaced-sheet   images of each cluster, and those misplaced
-      ask-sheet                      the images to label first
+      ask-sheet, near-copies-sheet   the images to label first; near copies, in pairs
       schematic                      the network, with the layers marked
       learning-curve, reconstructions   how well an autoencoder learned
     of all of these
@@ -656,6 +657,28 @@ def neighbours():
 
     Those of a layer in any pooling will do, LAYER.POOLING.npy, where others lie beside them.
     """
+
+
+@stage("report.near_copies:write_near_copies")
+@file("manifest")
+@files("neighbours")
+@output
+@click.option("--ratio", type=click.FloatRange(0, 1))
+def near_copies():
+    """List pairs of images far nearer to each other than to others, from NEIGHBOURS (LAYER.csv).
+
+    NEIGHBOURS are layers of one or several networks, EXTRACTOR/LAYER.csv. Exact copies are no part
+    of a dataset; these are a picture saved, cut, mirrored or lit otherwise, or two of one scene.
+    """
+
+
+@stage("figures.near_copies:draw_near_copies")
+@stem
+@place("images")
+@file("table")
+@title
+def near_copies_sheet():
+    """Draw STEM.png and .pdf: pairs of IMAGES that TABLE (CSV of `near-copies`) lists first."""
 
 
 @stage("report.misplaced:write_all_misplaced")

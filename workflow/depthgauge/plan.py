@@ -206,6 +206,7 @@ class Plan:
             if self.config["labels_per_class"]:
                 kinds |= {"labelling": ["labelling/{dataset}/{extractor}"]}
         kinds |= {"contact_sheets": ["contact_sheets/{dataset}/{extractor}"]}
+        kinds |= {"near_copies": ["near_copies/{dataset}"]}
         kinds |= {"samples": ["samples/{dataset}"]}
         found = {
             kind: [
@@ -239,6 +240,20 @@ class Plan:
         """Return the table of doubtful labels, or None where not all images have one."""
         return f"misplaced/{dataset}.csv" if self.labelled[dataset] == "all" else None
 
+    def near_copies(self, dataset):
+        """Return the table of images that are far nearer to each other than to others."""
+        return f"near_copies/{dataset}.csv"
+
+    def near_copy_cells(self, dataset):
+        """Return the cells by whose neighbours near copies are told: no controls, from half way."""
+        controls = self.controls()
+        asked = [name for name in self.layers if name not in controls] or list(self.layers)
+        return [
+            (dataset, name, layer)
+            for name in asked
+            for layer in self.layers[name][len(self.layers[name]) // 2 :]
+        ]
+
     def unlabelled_layer(self, extractor):
         """Return the layer that is looked at first where no labels say which is best.
 
@@ -258,6 +273,7 @@ class Plan:
             files += [file for files in self.figures(dataset).values() for file in files]
             tables = [self.labels(dataset), self.ask(dataset), self.mislabelled(dataset)]
             files += filter(None, [*tables, self.advised(dataset)])
+            files.append(self.near_copies(dataset))
         files += [self.schematic(extractor) for extractor in self.layers]
         return [*files, "explorer.html", "report.html"]
 

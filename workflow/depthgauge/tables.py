@@ -34,6 +34,7 @@ TEXT |= {"beats_control", "headline", "detail"}
 TEXT |= {"recipe", "sentence", "verdict", "part", "expected", "found", "note", "link", "name"}
 TEXT |= {"id", "claim", "outcome", "certain", "numbers", "intervals", "reason"}
 TEXT |= {"nuisance", "likely", "groups_suspected", "groups_line"}
+TEXT |= {"other_label", "other_split", "other_source"}
 TEXT |= {"op", "inputs", "shape", "box", "kind", "nodes"}
 # Columns that are text in one table, which has the other column, and a value elsewhere.
 _TEXT_BESIDE = {"scope": "spread_warning", "part": "value", "source_sha256": "split"}

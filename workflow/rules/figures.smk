@@ -95,6 +95,17 @@ FIGURES = {
         handed=lambda figure, files: [files.images, files.asked],
         options=dict(title="{dataset}"),
     ),
+    "near-copies-sheet": dict(
+        kind="near_copies",
+        called="near copies",
+        needs="results",
+        inputs=dict(
+            images="results/datasets/{dataset}/images",
+            pairs="results/near_copies/{dataset}.csv",
+        ),
+        handed=lambda figure, files: [files.images, files.pairs],
+        options=dict(title="{dataset}"),
+    ),
     "misplaced-sheet": dict(
         kind="misplaced",
         called="misplaced images",

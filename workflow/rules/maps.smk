@@ -208,6 +208,36 @@ for extractor, layers in PLAN.layers.items():
             " --folder {params.folder} --log {log}"
 
 
+rule near_copies:
+    input:
+        manifest="results/datasets/{dataset}/manifest.csv",
+        neighbours=lambda wildcards: [
+            "results/neighbours/{}/{}/{}.csv".format(*cell)
+            for cell in PLAN.near_copy_cells(wildcards.dataset)
+        ],
+    output:
+        "results/near_copies/{dataset}.csv",
+    log:
+        "results/logs/near_copies/{dataset}.log",
+    benchmark:
+        "results/benchmarks/near_copies/{dataset}.tsv"
+    conda:
+        "../../envs/depthgauge.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(
+            lambda wildcards: 700
+            + IMAGES[wildcards.dataset] * len(PLAN.cells([wildcards.dataset])) // 1000
+        ),
+        runtime=per_attempt(10),
+    params:
+        code=code("near-copies"),
+    message:
+        "Looking for near copies in {wildcards.dataset}"
+    shell:
+        "depthgauge near-copies {input.manifest} {input.neighbours} --output {output} --log {log}"
+
+
 rule cluster_table:
     input:
         summaries=expand(

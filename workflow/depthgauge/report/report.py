@@ -22,6 +22,7 @@ from .checks import checks
 from .claims import NOT_TESTABLE
 from .confusions import confusions
 from .embedded import embedded_figure, embedded_thumbnail
+from .near_copies_told import near_copies_told
 from .run_record import run_record
 
 _PAGE = Path(__file__).parent / "page"
@@ -154,6 +155,7 @@ def _dataset(name, found, tables):
         "counted": counted[0] if counted else None,
         "left_out": _left_out(name, found),
         "labels": _labels(name, found),
+        "near_copies": near_copies_told(name, verdict, found),
         "verdict": verdict,
         "verdicts": [row for row in verdicts if row["scope"] == "depth"],
         "cells": cells,

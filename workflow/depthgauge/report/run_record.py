@@ -147,6 +147,7 @@ def _jobs(plan):
         "mislabelled": labelled,
         "advised": [*labelled, *partly],
         "ask": plan.with_labels("none"),
+        "near_copies": plan.datasets,
         "embedding": cells(many),
         "neighbours clusters": pairs(many),
         "places": pairs(filter(plan.few, plan.datasets)),

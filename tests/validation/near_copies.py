@@ -1,0 +1,180 @@
+"""Near copies, planted in real images: how well rules find them, at every depth and reading.
+
+    python tests/validation/near_copies.py RESULTS --extractor googlenet --cache CACHE \\
+        --output near_copies.csv
+
+RESULTS is the folder of a finished run that kept its features (`keep_features`). Copies of some
+images of its sets are made: saved as JPEG of quality 40, cropped to 90 % of each side at a random
+place, 15 % brighter, mirrored; each kind of other images. They go through the run's own network and
+join the images of the run. Pairs of images are ranked by each rule; the average precision is that
+of the planted pairs of a kind among all pairs but those of other kinds. Precision, of all kinds at
+once, and recall are those at the rule's threshold. The rules of FiftyOne (cosine distance below
+0.2) and cleanlab (below 0.13 of the median of the nearest) are theirs by default, on this network.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+from depthgauge.distances.angle import angles
+from depthgauge.distances.matrix import Distances
+from depthgauge.distances.neighbours import nearest_neighbours
+from depthgauge.manifest import read_manifest
+from depthgauge.plan import read_plan
+from depthgauge.readings import pooled_name
+from depthgauge.report.near_copies import RATIO, near_copies
+from PIL import Image, ImageEnhance, ImageOps
+from scipy.spatial.distance import squareform
+from sklearn.metrics import average_precision_score
+
+COPIES = 20  # of each kind
+
+
+def crop(picture, rng):
+    sides = [round(0.9 * side) for side in picture.size]
+    left, top = (int(rng.integers(a - b + 1)) for a, b in zip(picture.size, sides, strict=True))
+    return picture.crop((left, top, left + sides[0], top + sides[1]))
+
+
+# By kind: the change, and the quality at which the copy is saved.
+KINDS = {
+    "jpeg": (lambda picture, rng: picture, 40),
+    "crop": (crop, 95),
+    "brighter": (lambda picture, rng: ImageEnhance.Brightness(picture).enhance(1.15), 95),
+    "mirrored": (lambda picture, rng: ImageOps.mirror(picture), 95),
+}
+
+
+def planted(results, plan, name, extractor, cache):
+    """Return the places of the originals, [kinds, copies], and the copies' features by layer."""
+    file = cache / f"{name}-{extractor}.npz"
+    images = read_manifest(results / "datasets" / name / "manifest.csv").image
+    rng = np.random.default_rng(1)
+    originals = rng.permutation(len(images))[: len(KINDS) * COPIES].reshape(-1, COPIES)
+    if not file.exists():
+        run, size, resample = network(results, plan, name, extractor)
+        from depthgauge.networks.pixels import load_pixels
+
+        made = []
+        with TemporaryDirectory() as scratch:
+            copy = Path(scratch, "copy.jpg")
+            for (change, quality), places in zip(KINDS.values(), originals, strict=True):
+                for place in places:
+                    with Image.open(results / "datasets" / name / "images" / images[place]) as one:
+                        change(one.convert("RGB"), rng).save(copy, quality=quality)
+                    values = run(load_pixels(copy, size, resample)[None])
+                    made.append([np.asarray(value[0]) for value in values])
+        layers = zip(plan.layers[extractor], zip(*made, strict=True), strict=True)
+        np.savez(file, **{layer: np.stack(values) for layer, values in layers})
+    return originals, np.load(file)
+
+
+def network(results, plan, name, extractor):
+    from depthgauge.networks.graph import graph_function, read_graph
+
+    described = json.loads((results / f"{plan.network(name, extractor)}.json").read_text())
+    tensors = [layer["tensor"] for layer in described["layers"]]
+    run = graph_function(read_graph(results / plan.graph(name, extractor)), tensors)
+    return run, described["size"], described["resample"]
+
+
+def squares(results, plan, name, extractor, copies):
+    """Yield (reading, Euclidean distances, cosine distances) of images and copies.
+
+    Of the depths from half way, at which near copies are told.
+    """
+    layers = plan.layers[extractor]
+    for layer in layers[len(layers) // 2 :]:
+        values = copies[layer]
+        for pooling in plan.poolings[extractor] if values.ndim > 2 else ["flat"]:
+            folder = results / "features" / name / extractor / pooled_name(layer, pooling)
+            shards = [np.load(folder / f"{shard}.npy") for shard in plan.shards(name)]
+            own = values.reshape(len(values), -1)
+            if pooling == "mean":
+                own = values.reshape(len(values), -1, values.shape[-1]).mean(axis=1)
+            features = np.concatenate([*shards, own])
+            middle = features.mean(axis=0)
+            from_middle = features - middle
+            inner = (from_middle @ from_middle.T).astype(np.float64)
+            norms = inner.diagonal()
+            apart = np.sqrt(np.maximum(norms + norms[:, None] - 2 * inner, 0))
+            # Inner products as seen from 0, for the cosine of the features as they are.
+            beside = (features @ middle - middle @ middle / 2).astype(np.float64)
+            products = inner + beside + beside[:, None]
+            lengths = np.sqrt(products.diagonal())
+            yield f"{layer} {pooling}", apart, 1 - products / lengths / lengths[:, None]
+
+
+def compared(results, plan, name, extractor, cache):
+    """Yield a row for each rule and kind of copy."""
+    originals, copies = planted(results, plan, name, extractor, cache)
+    ratios, flat = {}, []
+    for reading, apart, cosine in squares(results, plan, name, extractor, copies):  # noqa: B007
+        euclidean = Distances(squareform(apart, checks=False).astype(np.float32))
+        by_angle = Distances(np.concatenate(list(angles(euclidean))))
+        pairs, found, _ = near_copies([[nearest_neighbours(by_angle, 8, progress=False)]], ratio=2)
+        ratios[reading] = np.ones_like(apart)
+        ratios[reading][tuple(pairs.T)] = found
+        if reading.endswith("flat"):
+            flat.append(ratios[reading])
+    n = len(apart)
+    kinds = np.full((n, n), -1)
+    kinds[originals.ravel(), n - originals.size + np.arange(originals.size)] = np.repeat(
+        np.arange(len(KINDS)), COPIES
+    )
+    nearest = np.median((cosine + np.diag([np.inf] * n)).min(axis=0))
+    rules = {f"ratio, {reading}, angle": (found, RATIO) for reading, found in ratios.items()}
+    rules |= {
+        "least ratio, flat, angle": (np.minimum.reduce(flat), RATIO),
+        "mean of logarithms, flat, angle": (
+            np.exp(np.mean(np.log(np.maximum(flat, 1e-6)), 0)),
+            RATIO,
+        ),
+        "cosine of the last, FiftyOne": (cosine, 0.2),
+        "cosine of the last, cleanlab": (cosine, 0.13 * nearest),
+    }
+    upper = np.triu_indices(n, 1)
+    kinds = kinds[upper]
+    for rule, (scores, limit) in rules.items():
+        scores = scores[upper]
+        listed = scores < limit
+        for row, kind in enumerate(KINDS):
+            counted, own = (kinds == row) | (kinds < 0), kinds == row
+            yield {
+                **{"set": name, "rule": rule, "kind": kind},
+                "average_precision": average_precision_score(own[counted], -scores[counted]),
+                "recall": listed[own].mean(),
+                "precision": (kinds[listed] >= 0).mean() if listed.any() else np.nan,
+            }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--extractor", required=True)
+    parser.add_argument("--set", dest="sets", action="append")
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    options.cache.mkdir(parents=True, exist_ok=True)
+    plan, rows = read_plan(options.results / "plan.json"), []
+    for name in options.sets or plan.with_labels():
+        rows += compared(options.results, plan, name, options.extractor, options.cache)
+        table = pd.DataFrame(rows)
+        table.to_csv(options.output, index=False, lineterminator="\n", float_format="%.4f")
+        print(
+            f"{name}, average precision by kind:\n{summary(table[table.set == name])}", flush=True
+        )
+    print(f"\nall, average precision by kind:\n{summary(table)}")
+
+
+def summary(table):
+    values = ["average_precision", "recall", "precision"]
+    return table.pivot_table(values, "rule", "kind")[values].round(2).to_string()
+
+
+if __name__ == "__main__":
+    main()

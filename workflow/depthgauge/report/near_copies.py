@@ -1,0 +1,149 @@
+"""Near copies: images far nearer to each other than to others. Exact copies are left out before."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import UserError
+from ..manifest import read_manifest
+from ..tables import read_table, write_table
+
+RATIO = 0.6
+KINDS = ["conflict", "leak", "copy"]
+
+
+def near_copies(networks, *, ratio=RATIO):
+    """Return the pairs of images that are far nearer to each other than to others.
+
+    A pair is measured by its distance over that of the last listed neighbour of either image, of
+    the one that is nearer: both must stand out of what surrounds them. (A local scale as of
+    Zelnik-Manor & Perona 2004, *Self-tuning spectral clustering*, who take the seventh neighbour.)
+    Of the depths of a network the one counts at which a pair stands out most, since a picture that
+    was saved again is nearly itself to shallow layers, and one that was mirrored to deep ones. Of
+    several networks it is the geometric mean. A pair that is not among the nearest has 1. Labels
+    are not asked.
+
+    Parameters
+    ----------
+    networks : list of list of (indices, distances)
+        Of each network its depths, as from ``neighbours.nearest_neighbours``: (n, k) arrays,
+        nearest first.
+    ratio : float
+        Pairs below it are near copies.
+
+    Returns
+    -------
+    pairs : (m, 2) int array
+        The places of two images, the smaller first.
+    ratios : (m,) float array
+        In ascending order.
+    groups : (n,) int array
+        Images that pairs link, be it by others, are of one group; all others stand alone.
+    """
+    n = len(networks[0][0][0])
+    listed = [[_ratios(*table) for table in depths] for depths in networks]
+    pairs = np.unique(np.concatenate([keys for depths in listed for keys, _ in depths]))
+    logs = np.zeros((len(networks), len(pairs)))
+    for row, depths in zip(logs, listed, strict=True):
+        for keys, logarithms in depths:
+            np.minimum.at(row, np.searchsorted(pairs, keys), logarithms)
+    ratios = np.exp(logs.mean(axis=0))
+    order = np.argsort(ratios, kind="stable")
+    order = order[ratios[order] < ratio]
+    pairs = np.stack(np.divmod(pairs[order], n), axis=1)
+    links = coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n))
+    return pairs, ratios[order], connected_components(links, directed=False)[1]
+
+
+def _ratios(indices, distances):
+    """Return (keys, logarithms of the ratios) of the pairs i < j of a table; the key is i n + j."""
+    n, k = indices.shape
+    apart = np.asarray(distances, np.float64)
+    own, other = np.repeat(np.arange(n), k), indices.ravel()
+    scale = np.minimum(apart[own, -1], apart[other, -1])
+    apart = apart.ravel()
+    # Among images that are all at no distance, so is the pair.
+    ratios = np.divide(apart, scale, out=np.ones_like(apart), where=scale > 0)
+    ratios[apart == 0] = 0
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(np.minimum(ratios, 1))
+    return np.minimum(own, other) * n + np.maximum(own, other), logarithms
+
+
+def near_copy_table(manifest, networks, *, ratio=RATIO):
+    """Return the near copies of a dataset: contradicting ones first, then those across splits.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        Of n images: image, label; ``split`` and ``source`` where there are any.
+    networks, ratio
+        As for ``near_copies``.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair. ``group`` numbers the images that pairs link, from 1, in the order of
+        the rows; ``kind`` is *conflict*, two labels, *leak*, one label or none and two splits, or
+        *copy*; then ``ratio``, and of both images what the manifest has. The group with the worst
+        kind comes first, of several that with the least ratio.
+    """
+    pairs, ratios, groups = near_copies(networks, ratio=ratio)
+    columns = [name for name in ("image", "label", "split", "source") if name in manifest]
+    one, other = (manifest[columns].iloc[side].reset_index(drop=True) for side in pairs.T)
+    apart = {name: (one[name] != other[name]).to_numpy() for name in columns}
+    known = (one.label != "").to_numpy() & (other.label != "").to_numpy()
+    kind = np.select(
+        [apart["label"] & known, apart.get("split", np.zeros(len(pairs), bool))], [0, 1], 2
+    )
+    table = pd.concat(
+        [one, other.add_prefix("other_").rename(columns={"other_image": "other"})], axis=1
+    )
+    table.insert(0, "group", groups[pairs[:, 0]])
+    table.insert(1, "kind", kind)
+    table.insert(2, "ratio", ratios)
+    of_group = table.groupby("group")
+    table["worst"], table["least"] = of_group.kind.transform("min"), of_group.ratio.transform("min")
+    table = table.sort_values(["worst", "least", "group", "kind", "ratio"], kind="stable")
+    table["group"] = pd.factorize(table.group)[0] + 1
+    table["kind"] = np.array(KINDS)[table.kind]
+    return table.drop(columns=["worst", "least"]).reset_index(drop=True)
+
+
+def write_near_copies(manifest, neighbours, output, *, ratio=RATIO):
+    """Write the table of ``near_copy_table``, from what ``write_neighbours`` wrote.
+
+    Parameters
+    ----------
+    manifest : path
+    neighbours : sequence of path
+        EXTRACTOR/LAYER.csv: those of one folder are of one network.
+    output : path
+    ratio : float
+
+    Raises
+    ------
+    UserError
+        If neighbours are not those of the images of the manifest, in its order.
+    """
+    images = read_manifest(manifest)
+    networks = {}
+    for path in map(Path, neighbours):
+        networks.setdefault(path.parent, []).append(_neighbours(path, images.image))
+    write_table(near_copy_table(images, list(networks.values()), ratio=ratio), output)
+
+
+def _neighbours(path, images):
+    """Return (indices, distances) of a table of neighbours, as (n, k) arrays."""
+    table = read_table(path)
+    k = int(table["rank"].max()) if len(table) else 0
+    places = pd.Index(images).get_indexer(table.neighbour)
+    if list(table.image) != list(np.repeat(images.to_numpy(), k)) or (places < 0).any():
+        raise UserError(
+            f"{path}: is not of the {len(images)} images of the manifest, in their order. Remove "
+            "it and run again."
+        )
+    return places.reshape(-1, k), table.distance.to_numpy().reshape(-1, k)
