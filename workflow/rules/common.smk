@@ -305,17 +305,25 @@ def datasets_of(few):
     return "|".join(names) or "(?!)"
 
 
-def commands_of_places(wildcards, input):
-    """The commands by which the images of few are placed, at all layers of the wildcards' extractor."""
+def commands_of_places(wildcards):
+    """The commands that place few images, at all layers of the wildcards' extractor.
+
+    Made of the wildcards alone: what a parameter takes from the input Snakemake does not compare.
+    """
     dataset, extractor = wildcards.dataset, wildcards.extractor
-    layers, distances = PLAN.layers[extractor], first_poolings(wildcards, input)
+    layers = PLAN.layers[extractor]
+    manifest = f"results/datasets/{dataset}/manifest.csv"
+    distances = [
+        file.format(dataset=dataset, extractor=extractor)
+        for file in network_distances(wildcards)
+    ][:: len(PLAN.poolings[extractor])]
     followed = reading_followed(wildcards).split()
     named = [f"--dataset={dataset}", f"--extractor={extractor}"]
     drawn = [f"--perplexity={CONFIG['perplexity']}", f"--seed={CONFIG['seed']}"]
     maps = [f"results/embeddings/{dataset}/{extractor}/{layer}.csv" for layer in layers]
     commands = [
         [
-            *("embedding", file, input.manifest, f"--output={output}"),
+            *("embedding", file, manifest, f"--output={output}"),
             *(*followed, *named, f"--layer={layer}", *drawn),
         ]
         for layer, file, output in zip(layers, distances, maps)
@@ -325,13 +333,13 @@ def commands_of_places(wildcards, input):
         [
             *("clusters", *maps, *(f"--distances={file}" for file in distances)),
             *(*followed, f"--folder={found}", f"--summary={found}.csv"),
-            *(f"--agreement={found}.agreement.csv", f"--manifest={input.manifest}"),
+            *(f"--agreement={found}.agreement.csv", f"--manifest={manifest}"),
             *(*named, *drawn),
         ]
     )
     beside = f"results/neighbours/{dataset}/{extractor}"
     commands.append(
-        ["neighbours", input.manifest, *distances, f"--folder={beside}", *followed]
+        ["neighbours", manifest, *distances, f"--folder={beside}", *followed]
     )
     return list(map(shlex.join, commands))
 
