@@ -201,6 +201,11 @@ def test_control_that_is_beaten_or_perhaps():
     assert (
         "where guessing gets 25, and 16 principal components of the pixels 93." in found["detail"]
     )
+    # One at which labels do not cluster is beaten, too; and is no answer, however accurate.
+    for knn1, beats in ((0.5, "yes"), (0.99, "not told")):
+        other = cells[1] | {"knn1": knn1, "knn1_half": knn1, "p_max_t": 0.5}
+        found = found_of([cells[0], other], controls=PCA, reach=0.001)[0]
+        assert (found["answer"], found["beats_control"]) == ("use", beats)
     # Without the knowledge that it is one, it competes.
     assert found_of(cells[::-1])[0]["control"] != found["control"]
 

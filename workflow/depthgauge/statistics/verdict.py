@@ -130,11 +130,13 @@ def _verdict(scope, cells, halves, controls):
     of_control = cells.extractor.isin(controls) & (scope == "dataset")
     cluster = p.groupby(cells.extractor).transform("min") <= LEVEL
     candidates, yardsticks = (np.flatnonzero(cluster & of) for of in (~of_control, of_control))
-    answer, best, control = "use", _best(cells, candidates), _best(cells, yardsticks)
+    answer, best, rival = "use", _best(cells, candidates), _best(cells, yardsticks)
     if best is None or (
-        control is not None and cells.knn1_half[control] >= cells.knn1_half[best] - POINT
+        rival is not None and cells.knn1_half[rival] >= cells.knn1_half[best] - POINT
     ):
-        answer, best, candidates = "control", control, yardsticks
+        answer, best, candidates = "control", rival, yardsticks
+    # One at which labels do not cluster is no answer, and yet what was beaten.
+    control = _best(cells, np.flatnonzero(of_control))
     stability, layer_stability, count = _stability(cells, candidates, best, layers, halves)
     may = cells.may_be_best == 1
     others = may & (layers != layers[best])
@@ -171,10 +173,10 @@ def _verdict(scope, cells, halves, controls):
         "agree": set(by.values()) <= {names[best], ""},
         "recipe": recipe(*chosen[["layer", *KEYS]]),
     }
-    rival = _best(cells, np.flatnonzero(layers != layers[use]))
-    if rival is not None:
-        worse = cells.loc[rival, ["worse_by", "worse_low", "worse_high"]]
-        row |= {"next": names[rival], **worse}
+    second = _best(cells, np.flatnonzero(layers != layers[use]))
+    if second is not None:
+        worse = cells.loc[second, ["worse_by", "worse_low", "worse_high"]]
+        row |= {"next": names[second], **worse}
     if control is not None:
         beats = "no" if answer == "control" else "not told" if not told else "yes"
         if beats == "yes" and may[of_control].any():
