@@ -26,10 +26,12 @@ CELLS = {  # extractor, layer, pooling, metric
 }
 
 
-@pytest.fixture(autouse=True)
-def threads_as_they_are(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def threads_as_they_are():
     """TensorFlow's threads can be set once in a process, which other tests may have done."""
-    monkeypatch.setattr("depthgauge.networks.tensorflow_setup.use_threads", lambda threads: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("depthgauge.networks.tensorflow_setup.use_threads", lambda threads: None)
+        yield
 
 
 def frozen_graph(path):

@@ -102,6 +102,7 @@ def results(tmp_path):
         (folder / f"datasets/{name}/images").mkdir()
         Image.new("RGB", (60, 40), "#0072B2").save(folder / f"datasets/{name}/images/a", "JPEG")
         table(folder / f"datasets/{name}/notes.csv", [note | {"note": said}])
+        table(folder / f"near_copies/{name}.csv", {"group": []})
         for files in PLAN.figures(name).values():
             for file in files:
                 picture(folder / file)
