@@ -12,7 +12,7 @@ _MARKS = "●■▲◆▼"
 _LINE = 13  # the height of a label
 
 
-def accuracy_chart(cells, advised, controls=()):
+def accuracy_chart(cells, advised, networks, controls=()):
     """Return an SVG of the accuracy by which layers are chosen, ``knn1_half``, by depth.
 
     A line for each network, from its shallowest layer at the left to its deepest at the right; for
@@ -26,6 +26,8 @@ def accuracy_chart(cells, advised, controls=()):
         is advised, if that is another.
     advised : dict
         The dataset's row of verdict.csv.
+    networks : sequence of str
+        All extractors of the run: each has its colour and mark in every drawing.
     controls : sequence of str
         Extractors that are controls; their lines are dashed.
 
@@ -51,7 +53,8 @@ def accuracy_chart(cells, advised, controls=()):
     parts = [_rule(y(tick / 100), tick) for tick in range(0, 101, 20) if tick / 100 >= least]
     parts.append(_level(y(guessing), "guess"))
     labels = [(y(guessing), "guessing", "quiet")]
-    for place, (network, layers) in enumerate(by_network.items()):
+    for network, layers in by_network.items():
+        place = list(networks).index(network)
         look = f"c{place % 5}"
         shares = list(layers.values())
         dashed = " dashed" if network in controls else ""

@@ -194,7 +194,7 @@ def _advice(name, verdict, cells, ranking, found):
     best = [cell for cell in cells if str(cell["best_reading"]) == "True" or cell["advised"]]
     misplaced = _misplaced(name, found)
     return {
-        "chart": accuracy_chart(best, verdict, plan.controls()),
+        "chart": accuracy_chart(best, verdict, plan.layers, plan.controls()),
         "checks": checks(verdict, cells[0], misplaced, plan.controls()),
         "best": best,
         "others": [cell for cell in cells if cell not in best],
