@@ -1,6 +1,7 @@
 """The small drawing of the report: what it draws, and that a network looks alike in all."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from depthgauge.report.chart import accuracy_chart
@@ -35,7 +36,7 @@ def test_labels_do_not_stand_on_one_another():
     )
     heights = sorted(map(float, heights))
     assert len(heights) == 4
-    assert min(b - a for a, b in zip(heights, heights[1:], strict=False)) >= 13
+    assert min(b - a for a, b in pairwise(heights)) >= 13
 
 
 def test_lines_rise_with_accuracy():
