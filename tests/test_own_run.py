@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,10 +63,22 @@ def test_what_is_odd_is_named(photos):
     assert first == "photos: 110 pictures in 4 classes (1 to 60 each)"
     assert odd == [
         "  ! what cannot be opened is left out: 2 (heron/0.png, stork/2.png)",
-        "  ! exact copies make accuracy look too good: 1 (stork/1.png)",
+        "  ! exact copies count once: 1 (stork/1.png)",
         "  ! class 'ibis' has 1 picture: little can be said of so few",
         "  ! class 'egret' has 55 of 100 pictures: guessing it is right as often",
     ]
+
+
+def test_frames_of_films_are_asked_about(photos):
+    for label in ("heron", "stork"):
+        for number in range(24):
+            old = photos / label / f"{number}.png"
+            old.rename(photos / label / f"film{label[0]}{number // 4}_{number % 4:04}.png")
+    (odd,) = look(photos).lines()[1:]
+    assert odd.startswith("  ! by their names pictures may belong together")
+    group = odd.split("--group '")[1].removesuffix("'")
+    found = {re.search(group, f"heron/{file.name}")[1] for file in (photos / "heron").iterdir()}
+    assert found == {f"filmh{number}" for number in range(6)}
 
 
 def test_parts_of_a_split_are_no_classes(photos):

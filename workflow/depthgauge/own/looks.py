@@ -105,7 +105,7 @@ def _copies(path, classes):
             if digest in seen:
                 copies.append(file)
             seen.add(digest)
-    return _named(path, copies, "exact copies make accuracy look too good")
+    return _named(path, copies, "exact copies count once")
 
 
 def _few(path, classes):
@@ -125,7 +125,25 @@ def _few(path, classes):
     return said
 
 
-ODD = (_unreadable, _copies, _few)
+def _belonging(path, classes):
+    """Names by which pictures may be of one film, one person or one slide."""
+    import numpy as np
+
+    from ..belonging import asked_by_names, groups_by_names
+
+    labels = [label for label, files in classes.items() for _ in files]
+    paths = [readable(file.relative_to(path).as_posix()) for file in _files(classes)]
+    codes = np.unique(labels, return_inverse=True)[1]
+    pattern = asked_by_names(groups_by_names(paths), codes)
+    if not pattern:
+        return []
+    return [
+        "by their names pictures may belong together (one film, one person, one slide), and then "
+        f"accuracy flatters; if so, say --group '{pattern}'"
+    ]
+
+
+ODD = (_unreadable, _copies, _few, _belonging)
 
 
 def _files(classes):
