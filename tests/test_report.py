@@ -172,7 +172,7 @@ def test_page_says_what_the_tables_say(results):
     assert text.index(HEADLINE) < text.index("Every layer of every network")
     assert "network, layer_1 97.5 as good 170,528 – network, layer_0 75.0 worse by 22.5 " in text
     assert "network, layer_1 1.318 1.01 to 1.4 0.005 0.005 0.7" in text
-    assert "classes cluster a class has only 9 pictures the largest class is 22 times" in text
+    assert "classes differ by more than chance a class has only 9 pictures the largest" in text
     assert "no control in this run 1 picture may have a wrong label" in text
     assert "mine/a.png labelled plover , rather stork" in text
     assert "plover · 100 stork · 100" in text
@@ -629,7 +629,10 @@ def test_first_screen_prints_and_small_screens(results):
         assert browser.execute_script(size) <= browser.execute_script("return innerHeight")
         card = browser.find_element("css selector", ".card").text
         assert HEADLINE in card and DETAIL in card and "certainty: ●●● firm" in card
-        assert "classes cluster" in card and "1 picture may have a wrong label" in card
+        assert (
+            "classes differ by more than chance" in card
+            and "1 picture may have a wrong label" in card
+        )
         # Nothing is wider than a telephone but what scrolls by itself.
         browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",

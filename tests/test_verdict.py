@@ -101,8 +101,8 @@ def test_firm():
     assert found["headline"] == "Use net, layer b."
     assert found["detail"] == (
         "It tells your classes apart very well: for about 98 of 100 pictures the most similar "
-        "picture is of the same class, where guessing gets 25. The other layer does worse. The "
-        "choice fell on this layer in 4 of 4 halves of your pictures."
+        "picture is of the same class, where guessing gets 25. The other layer does worse. This "
+        "layer was chosen again in 4 of 4 random halves of your pictures."
     )
     assert found["numbers"] == (
         "Accuracy of the nearest neighbour 98.0%, leave-one-out, and 98.0% expected in half of the "
@@ -125,8 +125,8 @@ def test_likely():
     assert found["headline"] == "Use net, layer b."
     assert found["detail"] == (
         "It tells your classes apart well: for about 82 of 100 pictures the most similar picture "
-        "is of the same class, where guessing gets 25. net/a is not shown to be worse. The "
-        "choice fell on this layer in 3 of 4 halves of your pictures."
+        "is of the same class, where guessing gets 25. net/a may be just as good. This "
+        "layer was chosen again in 3 of 4 random halves of your pictures."
     )
     assert found["not_distinguishable"] == "net/a.flat.euclidean"
     # However many halves agree, it is not firm while another layer may be the best.
@@ -154,9 +154,9 @@ def test_toss_up_takes_the_practical_cell():
     assert found["headline"] == ("Take net, layer c: it is a toss-up between this and others.")
     assert found["detail"] == (
         "It tells your classes apart somewhat: for about 45 of 100 pictures the most similar "
-        "picture is of the same class, where guessing gets 25. None of the other 3 layers is "
-        "shown to be worse. The choice fell on this layer in only 1 of 4 halves of your "
-        "pictures: more would help."
+        "picture is of the same class, where guessing gets 25. Any of the other 3 layers may "
+        "be just as good. This layer was chosen in only 1 of 4 random halves of your pictures: "
+        "more pictures would help."
     )
     assert "net/a.flat.euclidean is the most accurate by less than a point" in found["numbers"]
     assert "Next is net/a.flat.euclidean" in found["numbers"]
@@ -257,6 +257,11 @@ def test_quality_is_between_guessing_and_all(knn1, word):
     )
 
 
+def test_nearly_all_is_said_so():
+    found = found_of([cell("a", 0.996)])[0]
+    assert "very well: for practically all pictures the most similar picture is" in found["detail"]
+
+
 def test_all_of_100_is_said_of_all_alone():
     assert [of_100(share) for share in (1, 0.999, 0.985, 0.001, 0)] == [100, 99, 98, 1, 0]
 
@@ -303,7 +308,7 @@ def test_verdict_is_on_layer_and_reading():
     assert (found["stability"], found["layer_stability"]) == (0.5, 0.75)
     assert found["headline"] == "Use layer b, averaged over positions and compared by angle."
     assert (
-        "c and d are not shown to be worse. The choice fell on this layer in 3 of 4 halves"
+        "may be just as good. This layer was chosen again in 3 of 4 random halves"
         in (found["detail"])
     )
     assert "The very reading was chosen again in 2 of 4 halves." in found["numbers"]
@@ -314,11 +319,9 @@ def test_words_stay_few_with_many_layers():
     cells = [one for i in range(20) for one in read(f"layer_{i}", 0.9, 0.9, 0.9, 0.9)]
     found = found_of(cells[:-4] + read("layer_19", 0.9, 0.9, 0.9, 0.5))[1]
     assert found["not_distinguishable"].count(";") == 77
-    assert "None of the other 19 layers is shown to be worse." in found["detail"]
+    assert "Any of the other 19 layers may be just as good." in found["detail"]
     found = found_of([*cells, cell("bad", 0.1)])[1]
-    assert (
-        len(found["detail"]) < 400 and " and 17 more are not shown to be worse." in found["detail"]
-    )
+    assert len(found["detail"]) < 400 and " and 17 more may be just as good." in found["detail"]
 
 
 def test_pooling_of_a_vector_is_not_named():
@@ -524,7 +527,7 @@ def test_copies_are_not_distinguishable_from_one_another(tmp_path):
     found = pd.read_csv(tables[2]).to_dict("records")[1]
     others = {"one": "other", "other": "one"}
     assert found["not_distinguishable"] == f"{others[found['layer']]}.flat.euclidean"
-    assert f"{others[found['layer']]} is not shown to be worse." in found["detail"]
+    assert f"{others[found['layer']]} may be just as good." in found["detail"]
     pairs = pd.read_csv(tables[1])
     pairs = pairs[(pairs.layer_a == "one") & (pairs.layer_b == "other")]
     assert len(pairs) == 4 and (pairs[["difference", "se", "low", "high"]] == 0).all(axis=None)

@@ -1,6 +1,7 @@
 """What to look at before a verdict is believed, in a line each."""
 
 ENOUGH = 10  # images of a class, from which its neighbours tell something
+MANY = 0.2  # of all images
 BALANCED = 3  # times as many images of the largest class as of the smallest
 
 
@@ -20,9 +21,9 @@ def checks(verdict, cell, misplaced, controls):
     """
     found = []
     if verdict["answer"] == "none":
-        found.append(("bad", "classes do not cluster"))
+        found.append(("bad", "classes differ by no more than chance"))
     else:
-        found.append(("good", "classes cluster"))
+        found.append(("good", "classes differ by more than chance"))
     smallest, largest = int(cell["smallest_class"]), int(cell["largest_class"])
     enough = f"{smallest:,} pictures or more of each class"
     if smallest < ENOUGH:
@@ -51,7 +52,10 @@ def checks(verdict, cell, misplaced, controls):
         found.append(("look", "neighbours share the nuisance rather than the class"))
     if misplaced:
         count = f"{len(misplaced):,} picture{'s' * (len(misplaced) != 1)}"
-        found.append(("look", f"{count} may have a wrong label"))
+        what = "may have a wrong label"
+        if len(misplaced) > MANY * int(cell["images"]):  # it is hardly the labels then
+            what = "look more like another class"
+        found.append(("look", f"{count} {what}"))
     elif verdict["answer"] != "none":
         found.append(("good", "no picture looks misplaced"))
     return found

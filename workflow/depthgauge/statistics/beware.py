@@ -33,9 +33,9 @@ def doubts(best, own):
     row["nuisance_warning"] = str(best.get("nuisance_warning", "")) == "True"
     text = ""
     if row["groups_suspected"]:
-        text += f" Do images belong together ({_WHY[row['groups_suspected']]})? Then accuracies "
-        text += f"flatter, and the best depth may be another: say `{row['groups_line']}` in the "
-        text += "config, or give the csv of `labels` a column group."
+        text += f" Do images belong together ({_WHY[row['groups_suspected']]})? Then these "
+        text += "numbers are too good, and another depth may be the best: say "
+        text += f"`{row['groups_line']}` in the config, or give the csv of `labels` a column group."
     if row["nuisance_warning"]:
         text += " Beware of the nuisance there: neighbours share it rather than the class"
         text += f" (robustness index {row['robustness']:.2f}), and among images of its other "

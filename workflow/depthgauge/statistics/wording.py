@@ -71,14 +71,16 @@ def _headline(row, controls):
 
 def _detail(row, controls):
     """Yield the sentences of the detail."""
-    found = of_100(row["knn1_half"])
+    found = f"about {of_100(row['knn1_half'])} of 100 pictures"
+    if row["knn1_half"] >= 0.995:
+        found = "practically all pictures"
     guessing = f"guessing gets {round(100 * row['guessing'])}"
     beside = ""
     if "control" in row and row["answer"] == "use":
         beside = f", and {controls[row['control_extractor']]} {of_100(row['control_knn1_half'])}"
     yield (
-        f"It tells your classes apart {row['quality']}: for about {found} of 100 pictures "
-        f"the most similar picture is of the same class, where {guessing}{beside}."
+        f"It tells your classes apart {row['quality']}: for {found} the most "
+        f"similar picture is of the same class, where {guessing}{beside}."
     )
     yield _others(row, controls)
     yield _again(row)
@@ -107,18 +109,17 @@ def _others(row, controls):
     if not rivals:
         return "Every other layer does worse." if count > 1 else "The other layer does worse."
     if len(rivals) == count > 1:
-        return f"None of the other {count} layers is shown to be worse."
-    verb = "is" if len(rivals) == 1 else "are"
-    return f"{_listed(rivals)} {verb} not shown to be worse."
+        return f"Any of the other {count} layers may be just as good."
+    return f"{_listed(rivals)} may be just as good."
 
 
 def _again(row):
     if len(row["tried"]) == 1:
         return ""
-    same = f"{round(row['layer_stability'] * row['halves'])} of {row['halves']} halves"
+    same = f"{round(row['layer_stability'] * row['halves'])} of {row['halves']} random halves"
     if row["certainty"] == "toss-up":
-        return f"The choice fell on this layer in only {same} of your pictures: more would help."
-    return f"The choice fell on this layer in {same} of your pictures."
+        return f"This layer was chosen in only {same} of your pictures: more pictures would help."
+    return f"This layer was chosen again in {same} of your pictures."
 
 
 def _numbers(row):
