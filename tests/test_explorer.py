@@ -337,10 +337,10 @@ def data_of(page):
 
 
 def advise(results, layer, *, extractor="net", dataset="birds"):
-    row = {"scope": "depth", "dataset": dataset, "extractor": extractor, "layer": layer}
-    pd.DataFrame([row | {"pooling": "flat", "metric": "euclidean"}]).to_csv(
-        results / "verdict.csv", index=False
-    )
+    row = {"scope": "dataset", "dataset": dataset, "extractor": extractor, "layer": layer}
+    row |= {"pooling": "flat", "metric": "euclidean"}
+    rows = [row, row | {"scope": "depth"}]
+    pd.DataFrame(rows).to_csv(results / "verdict.csv", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -410,7 +410,8 @@ def test_the_depth_advised_is_starred(explorer, tmp_path):
     advise(folder, "deep", dataset="loose")  # which has no labels any more
     assert told() == (None, [])
     (folder / "verdict.csv").unlink()
-    assert told() == (None, [])
+    with pytest.raises(UserError, match="verdict.csv: there is no such table"):
+        told()
 
 
 def test_of_several_networks_the_one_advised_is_named(tmp_path):
@@ -619,6 +620,7 @@ def test_a_planned_file_that_is_missing_is_named(explorer, tmp_path, name):
 
 def test_tables_of_other_images_are_refused(tmp_path):
     write_results(tmp_path)
+    advise(tmp_path, "deep")
     path = tmp_path / "embeddings/birds/net/middle.csv"
     pd.read_csv(path)[1:].to_csv(path, index=False)
     with pytest.raises(UserError, match="middle.csv: is not of the images"):

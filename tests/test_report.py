@@ -293,6 +293,14 @@ def test_missing_parts_are_named(results):
     assert links == {f"figures/maps/loose/network.{kind}" for kind in ("png", "pdf", "csv")}
 
 
+@pytest.mark.parametrize("name", ["goodness", "ranking", "verdict", "misplaced/planted"])
+def test_a_table_that_is_missing_does_not_take_the_page_along(results, name):
+    (results / f"{name}.csv").unlink()
+    page = page_of(results)
+    assert f"<li><code>{name}.csv</code></li>" in page
+    assert (HEADLINE in page) == (name != "verdict")
+
+
 @pytest.mark.parametrize("which", ["all", "some", "none"])
 def test_page_of_nothing_but_a_folder_names_all_that_was_planned(tmp_path, which):
     plan = Plan(CONFIG, IMAGES, dict.fromkeys(IMAGES, which))

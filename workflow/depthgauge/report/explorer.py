@@ -70,9 +70,9 @@ def write_explorer(plan, output, *, images=10_000, progress=True):
     what is misplaced, by the best reading, nulls/D/E/LAYER.csv and .images.csv and
     misplaced/D/E/LAYER.csv; of one with some the labels proposed, labels/D/labels.csv. Where
     layers are read in several ways, the page names the one of each map; without labels
-    clusters/D/E.csv tells it. The page opens at what verdict.csv advises; without that file at the
-    depth of the highest accuracy, and without labels at the last. It links to the report and to
-    the JPEGs beside it.
+    clusters/D/E.csv tells it. The page opens at what verdict.csv advises; where it advises
+    nothing, at the depth of the highest accuracy, and without labels at the last. It links to the
+    report and to the JPEGs beside it.
 
     Parameters
     ----------
@@ -182,17 +182,14 @@ def _sources(manifest, table):
 
 def _advised(path, plan, dataset):
     """Return the layer advised of each extractor, and extractor and layer of the dataset."""
-    if not path.exists() or plan.labelled[dataset] != "all":
+    if plan.labelled[dataset] != "all":
         return {}, None
     rows = read_table(path)
     rows = rows[(rows.dataset == dataset) & (rows.layer != "")]
     rows = [row for row in rows.to_dict("records") if plan.has(row)]
     advised = {row["extractor"]: row["layer"] for row in rows if row["scope"] == "depth"}
-    overall = [row for row in rows if row["scope"] == "dataset"] or rows
-    if len(overall) != 1:
-        return advised, None
-    (row,) = overall
-    return advised, [row["extractor"], row["layer"]]
+    overall = (row for row in rows if row["scope"] == "dataset")
+    return advised, next(([row["extractor"], row["layer"]] for row in overall), None)
 
 
 def _extractor(dataset, name, results, plan, table, order, shown, numbers, advised):

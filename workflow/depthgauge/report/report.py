@@ -163,8 +163,8 @@ def _dataset(name, found, tables):
         "several_readings": len({tuple(cell[key] for key in KEYS) for cell in cells}) > 1,
         "asked": asked if asked and found.have(asked) else None,
         "advised_figures": {},
-        **dict.fromkeys(("best", "others", "misplaced", "means"), ()),
-        **dict.fromkeys(("confusions", "code")),
+        **dict.fromkeys(("best", "others", "misplaced", "means", "checks"), ()),
+        **dict.fromkeys(("confusions", "code", "chart")),
         "advised": _advised(name, found),
         "more": {kind: files for kind, files in figures.items() if files},
     }
