@@ -138,23 +138,14 @@ def _verdict(scope, cells, halves, controls):
     # One at which labels do not cluster is no answer, and yet what was beaten.
     control = _best(cells, np.flatnonzero(of_control))
     stability, layer_stability, count = _stability(cells, candidates, best, layers, halves)
-    may = cells.may_be_best == 1
-    others = may & (layers != layers[best])
     told = cells.may_be_best.notna().any()
-    certainty = "toss-up"
-    if layer_stability >= LIKELY:
-        certainty = "likely"
-        if layer_stability >= FIRM and told and not others.any():
-            certainty = "firm"
+    may = (cells.may_be_best == 1) if told else pd.Series(True, cells.index)
+    certainty = _certainty(layer_stability, (may & (layers != layers[best])).any() or not told)
     use = best
     if certainty == "toss-up" or answer == "control":
         use = _practical(cells, candidates, best)
-        if use != best:
-            again = _stability(cells, candidates, use, layers, halves)
-            stability, layer_stability, count = again
+        stability, layer_stability, count = _stability(cells, candidates, use, layers, halves)
     chosen = cells.loc[use]
-    alike = may if told else pd.Series(True, cells.index)
-    alike[use] = False
     row |= _doubts(scope, chosen, cells)
     choices = {name: _choice(cells[name].astype(float), best, candidates) for name in OPINIONS}
     by = {f"by_{name}": "" if place is None else names[place] for name, place in choices.items()}
@@ -165,7 +156,7 @@ def _verdict(scope, cells, halves, controls):
         "certainty": certainty,
         "quality": _quality(quality),
         "most_accurate": names[best],
-        "not_distinguishable": ";".join(names[alike]),
+        "not_distinguishable": ";".join(names[may & (cells.index != use)]),
         "halves": count,
         "stability": stability,
         "layer_stability": layer_stability,
@@ -178,16 +169,21 @@ def _verdict(scope, cells, halves, controls):
         worse = cells.loc[second, ["worse_by", "worse_low", "worse_high"]]
         row |= {"next": names[second], **worse}
     if control is not None:
-        beats = "no" if answer == "control" else "not told" if not told else "yes"
-        if beats == "yes" and may[of_control].any():
-            beats = "not told"
+        beats = "not told" if may[of_control].any() else "yes"
         row |= {
             "control": names[control],
             "control_extractor": cells.extractor[control],
             "control_knn1_half": cells.knn1_half[control],
-            "beats_control": beats,
+            "beats_control": "no" if answer == "control" else beats,
         }
     return row
+
+
+def _certainty(layer_stability, others):
+    """Return how certain a choice is; ``others`` is whether another layer may be the best one."""
+    if layer_stability >= FIRM and not others:
+        return "firm"
+    return "likely" if layer_stability >= LIKELY else "toss-up"
 
 
 def _doubts(scope, chosen, cells):

@@ -57,9 +57,9 @@ def _nothing(row):
 def _headline(row, controls):
     if row["answer"] == "control":
         what = controls[row["extractor"]]
-        network = "" if what.endswith("the pixels") else "trained "
         if set(row["tried"].extractor) <= set(controls):
             return f"Only controls were tried; the best is {row['extractor']}: {what}."
+        network = "" if what.endswith("the pixels") else "trained "
         return f"You need no {network}network: {what} will do as well."
     network = f"{row['extractor']}, " if row["scope"] == "dataset" else ""
     reading = _reading(row)
