@@ -2,10 +2,10 @@
 
     python tests/kills/kill_runs.py [--aimed 10] [--random 10] [--small]
 
-There are two runs, one for the aimed kills and one for the others, killed (SIGKILL to all of their
-processes) and taken up again, on one core and on two in turn; one place is hit twice. In the end
-all files under results/ are those of a run that nobody disturbed, byte for byte, and nothing else
-is there. Logs, benchmarks and what shows times are left out. A write is hit by stopping the job
+There is a run for the aimed kills and at least one for the others, killed (SIGKILL to all of their
+processes) and taken up again, on one core and on two in turn; one place is hit twice. Where a run is
+over before its kill another begins. In the end all files under results/ are those of a run that
+nobody disturbed, byte for byte, and nothing else is there. Logs, benchmarks and what shows times are left out. A write is hit by stopping the job
 when it is about to give a file its name, with half of the file's bytes; see sitecustomize.py.
 """
 
@@ -138,28 +138,35 @@ def main():
     args = parser.parse_args()
     folder = args.folder or Path(tempfile.mkdtemp(prefix="kills."))
     undisturbed = folder / "undisturbed"
+    began = time.monotonic()
     if not undisturbed.exists():
         finish(make_run(undisturbed, not args.small))
+    longest = max(time.monotonic() - began, 5)
     rng = random.Random(args.seed)
     places = WRITES[:2] + ([] if args.small else MODELS) + WRITES[2:]
     hits = rng.sample(places, min(len(places), args.aimed - 1)) if args.aimed else []
     hits = sorted(hits + hits[:1], key=places.index)  # one of them twice
-    times = [rng.uniform(2, 30) for _ in range(args.random)]
+    kills = {
+        "aimed": iter({"target": hit} for hit in hits),
+        "random": iter(lambda: {"seconds": rng.uniform(1, longest)}, None),
+    }
     done = same = 0
-    for name, kills in (("aimed", hits), ("random", times)):
-        run, died = make_run(folder / name, not args.small), 0
-        for count, kill in enumerate(kills):
-            aimed = isinstance(kill, str)
-            hit = killed(run, 1 + count % 2, **{"target" if aimed else "seconds": kill})
+    for name, wanted in (("aimed", len(hits)), ("random", args.random)):
+        died, differ, run = 0, set(), make_run(folder / name, not args.small)
+        while died < wanted:
+            kill = next(kills[name])
+            hit = killed(run, 1 + died % 2, **kill)
+            print(f"{kill}: {'killed' if hit else 'was over before'}", flush=True)
             died += hit
-            what = f"at {kill}" if aimed else f"after {kill:.0f} s"
-            print(f"{what}: {'killed' if hit else 'was over before'}", flush=True)
-        if not kills:
-            continue
+            if not hit:
+                differ |= set(compare(undisturbed, run))
+                shutil.rmtree(run)
+                run = make_run(run, not args.small)
         finish(run)
-        differ = compare(undisturbed, run)
+        differ |= set(compare(undisturbed, run))
         done, same = done + died, same + (0 if differ else died)
-        print(f"{name}: {'differs in ' + ', '.join(differ) if differ else 'the same'}", flush=True)
+        said = f"differs in {', '.join(sorted(differ))}" if differ else "the same"
+        print(f"{name}: {said}", flush=True)
     print(f"{same} of {done} kills ended in the same bytes, with nothing left over ({folder})")
     sys.exit(same != done)
 
