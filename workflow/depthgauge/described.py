@@ -29,3 +29,17 @@ def read_description(path):
 def read_layers(path):
     """Return the layers of ``read_description``, from shallow to deep."""
     return read_description(path)["layers"]
+
+
+def read_layer(path, name):
+    """Return the depth, from 1, and the description of the layer called ``name``.
+
+    Raises
+    ------
+    UserError
+        As ``read_description``; if the network has no such layer.
+    """
+    layers = {one["layer"]: (depth, one) for depth, one in enumerate(read_layers(path), start=1)}
+    if name not in layers:
+        raise UserError(f"{path}: has no layer {name!r}; it has {', '.join(layers)}.")
+    return layers[name]

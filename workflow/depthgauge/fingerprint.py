@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .described import read_layers
+from .described import read_layer
 from .distances.shards import DAMAGED, open_shard
 from .errors import UserError
 from .files import REMEDY, reserve
@@ -55,11 +55,9 @@ def fingerprint(manifest, layers, layer, pooling="flat"):
     UserError
         If a file is missing, or if the network has no such layer.
     """
-    known = {one["layer"]: one["poolings"] for one in read_layers(layers)}
-    if layer not in known:
-        raise UserError(f"{layers}: has no layer {layer!r}; it has {', '.join(known)}.")
-    pooling = pooling if pooling in known[layer] else "flat"
-    digest = known[layer][pooling]["digest"]
+    poolings = read_layer(layers, layer)[1]["poolings"]
+    pooling = pooling if pooling in poolings else "flat"
+    digest = poolings[pooling]["digest"]
     return {"manifest": sha256(manifest), "network": digest, "layer": layer, "pooling": pooling}
 
 

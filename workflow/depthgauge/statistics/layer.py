@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..code import code_digest
-from ..described import read_layers
+from ..described import read_layer
 from ..distances.matrix import read_distances
 from ..distances.reading import file_of, open_distances
 from ..errors import UserError
@@ -52,7 +52,7 @@ def goodness(
     """
     depth, dims = "", {}
     if layers is not None:
-        depth, described = _described(layers, layer)
+        depth, described = read_layer(layers, layer)
         poolings = layer_poolings(described, poolings or ["flat"])
         dims = {pooling: pooled(described, pooling)["dim"] for pooling in poolings}
     readings = [Reading(pooling, metric) for pooling in poolings or [""] for metric in metrics]
@@ -64,17 +64,6 @@ def goodness(
             if len(rows) > 1:
                 print(f"\n{row['metric']}:")
             print(as_text(row))
-
-
-def _described(layers, name):
-    """Return the depth and the description of the layer called ``name``."""
-    described = read_layers(layers)
-    for depth, layer in enumerate(described, start=1):
-        if layer["layer"] == name:
-            return depth, layer
-    raise UserError(
-        f"{layers}: has no layer {name!r}; it has {', '.join(d['layer'] for d in described)}."
-    )
 
 
 def write_layer(
