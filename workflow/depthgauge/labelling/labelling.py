@@ -46,7 +46,7 @@ class Candidate:
     sure: np.ndarray
 
 
-def candidates(distances, codes, evaluated, *, groups=None, graph=None, threads=1, progress=True):
+def candidates(distances, codes, evaluated, *, groups=None, threads=1, progress=True):
     """Return a Candidate for each method, by name, at one depth.
 
     The methods come in the order in which they label better from few labels (docs/statistics.md).
@@ -60,8 +60,6 @@ def candidates(distances, codes, evaluated, *, groups=None, graph=None, threads=
         Places among the labelled images of those that are left out in turn.
     groups : (n,) array, optional
         Images of the group of the one that is left out are left out with it.
-    graph : NeighbourGraph, optional
-        Of these distances, where it is at hand.
     threads : int
     progress : bool
     """
@@ -69,8 +67,7 @@ def candidates(distances, codes, evaluated, *, groups=None, graph=None, threads=
     labelled = np.flatnonzero(codes >= 0)
     given = codes[labelled]
     of_labelled = None if groups is None else groups[labelled]
-    if graph is None:
-        graph = neighbour_graph(distances, threads=threads, progress=progress)
+    graph = neighbour_graph(distances, threads=threads, progress=progress)
     found = {}
     near = distances.rows(labelled)
     others = near[:, labelled[evaluated]].astype(np.float64)
@@ -363,8 +360,8 @@ def _write_accuracy(path, names, right, chosen, found, codes):
         "propagated_accuracy": propagated_accuracy,
     }.items():
         table[name] = pd.Series([value], index=[chosen], dtype=object)
-    order = table.index.to_series().map(lambda i: (i != chosen, -right[i].mean(), i))
-    write_table(table.loc[order.sort_values().index], path)
+    order = sorted(table.index, key=lambda i: (i != chosen, -right[i].mean(), i))
+    write_table(table.loc[order], path)
     log.info(
         "%s/%s (%s, %s), %s: %d of %d images without label take one; %.1f %% of all %d proposals "
         "are expected to be right (95 %% interval %.1f to %.1f)",
