@@ -47,8 +47,7 @@ def apply(advised, pictures, output, *, threads=1):
     opened = open_advised(advised)
     vectors = Vectors(opened, picture_files(pictures), threads)
     count = _WRITERS[output.suffix](vectors, output, opened.dim)
-    if count:
-        log.info("%s: %d pictures, %d values each.", output, count, opened.dim)
+    log.info("%s: %d pictures, %d values each.", output, count, opened.dim)
     vectors.check()
 
 

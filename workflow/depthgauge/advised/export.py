@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..capacity import check_features_disk
+from ..described import read_description
 from ..distances.shards import open_shard
 from ..errors import UserError
 from ..files import atomic, remove
@@ -15,6 +16,7 @@ from ..fingerprint import (
     fingerprint,
     is_foreign,
     is_made_from,
+    read_array,
     read_fingerprint,
     sha256,
     write_header,
@@ -92,7 +94,7 @@ def write_advised(
         return
     graph = _network(networks, cell["extractor"])
     layers = graph.with_suffix(".json")
-    described = json.loads(layers.read_text(encoding="utf-8"))
+    described = read_description(layers)
     layer = next(one for one in described["layers"] if one["layer"] == cell["layer"])
     source = pooled(layer, cell["pooling"])
     table = read_manifest(manifest)
@@ -165,15 +167,8 @@ def _mean(files, count):
     """Return the mean of all features, float64, from those of the parts of ``count`` images."""
     total = 0
     for part, file in enumerate(files):
-        try:
-            mean = np.load(file)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{file}: the mean of the features cannot be read ({error}). Run again: snakemake "
-                f"--cores all {file}"
-            ) from error
         size = (part + 1) * count // len(files) - part * count // len(files)
-        total = total + mean * size
+        total = total + read_array(file) * size
     return total / count
 
 

@@ -13,12 +13,10 @@ def print_nearest(advised, pictures, *, count=5, threads=1):
 
     Parameters
     ----------
-    advised : path
-        results/advised/DATASET of a run.
-    pictures : list of path
-        Picture files, and folders of them.
+    advised, pictures, threads
+        As for ``apply.apply``.
     count : int
-    threads : int
+        Of images for each picture.
 
     Raises
     ------
