@@ -1,12 +1,12 @@
 """The images of a dataset, held to the checksums that its manifest has."""
 
-import csv
 import hashlib
 import io
 from functools import lru_cache
 from pathlib import Path
 
 from .errors import UserError
+from .tables import read_users_table
 
 
 def image_file(path):
@@ -39,5 +39,6 @@ def image_file(path):
 
 @lru_cache(maxsize=4)
 def _digests(manifest, _changed):
-    with open(manifest, encoding="utf-8", newline="") as file:
-        return {row.get("image"): row.get("sha256") for row in csv.DictReader(file)}
+    table = read_users_table(manifest, "manifest")
+    columns = table.reindex(columns=["image", "sha256"], fill_value="")
+    return dict(columns.itertuples(index=False, name=None))
