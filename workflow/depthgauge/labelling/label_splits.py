@@ -14,7 +14,7 @@ COLUMNS = ["layer", "method", "labels_per_class", "split", "hidden", "coverage",
 
 
 def label_splits(codes, counts, splits, seed, groups=None):
-    """Return the numbers of labels a class that can be tried, and the images drawn.
+    """Return the numbers of labels per class that can be tried, and the images drawn.
 
     A trial of c labels per class takes the first c of the draws of each class, so that more
     labels are the fewer ones and some. Every class must keep a hidden image: numbers for which
@@ -26,7 +26,7 @@ def label_splits(codes, counts, splits, seed, groups=None):
     codes : (n,) int array
         The class of each image, 0 to k - 1.
     counts : sequence of int
-        Labels a class.
+        Labels per class.
     splits : int
     seed : int
         Trials are those of the seed, whatever the distances.

@@ -17,7 +17,7 @@ class NeighbourGraph:
     """A weighted graph of n images.
 
     ``similarity`` is S = D^-1/2 W D^-1/2 (n x n, sparse, float64, symmetric), ``root_degree``
-    the diagonal of D^1/2 and ``component`` the number of the connected component, an image.
+    the diagonal of D^1/2 and ``component`` the number of the connected component of each image.
     """
 
     similarity: csr_matrix

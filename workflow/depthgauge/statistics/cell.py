@@ -47,8 +47,8 @@ class Cell:
         another group; nearest_expected is ``accuracy.expected_in_half``; theta and auc_theta are
         log goodness and AUC without the image.
     halves : DataFrame
-        A row a half of the images: split,half,knn1_half,auc (the latter to first order, from the
-        delete-one values).
+        One row per half of the images: split,half,knn1_half,auc (the latter to first order, from
+        the delete-one values).
     """
 
     row: dict
