@@ -1,5 +1,8 @@
 import json
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from depthgauge.networks.tensorflow_setup import (
     processor_flags,
     usable_precision,
     use_precision,
+    without_unasked,
 )
 from PIL import Image
 
@@ -35,6 +39,26 @@ def test_flags_of_a_processor(tmp_path):
     file.write_text("processor\t: 0\nflags\t\t: fpu avx2 amx_bf16\n\nprocessor\t: 1\n")
     assert processor_flags(file) >= {"fpu", "avx2", "amx_bf16"}
     assert processor_flags(tmp_path / "absent") == set()
+
+
+@pytest.mark.parametrize("flags, held_back", [({"avx"}, True), (set(), False)])
+def test_only_what_nobody_asked_for_is_left_out_of_stderr(flags, held_back, monkeypatch, capfd):
+    monkeypatch.setattr("depthgauge.networks.tensorflow_setup.processor_flags", lambda: flags)
+    unasked = "WARNING: All log messages before absl::InitializeLog() ...\nI0000 00:00 port.cc\n"
+    told = "E0000 00:00 wrong\nWARNING: of others\n"
+    with pytest.raises(ZeroDivisionError), without_unasked():
+        os.write(2, f"{unasked}{told}".encode())
+        assert bool(capfd.readouterr().err) != held_back
+        raise ZeroDivisionError
+    os.write(2, b"later\n")
+    assert capfd.readouterr().err == (f"{told}later\n" if held_back else "later\n")
+
+
+@pytest.mark.skipif("avx" not in processor_flags(), reason="nothing is held back")
+def test_tensorflow_starts_without_a_word():
+    start = "import depthgauge.networks.tensorflow_setup"
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
 
 
 # Not MobileNet's deeper layers: untrained, they are 1.3 hundredths off.

@@ -7,17 +7,57 @@ docs/architecture.md.
 import ctypes
 import logging
 import os
+import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What its libraries say of themselves as they are loaded, before they know that level.
+_UNASKED = re.compile(rb"WARNING: All log messages before absl::|I\d{4} ")
+
+
+def processor_flags(path="/proc/cpuinfo"):
+    """Return the features of the processor; none where there is no such file, as on macOS."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
+
+
+@contextmanager
+def without_unasked():
+    """Hold back what is written to stderr, and write it in the end without what is unasked.
+
+    On a processor not known to have AVX nothing is held back: there TensorFlow says that it needs
+    it, and ends the process.
+    """
+    if "avx" not in processor_flags():
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            os.write(2, b"".join(line for line in file if not _UNASKED.match(line)))
+
 
 # The last thing that TensorFlow imports, and with it all of Keras, which a frozen graph does
 # without. An import of a module that is None fails; `tf.keras` imports it when it is asked for.
 _OPTIMIZERS = "keras.src.optimizers"
 sys.modules.setdefault(_OPTIMIZERS, None)
 try:
-    import tensorflow as tf
+    with without_unasked():
+        import tensorflow as tf
 finally:
     if sys.modules[_OPTIMIZERS] is None:
         del sys.modules[_OPTIMIZERS]
@@ -90,12 +130,3 @@ def usable_precision(precision, flags=None):
         return precision
     log.warning("precision: bfloat16 is not used but float32, for %s.", reason)
     return "float32"
-
-
-def processor_flags(path="/proc/cpuinfo"):
-    """Return the features of the processor; none where there is no such file, as on macOS."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return set()
-    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
