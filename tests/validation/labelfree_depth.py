@@ -17,11 +17,11 @@ import pandas as pd
 from depthgauge.distances.angle import angles
 from depthgauge.distances.matrix import Distances, read_distances
 from depthgauge.distances.neighbours import nearest_neighbours
+from depthgauge.labelling.mislabelled import inner_products
 from depthgauge.manifest import class_codes, read_manifest
 from depthgauge.plan import read_plan
 from depthgauge.readings import pooled_name, usual
 from depthgauge.tables import read_table
-from scipy.spatial.distance import squareform
 
 RANKS = 10
 
@@ -84,9 +84,7 @@ def effective_rank(condensed):
     RankMe (Garrido et al. 2023, arXiv:2210.02885) of features whose mean is subtracted, from
     their distances: the squares of the singular values are the eigenvalues of the inner products.
     """
-    squares = squareform(condensed).astype(np.float64) ** 2
-    inner = squares.mean(axis=0) + squares.mean(axis=0)[:, None] - squares - squares.mean()
-    values = np.sqrt(np.maximum(np.linalg.eigvalsh(inner), 0))
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(inner_products(condensed)), 0))
     share = values[values > 0] / values.sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
