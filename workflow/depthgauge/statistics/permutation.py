@@ -27,7 +27,7 @@ SIMILAR = 1.5
 
 # Labellings per pass over the matrix. It fixes which permutation comes from which stream of
 # random numbers, so another value gives other permutations. A block of labels takes
-# 2 * BLOCK bytes an image; below some hundreds the tables of the kernel cost more than they save.
+# 2 * BLOCK bytes per image; below some hundreds the tables of the kernel cost more than they save.
 BLOCK = 1024
 # Parts of the matrix that can be summed in parallel; fixed, for the order of the sums.
 PARTS = 32
@@ -154,7 +154,7 @@ def exchange(data, permute="images"):
             f"permute: {permute}: the number of distinct permutations is 1, for all of them part "
             "the images into classes alike. "
             + (
-                "Permute images; or bring more groups a class, of as many images."
+                "Permute images; or bring more groups per class, of as many images each."
                 if permute in ("groups", "similar_groups")
                 else f"Permute images; or bring {kind}s with images of several classes."
             )
