@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -67,6 +69,37 @@ def test_what_is_odd_is_named(photos):
         "  ! class 'ibis' has 1 picture: little can be said of so few",
         "  ! class 'egret' has 55 of 100 pictures: guessing it is right as often",
     ]
+
+
+def test_a_picture_that_may_not_be_read_is_named_as_such(photos, monkeypatch):
+    closed = photos / "heron/0.png"
+    shutil.copy(closed, photos / "stork/copy.png")
+    opened = open
+
+    def refuse(file, *args, **options):
+        if Path(file) == closed:
+            raise PermissionError(13, "Permission denied", str(file))
+        return opened(file, *args, **options)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert look(photos).lines()[1:] == ["  ! what cannot be opened is left out: 1 (heron/0.png)"]
+
+
+def test_formats_that_a_run_can_read_are_no_broken_pictures(photos, monkeypatch):
+    # Stands in for pillow-heif: its pictures are known to Pillow once it was asked to.
+    def register():
+        Image.register_open("FAKE", lambda *_: Image.new("L", (2, 2)), is_fake)
+
+    def is_fake(beginning):
+        return beginning.startswith(b"fake heif")
+
+    heif = ModuleType("pillow_heif")
+    heif.__spec__, heif.register_heif_opener = ModuleSpec("pillow_heif", None), register
+    monkeypatch.setitem(sys.modules, "pillow_heif", heif)
+    monkeypatch.setattr(Image, "ID", [*Image.ID])
+    monkeypatch.setattr(Image, "OPEN", {**Image.OPEN})
+    (photos / "heron/0.heic").write_bytes(b"fake heif")
+    assert look(photos).lines()[1:] == []
 
 
 def test_frames_of_films_are_asked_about(photos):

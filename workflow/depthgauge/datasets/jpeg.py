@@ -75,10 +75,7 @@ def write_jpegs(
     UserError
         Naming the pictures that cannot be read, or one that has values above ``bits``.
     """
-    with suppress(ImportError):
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()
+    register_heif()
 
     def write(picture, white):
         try:
@@ -144,6 +141,14 @@ def write_jpegs(
     for change, count in sorted(changed.items()):
         log.info("%s: %d pictures (the first: %s)", change, count, example[change])
     return written, notes + _dark(outcomes)
+
+
+def register_heif():
+    """Let Pillow open HEIC and HEIF, where pillow-heif is installed."""
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
 
 
 def _white(pictures, outcomes, deep, bits):

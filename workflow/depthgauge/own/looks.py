@@ -4,20 +4,24 @@ Each function of ``ODD`` takes the images of each class and returns sentences; o
 more function there.
 """
 
-import hashlib
-from collections import defaultdict
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
-from ..datasets import check_folder
+from ..belonging import asked_by_names, groups_by_names
+from ..datasets.copies import find_copies
+from ..datasets.folder import SPLITS, check_folder
+from ..datasets.jpeg import register_heif
 from ..datasets.picture import readable
 from ..errors import UserError
+from ..fingerprint import sha256
 
 # Fewer images than this say little of their class, and a class of half of all says much by itself.
 _FEW, _SHARE = 20, 0.5
-_SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing", "dev"}
 
 
 class Looks(NamedTuple):
@@ -67,7 +71,7 @@ def look(path, labels=None):
     """
     path = Path(path)
     classes = check_folder(path, labels)
-    if not labels and {label.casefold() for label in classes} <= _SPLITS:
+    if not labels and {label.lower() for label in classes} <= SPLITS:
         raise UserError(
             f"{path}: its sub-folders {', '.join(classes)} are the parts of a split and no "
             f"classes. Give one of them as the folder, such as {path / next(iter(classes))}."
@@ -82,6 +86,7 @@ def print_looks(pictures, *, labels=None):
 
 def _unreadable(path, classes):
     """Pictures that cannot be opened; a file that is cut short may show only when it is read."""
+    register_heif()
     broken = []
     for file in _files(classes):
         try:
@@ -94,17 +99,15 @@ def _unreadable(path, classes):
 
 def _copies(path, classes):
     """Files that are copies of another, byte for byte."""
-    alike = defaultdict(list)
-    for file in _files(classes):
-        alike[file.stat().st_size].append(file)
-    copies = []
-    for files in alike.values():
-        seen = set()
-        for file in files if len(files) > 1 else ():
-            digest = hashlib.sha256(file.read_bytes()).digest()
-            if digest in seen:
-                copies.append(file)
-            seen.add(digest)
+    files = _files(classes)
+    sizes = [file.stat().st_size for file in files]
+    shared = Counter(sizes)
+    contents = [str(file) for file in files]
+    for place, (file, size) in enumerate(zip(files, sizes, strict=True)):
+        if shared[size] > 1:
+            with suppress(OSError):  # of a file that cannot be opened it is said above
+                contents[place] = sha256(file)
+    copies = [files[place] for place in find_copies(_labels(classes), contents)]
     return _named(path, copies, "exact copies count once")
 
 
@@ -127,13 +130,8 @@ def _few(path, classes):
 
 def _belonging(path, classes):
     """Names by which pictures may be of one film, one person or one slide."""
-    import numpy as np
-
-    from ..belonging import asked_by_names, groups_by_names
-
-    labels = [label for label, files in classes.items() for _ in files]
     paths = [readable(file.relative_to(path).as_posix()) for file in _files(classes)]
-    codes = np.unique(labels, return_inverse=True)[1]
+    codes = np.unique(_labels(classes), return_inverse=True)[1]
     pattern = asked_by_names(groups_by_names(paths), codes)
     if not pattern:
         return []
@@ -148,6 +146,10 @@ ODD = (_unreadable, _copies, _few, _belonging)
 
 def _files(classes):
     return [file for files in classes.values() for file in files]
+
+
+def _labels(classes):
+    return [label for label, files in classes.items() for _ in files]
 
 
 def _named(path, files, what):
