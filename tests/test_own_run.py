@@ -154,6 +154,17 @@ def test_networks_are_names_and_files(photos, tmp_path):
         own_config(look(photos), "Resnet5")
 
 
+def test_what_is_a_control_is_said_as_the_plan_has_it(photos):
+    config = own_config(look(photos), "ResNet50,efficientnet_untrained,EfficientNetLite0")
+    config["extractors"]["ResNet50"]["control"] = True
+    plan = make_plan(config)
+    (said,) = (line for line in plan_lines(plan, Needs(plan, "results", 1), "x") if "pca" in line)
+    assert said == (
+        "networks: ResNet50 (control), 5 depths; efficientnet_untrained (control), 2 depths; "
+        "EfficientNetLite0, 5 depths; pca (control), 1 depth"
+    )
+
+
 def test_many_pictures_are_sampled_and_it_is_said(photos, monkeypatch):
     monkeypatch.setattr("depthgauge.own.choice.QUICK", 46)
     plan = make_plan(own_config(look(photos), quick=True))

@@ -4,8 +4,7 @@ from difflib import get_close_matches
 
 from ..errors import UserError
 from ..urls import check_urls
-from .keras_weights import published_weights
-from .sources import INSTALLED
+from .sources import known_applications
 
 
 def check_network(name, spec, layers):
@@ -27,7 +26,7 @@ def check_network(name, spec, layers):
     """
     where = f"extractors.{name}"
     if spec["kind"] == "keras_application":
-        known = [*published_weights(), *INSTALLED]
+        known = known_applications()
         if spec["application"] not in known:
             raise UserError(
                 f"{where}.application: keras.applications has no {spec['application']!r}"

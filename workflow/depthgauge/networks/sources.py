@@ -7,12 +7,17 @@ from urllib.parse import unquote, urlsplit
 
 from ..datasets.picture import Source, known_by
 from ..errors import UserError
-from .keras_weights import keras_weights
+from .keras_weights import keras_weights, published_weights
 
 # Networks whose ImageNet weights are a package of the environment.
 INSTALLED = ("EfficientNetLite0",)
 # Keys of an extractor that name a file of the user's.
 _OWN = ("path", "weights")
+
+
+def known_applications():
+    """Return the names that ``application`` may have."""
+    return [*published_weights(), *INSTALLED]
 
 
 def network_sources(name, spec):

@@ -1,6 +1,5 @@
 """What is run on a folder of one's own: its config."""
 
-import csv
 import re
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import yaml
 
 from ..errors import UserError
 from ..home import HOME
-from ..networks.keras_weights import TABLE
+from ..networks.sources import known_applications
 from ..networks.suggestions import those_there
 
 # Beyond so many pictures a sample is taken; --quick takes fewer.
@@ -38,18 +37,11 @@ def own_config(looks, networks=None, layers=None, quick=False, labels=None, grou
 def _extractors(networks, layers):
     """Return the extractors of a config, by the names and files of networks that are wanted."""
     shipped = yaml.safe_load((HOME / "config.yaml").read_text(encoding="utf-8"))["extractors"]
-    trained = {name: spec for name, spec in shipped.items() if _is_trained(spec)}
     controls = {name: spec for name, spec in shipped.items() if spec["kind"] == "pca"}
     if networks:
         chosen = dict(_extractor(name.strip(), shipped) for name in networks.split(","))
     else:
-        # Without a network that is trained the images themselves are learned from.
-        learned = {
-            name: spec
-            for name, spec in shipped.items()
-            if spec["kind"] == "autoencoder" and spec.get("train", True)
-        }
-        chosen = dict(list(trained.items())[:2]) or learned
+        chosen = {name: spec for name, spec in shipped.items() if _is_trained(spec)}
     if layers:
         chosen = {
             name: {**{k: v for k, v in spec.items() if k != "dims"}, "layers": layers}
@@ -68,8 +60,7 @@ def _extractor(wanted, shipped):
     if file.suffix.lower() in _FILES:
         kind = _FILES[file.suffix.lower()]
         return _name(file.stem), {"kind": kind, "path": str(file.resolve()), "layers": DEPTHS}
-    with open(TABLE, encoding="utf-8", newline="") as table:
-        applications = [row["application"] for row in csv.DictReader(table)]
+    applications = known_applications()
     if wanted not in applications:
         known = [*shipped, *applications]
         raise UserError(
@@ -81,6 +72,7 @@ def _extractor(wanted, shipped):
 
 
 def _is_trained(spec):
+    """Return whether a network was trained on other images, and not on those of the folder."""
     return spec["kind"] not in ("pca", "autoencoder") and spec.get("weights", "") is not None
 
 

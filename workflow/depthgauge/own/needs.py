@@ -47,11 +47,10 @@ def plan_lines(plan, needs, file):
     if plan.sampled:
         (count,) = {plan.images[name] for name in plan.sampled}
         lines.append(f"a sample of {count:,} pictures is measured, chosen class by class")
-    networks = []
-    for name, spec in plan.config["extractors"].items():
-        depths = len(plan.layers[name])
-        kind = " (control)" if spec["kind"] == "pca" or spec.get("weights", "") is None else ""
-        networks.append(f"{name}{kind}, {depths} {'depth' if depths == 1 else 'depths'}")
+    networks, controls = [], plan.controls()
+    for name, layers in plan.layers.items():
+        depths = f"{len(layers)} {'depth' if len(layers) == 1 else 'depths'}"
+        networks.append(f"{name}{' (control)' if name in controls else ''}, {depths}")
     lines.append(f"networks: {'; '.join(networks)}")
     readings = {"flat": "all values", "mean": "averages over the picture", "cls": "class token"}
     used = dict.fromkeys(pooling for names in plan.poolings.values() for pooling in names)
