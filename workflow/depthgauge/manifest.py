@@ -36,11 +36,7 @@ def read_manifest(path):
             f"{path}: lacks the column {', '.join(sorted(missing))}; a manifest has the "
             f"columns image,label, this one has {','.join(manifest.columns)}."
         )
-    if manifest.empty:
-        raise UserError(f"{path}: names no images.")
-    twice = manifest.image[manifest.image.duplicated()]
-    if len(twice):
-        raise UserError(f"{path}: names {twice.iloc[0]!r} twice; image names must be unique.")
+    _check_images(path, manifest)
     return manifest
 
 
@@ -90,17 +86,21 @@ def read_labels(path, no_label=NO_LABEL):
     """
     if _is_of_a_run(path):
         return read_manifest(path)
-    rows, said = read_users_labels(path, no_label, named=False)
-    if not rows:
-        raise UserError(f"{path}: names no images.")
+    remedy = "with `--no-label ''` it is a class"
+    rows, said = read_users_labels(path, no_label, named=False, remedy=remedy)
     for sentence in said:
-        hint = " (with `--no-label ''` it is a class)" if sentence.endswith("as none") else ""
-        log.info("%s%s", sentence, hint)
-    table = pd.DataFrame(rows).drop(columns="line_number")
+        log.info("%s", sentence)
+    table = pd.DataFrame(rows)
+    _check_images(path, table)
+    return table.drop(columns="line_number")
+
+
+def _check_images(path, table):
+    if table.empty:
+        raise UserError(f"{path}: names no images.")
     twice = table.image[table.image.duplicated()]
     if len(twice):
         raise UserError(f"{path}: names {twice.iloc[0]!r} twice; image names must be unique.")
-    return table
 
 
 def _is_of_a_run(path):

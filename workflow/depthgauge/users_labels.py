@@ -27,7 +27,7 @@ class UsersLabels(NamedTuple):
     said: list  # of str
 
 
-def read_users_labels(path, no_label=NO_LABEL, *, named=True):
+def read_users_labels(path, no_label=NO_LABEL, *, named=True, remedy=""):
     """Return the labels in the csv at ``path``, in UTF-8, by commas, semicolons or tabs.
 
     Blanks around a cell do not count, nor do rows in which all cells are empty.
@@ -41,6 +41,8 @@ def read_users_labels(path, no_label=NO_LABEL, *, named=True):
         Whether images have names. Without, a file may have one column, with the heading ``label``
         or none, in which a blank line is an image without label; images that have no name are
         called by their number, from 1.
+    remedy : str
+        What to do where a word of ``no_label`` was meant as the name of a class.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def read_users_labels(path, no_label=NO_LABEL, *, named=True):
         rows.append({**row, "line_number": line})
     said = [
         f"{count} {'image has' if count == 1 else 'images have'} {word!r} for a label, which "
-        "counts as none"
+        f"counts as none{remedy and f' ({remedy})'}"
         for word, count in missing.items()
     ]
     said += [f"{empty} empty {'row' if empty == 1 else 'rows'} passed over"] if empty else []

@@ -277,8 +277,8 @@ def _by_folder(path, listing, unlabelled, split):
     closed = {readable(file.name) for file, _ in listing.left_out}
     empty = [top for top, files in tops.items() if not files and top not in closed]
     if empty:
-        said = f"{', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}"
-        notes.append(Note("", "", "", f"folders that hold no images, and are no classes: {said}"))
+        said = f"folders that hold no images, and are no classes: {_first(empty, 5)}"
+        notes.append(Note("", "", "", said))
     classes = {top: files for top, files in tops.items() if files}
     one_name = Counter(readable(folder.name) for folder in listing.folders)
     for top in (top for top in classes if one_name[top] > 1):
@@ -289,9 +289,8 @@ def _by_folder(path, listing, unlabelled, split):
     elif loose and classes:
         raise UserError(
             f"{path}: {len(loose)} images lie beside the class folders "
-            f"({', '.join(readable(f.name) for f in loose[:10])}"
-            f"{', ...' if len(loose) > 10 else ''}), so they have no label. Move each "
-            f"into the folder of its class ({', '.join(list(classes)[:10])}) or out of {path}; or "
+            f"({_first(readable(file.name) for file in loose)}), so they have no label. Move each "
+            f"into the folder of its class ({_first(classes)}) or out of {path}; or "
             "say `unlabelled: .` in the config, if they are to be labelled from the others."
         )
     columns = {}
@@ -348,8 +347,8 @@ def _merged(path, tops, inside):
             classes.setdefault(inside[file][1], []).append(file)
     for top, its in found.items():
         if lacking := sorted(classes.keys() - its, key=natural_key):
-            said = f"the split {top} has no images of {', '.join(lacking[:10])}"
-            notes.append(Note("", "", "", said + (", ..." if lacking[10:] else "")))
+            said = f"the split {top} has no images of {_first(lacking)}"
+            notes.append(Note("", "", "", said))
     return {label: classes[label] for label in sorted(classes, key=natural_key)}, notes
 
 
@@ -388,7 +387,8 @@ def _first(names, most=10):
 def _by_csv(path, listing, table, no_label):
     """Return the _Found where the csv ``table`` gives labels."""
     table = Path(table).expanduser()
-    rows, said = read_users_labels(table, no_label)
+    remedy = "`no_label: []` in the config takes it for the name of a class"
+    rows, said = read_users_labels(table, no_label, remedy=remedy)
     files = {}
     for file in listing.images:
         files.setdefault(_inside(path, file), []).append(file)
@@ -409,7 +409,7 @@ def _by_csv(path, listing, table, no_label):
         close = get_close_matches(unknown[0], files, 1)
         raise UserError(
             f"{table}: {len(unknown)} of its {len(row_of)} images do not exist in {path}: "
-            f"{', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}. Name each by its "
+            f"{_first(unknown, 5)}. Name each by its "
             "path within that folder"
             + (f"; did you mean {close[0]!r}?" if close else f", such as {next(iter(files))!r}.")
         )
@@ -428,13 +428,7 @@ def _by_csv(path, listing, table, no_label):
             known = ("line_number", "image", "label")
             columns[file] = {key: row[key] for key in row if key not in known}
     found = {name: files for name, files in classes.items() if files}
-    return _Found(found, columns, _said(said))
-
-
-def _said(sentences):
-    """Return notes on how a csv was read, with what to do where a label was not meant as none."""
-    hint = " (`no_label: []` in the config takes it for the name of a class)"
-    return [Note("", "", "", s + (hint if s.endswith("as none") else "")) for s in sentences]
+    return _Found(found, columns, [Note("", "", "", sentence) for sentence in said])
 
 
 def _inside(path, file):
