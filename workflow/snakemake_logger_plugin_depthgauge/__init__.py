@@ -37,7 +37,8 @@ class LogHandler(LogHandlerBase):
         self.place = os.getcwd()  # from here, and not from `--directory`, files are named
         self.view = self.progress = None
         self.jobs, self.logs, self.cells = {}, {}, {}
-        self.said, self.wrong, self.closed, self.broken = set(), False, False, False
+        self.said, self.warned = set(), 0
+        self.wrong = self.closed = self.broken = False
 
     writes_to_stream = property(lambda self: self.shown)
     writes_to_file = has_filter = has_formatter = needs_rulegraph = property(lambda self: False)
@@ -134,7 +135,7 @@ class LogHandler(LogHandlerBase):
             return
         self.progress.end(record.jobid, time.monotonic(), failed=True)
         began, log = self.jobs.get(record.jobid), self.logs.get(record.jobid)
-        name = (began and began.rule_msg) or f"{record.rule_name}"
+        name = (began and began.rule_msg) or record.rule_name
         error = joblog.last_error(log) if log else str(record.msg)
         if error in self.said:
             error = "For the same reason as the one above."
@@ -161,7 +162,7 @@ class LogHandler(LogHandlerBase):
         if text in self.said:
             return
         self.said.add(text)
-        self.warned = getattr(self, "warned", 0) + 1
+        self.warned += 1
         if self.warned <= _WARNINGS:
             self._say(f"! {text}", "yellow")
         elif self.warned == _WARNINGS + 1:
