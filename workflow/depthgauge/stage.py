@@ -86,12 +86,15 @@ def signature(target):
     """
     module, _, name = target.partition(":")
     source = Path(find_spec(f".{module}", __package__).origin).read_text(encoding="utf-8")
-    found = [node for node in ast.parse(source).body if getattr(node, "name", None) == name]
-    given = found[0].args
+    body = ast.parse(source).body
+    (given,) = [node.args for node in body if getattr(node, "name", None) == name]
+    # What a name stands for, where the module gives it to a literal.
+    assigned = [node for node in body if isinstance(node, ast.Assign)]
+    known = {ast.unparse(node.targets[0]): node.value for node in assigned}
     names = [argument.arg for argument in given.args + given.kwonlyargs]
     defaults = [None] * (len(given.args) - len(given.defaults)) + given.defaults + given.kw_defaults
     return {
-        name: ... if default is None else _value(default)
+        name: ... if default is None else _value(known.get(ast.unparse(default), default))
         for name, default in zip(names, defaults, strict=True)
     }
 
