@@ -160,6 +160,8 @@ def test_page_says_why_there_are_no_intervals(results):
     why = "the images come in 4 groups, and by fewer than 10 no interval can be trusted"
     assert f"There are no intervals: {why}." in text
     assert f", for {why}); depths were compared" in text
+    assert " is of another group of images. Intervals are" in text
+    assert "Hsu 1984" not in text  # no interval, no ranking
     assert "labels were permuted within collections" in text
 
 
@@ -231,6 +233,9 @@ def test_best_readings_are_shown_and_others_folded(results):
     # The rule, as the verdict follows it.
     assert "in a random half of the images" in " ".join(text.split())
     assert "doi 10.1111/j.1467-9868.2005.00506.x" in text
+    assert "best of its dataset by this accuracy" in text and "doi 10.1214/aos/1176346516" in text
+    assert "called firm where no other layer may be the best" in text
+    assert "must beat" not in text and "Near copies" not in text  # there are none
     assert "the mean over the positions of its map" in text
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .embedded import embedded_thumbnail
+from .near_copies import RATIO
 
 _SHOWN, _SIDE = 6, 96  # pairs; pixels of a picture
 
@@ -22,9 +23,10 @@ def near_copies_told(name, verdict, found):
     Returns
     -------
     dict
-        ``file``; ``pairs``, ``conflicts``, ``leaks``, ``groups`` and ``images``, how many;
-        ``shown``, rows of the table with ``pictures``; ``accuracy``, (with, without) near copies
-        at the cell advised, of the listed neighbours, or None.
+        ``file``; ``ratio``, below which a pair is listed by default; ``pairs``, ``conflicts``,
+        ``leaks``, ``groups`` and ``images``, how many; ``shown``, rows of the table with
+        ``pictures``; ``accuracy``, (with, without) near copies at the cell advised, of the listed
+        neighbours, or None.
     """
     file = found.plan.near_copies(name)
     if not found.have(file):
@@ -34,6 +36,7 @@ def near_copies_told(name, verdict, found):
     groups = {row[side]: row["group"] for row in rows for side in ("image", "other")}
     told = {
         "file": file,
+        "ratio": RATIO,
         "pairs": len(rows),
         "conflicts": kinds.count("conflict"),
         "leaks": sum(row.get("split") != row.get("other_split") for row in rows),

@@ -369,6 +369,7 @@ def _network(name, found, tables):
         "name": name,
         "what": _NETWORKS[spec["kind"]].format(**facts),
         "chosen": _chosen(name, found),
+        "kind": spec["kind"],
         "application": spec.get("application"),
         "poolings": spec["poolings"],
         "layers": [

@@ -10,8 +10,8 @@ import pandas as pd
 from .. import __version__
 from ..tables import read_benchmark
 
-PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "scipy", "scikit-learn", "numba")
-PACKAGES += ("openTSNE", "pandas", "matplotlib", "pillow", "snakemake")
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "onnxruntime", "numpy", "scipy")
+PACKAGES += ("scikit-learn", "numba", "openTSNE", "pandas", "matplotlib", "pillow", "snakemake")
 SETTINGS = ("seed", "permutations", "perplexity", "jpeg_quality", "precision", "features_dtype")
 
 
