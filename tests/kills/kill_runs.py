@@ -2,11 +2,12 @@
 
     python tests/kills/kill_runs.py [--aimed 10] [--random 10] [--small]
 
-There is a run for the aimed kills and at least one for the others, killed (SIGKILL to all of their
-processes) and taken up again, on one core and on two in turn; one place is hit twice. Where a run is
-over before its kill another begins. In the end all files under results/ are those of a run that
-nobody disturbed, byte for byte, and nothing else is there. Logs, benchmarks and what shows times are left out. A write is hit by stopping the job
-when it is about to give a file its name, with half of the file's bytes; see sitecustomize.py.
+There is a run for the aimed kills and at least one for the others, killed (SIGKILL to all of
+their processes) and taken up again, on one core and on two in turn; one place is hit twice. Where
+a run is over before its kill, another begins. In the end all files under results/ are those of a
+run that nobody disturbed, byte for byte, and nothing else is there. Logs, benchmarks and what shows
+times are left out. A write is hit by stopping the job when it is about to give a file its name,
+with half of the file's bytes; see sitecustomize.py.
 """
 
 import argparse
