@@ -232,7 +232,10 @@ def test_nearest_images_are_those_of_all_distances(results, tmp_path):
 def test_formats(results, tmp_path, monkeypatch, caplog):
     folder = export(results, CELLS["frozen graph, mean"], tmp_path / "advised")
     photos = results.parent / "photos/a"
-    assert invoke("apply", folder, photos, "-o", tmp_path / "new.csv").exit_code == 0
+    # The folder of a run stands for what it advises, where that is for one dataset.
+    run = tmp_path / "run"
+    shutil.copytree(folder, run / "results/advised/photos")
+    assert invoke("apply", run, photos, "-o", tmp_path / "new.csv").exit_code == 0
     table = pd.read_csv(tmp_path / "new.csv")
     assert table.columns.tolist() == ["image", *(f"v{i}" for i in range(1, 6))]
     close(table.iloc[:, 1:].to_numpy(), np.load(folder / "features.npy")[:5].astype(float))
@@ -276,7 +279,7 @@ def test_what_cannot_be_applied_is_said(results, tmp_path, caplog):
     assert "there is no such picture" in said(folder, tmp_path / "missing")
     assert "another network are not comparable" in said(folder, other / "features.npy")
     assert "expected results/advised/DATASET" in said(tmp_path / "empty")
-    assert "take one of advised, other in it" in said(tmp_path)
+    assert f"several datasets; give {folder}, {other}." in said(tmp_path)
     mixed = shutil.copytree(folder, tmp_path / "mixed")
     shutil.copy(other / "features.npy", mixed)
     assert "of another network than extractor.pb" in said(mixed)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from accessibility import complaints
 from click.testing import CliRunner
 from depthgauge.cli import main
 from depthgauge.config import SCHEMA, checked_config
@@ -17,6 +18,7 @@ from depthgauge.figures.maps import draw_maps
 from depthgauge.figures.violins import draw_violins
 from depthgauge.plan import Plan
 from depthgauge.report import report
+from depthgauge.report.checks import checks
 from depthgauge.report.report import write_report
 from PIL import Image
 from test_figures import cells, embeddings
@@ -175,7 +177,7 @@ def test_page_says_what_the_tables_say(results):
     assert "network, layer_1 97.5 as good 170,528 – network, layer_0 75.0 worse by 22.5 " in text
     assert "network, layer_1 1.318 1.01 to 1.4 0.005 0.005 0.7" in text
     assert "classes differ by more than chance a class has only 9 pictures the largest" in text
-    assert "no control in this run 1 picture may have a wrong label" in text
+    assert "no control in this run no near copies 1 picture may have a wrong label" in text
     assert "mine/a.png labelled plover , rather stork" in text
     assert "plover · 100 stork · 100" in text
     assert "loose : 12 pictures Without labels there is no verdict." in text
@@ -189,11 +191,28 @@ def test_page_says_what_the_tables_say(results):
     assert 'href="explorer.html"' in page
 
 
+def test_checks_of_near_copies():
+    verdict, cell = {"answer": "none"}, {"smallest_class": 10, "largest_class": 10, "images": 20}
+
+    def told(**near):
+        found = checks(verdict, cell, [], near and {"pairs": 2, "images": 3, **near}, {})
+        return [words for mark, words in found if "copies" in words and mark == "look"]
+
+    assert told(conflicts=0, leaks=0) == ["3 pictures are near copies"]
+    assert told(conflicts=1, leaks=2) == [
+        "3 pictures are near copies, 1 pair of two labels, 2 pairs in two splits"
+    ]
+    assert told() == []
+
+
 def test_how_to_compute_it(results):
     text = text_of(page_of(results))
     assert "How to compute it Take all values of layer_1. The features of these pictures" in text
     lines = "apply results/advised/planted NEW_PICTURES -o new.npy depthgauge nearest results/adv"
-    assert lines in text and "New pictures: depthgauge apply results/advised/planted" in text
+    command = (
+        f"typed in the folder {results.parent.name} : depthgauge apply results/advised/planted"
+    )
+    assert lines in text and command in text
     assert "In Python, for planted import numpy as np x" in text and "advised/loose" not in text
     (results / "advised/planted/features.npy").unlink()  # where nothing is advised
     assert "depthgauge apply" not in text_of(page_of(results))
@@ -501,7 +520,11 @@ def test_commands(results):
     rows = [" ".join(line.split()) for line in table_of.splitlines()]
     assert rows[1].startswith("planted network layer_0 341,056 800 0.800 0.750 1.0213")
     assert rows[2].startswith("layer_1 170,528 800 0.987 0.975 1.3178")
-    places = [line.split()[0] for line in words[words.index("Where to look:") + 1 :]]
+    told = words[words.index("Where to look:") + 1 :]
+    *told, blank, heading, command = told
+    assert blank == "" and heading == "The same features of new pictures:"
+    assert command == f"depthgauge apply {results / 'advised/planted'} PICTURES -o new.npy"
+    places = [line.split()[0] for line in told]
     names = ("report.html", "explorer.html", "figures", "goodness.csv", "advised/planted")
     assert places == [str(results / name) for name in names]
 
@@ -655,4 +678,6 @@ def test_first_screen_prints_and_small_screens(results):
         browser.execute_script("dispatchEvent(new Event('beforeprint'))")
         folded = browser.execute_script("return document.querySelectorAll('details:not([open])')")
         assert folded == []
+        for scheme in ("light", "dark"):
+            assert complaints(browser, scheme) == []
         assert browser.get_log("browser") == []

@@ -515,8 +515,9 @@ def advised():
 @written("--output", "-o", help=".npy (and .images.csv), .csv or .parquet to write.")
 @threads
 def apply():
-    """Write the features of PICTURES, files and folders, as ADVISED (results/advised/DATASET).
+    """Write the features of PICTURES, files and folders, as a run advises.
 
+    ADVISED is results/advised/DATASET of the run, or, with one dataset, the run's folder.
     Pictures that cannot be read are named and left out; then the command fails at its end.
     """
 
@@ -527,7 +528,10 @@ def apply():
 @click.option("--count", "-n", type=click.IntRange(1), help="Of images for each picture.")
 @threads
 def nearest():
-    """Print the images of a run nearest to PICTURES, by ADVISED (results/advised/DATASET)."""
+    """Print the images of a run nearest to PICTURES, by the features that it advises.
+
+    ADVISED is results/advised/DATASET of the run, or, with one dataset, the run's folder.
+    """
 
 
 @stage("figures.heatmap:heatmap_figure")

@@ -106,13 +106,14 @@ def _where_to_look(results, plan):
     ]
     if plan.with_labels():
         there.append(("goodness.csv", "every number"))
-    for dataset in filter(plan.advised, plan.datasets):
-        if (results / plan.advised(dataset)).exists():
-            what = "its features, to take along; new ones: `depthgauge apply`"
-            there.append((Path(plan.advised(dataset)).parent, what))
+    advised = [Path(plan.advised(name)).parent for name in filter(plan.advised, plan.datasets)]
+    advised = [folder for folder in advised if (results / folder / "features.npy").exists()]
+    there += [(folder, "its features, to take along") for folder in advised]
     for dataset in plan.with_labels("some"):
         there.append((plan.labels(dataset), "labels proposed for the images that had none"))
     names = [f"  {results / name}" for name, _ in there]
     width = max(map(len, names))
     lines = [f"{name:<{width}}   {what}" for name, (_, what) in zip(names, there, strict=True)]
-    return "\n".join(["Where to look:", *lines])
+    commands = [f"  depthgauge apply {results / folder} PICTURES -o new.npy" for folder in advised]
+    for_new = ["", "The same features of new pictures:", *commands] if commands else []
+    return "\n".join(["Where to look:", *lines, *for_new])

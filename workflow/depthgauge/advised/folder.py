@@ -27,16 +27,16 @@ class Advised(NamedTuple):
 def open_advised(folder):
     """Return the ``Advised`` at ``folder``, which ``depthgauge advised`` wrote.
 
+    The folder of a run will do, too, where features are advised for one dataset alone.
+
     Raises
     ------
     UserError
-        If it is none; if its extractor is another than is described, or its features are of
-        another network.
+        If it is none, or if there are several in it; if its extractor is another than is
+        described, or its features are of another network.
     """
-    folder = Path(folder)
+    folder = _of_run(Path(folder))
     description = folder / "extractor.json"
-    if not description.is_file():
-        raise UserError(_why_none(folder))
     try:
         described = json.loads(description.read_text(encoding="utf-8"))
         (layer,) = described["layers"]
@@ -75,11 +75,22 @@ def _again(folder):
     return f"Remove {folder} and run `snakemake` again."
 
 
+def _of_run(folder):
+    """Return the folder of advised features that a user means."""
+    if (folder / "extractor.json").is_file():
+        return folder
+    places = ("", "advised", "results/advised")
+    inside = [one.parent for at in places for one in (folder / at).glob("*/extractor.json")]
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
+        named = ", ".join(sorted(map(str, inside)))
+        raise UserError(f"{folder}: holds the features advised for several datasets; give {named}.")
+    raise UserError(_why_none(folder))
+
+
 def _why_none(folder):
     expected = "expected results/advised/DATASET of a run, with extractor.json in it"
-    inside = sorted(one.parent.name for one in folder.glob("*/extractor.json"))
-    if inside:
-        return f"{folder}: {expected}; take one of {', '.join(inside)} in it."
     if (folder / "README.md").is_file():
         return f"{folder}: holds no features; its README.md says why."
     what = "holds no advised features" if folder.is_dir() else "there is no such folder"

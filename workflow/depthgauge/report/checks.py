@@ -5,7 +5,7 @@ MANY = 0.2  # of all images
 BALANCED = 3  # times as many images of the largest class as of the smallest
 
 
-def checks(verdict, cell, misplaced, controls):
+def checks(verdict, cell, misplaced, near, controls):
     """Return (mark, words) of each check; the mark is good, look, bad or none.
 
     Parameters
@@ -16,6 +16,8 @@ def checks(verdict, cell, misplaced, controls):
         Any of its rows of goodness.csv.
     misplaced : list of dict
         The images that lie among those of other classes, at the depth advised.
+    near : dict or None
+        What ``near_copies_told`` says of near copies.
     controls : dict of str to str
         See ``Plan.controls``.
     """
@@ -50,6 +52,14 @@ def checks(verdict, cell, misplaced, controls):
         found.append(("look", "pictures may belong together"))
     if str(verdict.get("nuisance_warning")) == "True":
         found.append(("look", "neighbours share the nuisance rather than the class"))
+    if near and near["pairs"]:
+        told = f"{near['images']:,} pictures are near copies"
+        worse = {"conflicts": "of two labels", "leaks": "in two splits"}
+        of_two = {what: near[key] for key, what in worse.items() if near[key]}
+        told += "".join(f", {n:,} pair{'s' * (n > 1)} {what}" for what, n in of_two.items())
+        found.append(("look", told))
+    elif near:
+        found.append(("good", "no near copies"))
     if misplaced:
         count = f"{len(misplaced):,} picture{'s' * (len(misplaced) != 1)}"
         what = "may have a wrong label"

@@ -96,6 +96,7 @@ def write_report(plan, output, record):
         "networks": [_network(name, found, tables) for name in plan.layers],
         "not_fetched": _not_fetched(found),
         "explorer": found.have("explorer.html"),
+        "run_folder": results.resolve().parent.name,
         "made_with": {part: _rows(rows) for part, rows in made_with.groupby("part", sort=False)},
         "versions": dict(made_with[made_with.part == "version"][["name", "value"]].to_numpy()),
     }
@@ -148,14 +149,15 @@ def _dataset(name, found, tables):
     if mislabelled:
         found.have(mislabelled)
     verdict = next((row for row in verdicts if row["scope"] == "dataset"), None)
+    near = near_copies_told(name, verdict, found)
     figures = {kind: list(filter(found.have, files)) for kind, files in plan.figures(name).items()}
     about_it = {
         "name": name,
         **about(name, plan.config["datasets"][name]),
         "counted": counted[0] if counted else None,
-        "left_out": _left_out(name, found),
+        "left_out": _left_out(name, counted[0] if counted else None, found),
         "labels": _labels(name, found),
-        "near_copies": near_copies_told(name, verdict, found),
+        "near_copies": near,
         "verdict": verdict,
         "verdicts": [row for row in verdicts if row["scope"] == "depth"],
         "cells": cells,
@@ -176,11 +178,11 @@ def _dataset(name, found, tables):
         if files:
             about_it["advised_figures"][kind] = _shown(files[0], found)
     if verdict and cells:
-        about_it |= _advice(name, verdict, cells, ranking, found)
+        about_it |= _advice(name, verdict, cells, ranking, near, found)
     return about_it
 
 
-def _advice(name, verdict, cells, ranking, found):
+def _advice(name, verdict, cells, ranking, near, found):
     """Return what the page says of a dataset's verdict."""
     plan, key = found.plan, ("extractor", "layer", *KEYS)
     ranks = {tuple(row[k] for k in key): row for row in ranking if row["family"] == "all"}
@@ -195,7 +197,7 @@ def _advice(name, verdict, cells, ranking, found):
     misplaced = _misplaced(name, found)
     return {
         "chart": accuracy_chart(best, verdict, plan.layers, plan.controls()),
-        "checks": checks(verdict, cells[0], misplaced, plan.controls()),
+        "checks": checks(verdict, cells[0], misplaced, near, plan.controls()),
         "best": best,
         "others": [cell for cell in cells if cell not in best],
         "misplaced": misplaced[:_WORST],
@@ -283,14 +285,17 @@ def _shown(file, found):
     }
 
 
-def _left_out(name, found):
+def _left_out(name, counted, found):
     """Return sentences: what of a dataset was left out, and why."""
     said, plan = [], found.plan
+    plain = f"{(counted or {}).get('classes')} classes"  # which stand in the heading
     for note in found.rows(f"datasets/{name}/notes.csv"):
         if note.get("image"):  # one file of those that another note counts
             continue
-        expected, counted = note.get("expected", ""), note.get("found", "")
-        count = f"{counted} of {expected} images" if expected and expected != counted else ""
+        expected, there = note.get("expected", ""), note.get("found", "")
+        count = f"{there} of {expected} images" if expected and expected != there else ""
+        if note.get("note") == plain and not count:
+            continue
         phrases = filter(None, [count, note.get("note")])
         said.append(": ".join(filter(None, [note.get("part"), ", ".join(phrases)])))
     if plan.labelled[name] == "none":
