@@ -260,7 +260,7 @@ def two_readings(folder, layers=("pool", "mixed", "last")):
         rows, nulls = [], []
         for (pooling, metric), (of_reading, null) in made.items():
             row = of_reading[of_reading.layer == layer]
-            rows.append(row.assign(pooling=pooling, metric=metric, knn1=row.goodness / 2))
+            rows.append(row.assign(pooling=pooling, metric=metric, knn1_half=row.goodness / 2))
             nulls.append(null[layer])
         rows = pd.concat(rows, ignore_index=True)
         rows["best_reading"] = rows.index == best[layer]
@@ -344,7 +344,7 @@ def test_maps_tell_how_each_layer_is_read(tmp_path, monkeypatch):
     facts = facts.drop_duplicates("layer").set_index("layer")
     assert facts.reading.tolist() == ["mean, angle", "mean, angle", "flat, euclidean"]
     assert facts.goodness.tolist() == [1.5, 1.6, 1.04]
-    assert facts.knn1.tolist() == [0.75, 0.8, 0.52]
+    assert facts.knn1_half.tolist() == [0.75, 0.8, 0.52]
     assert facts.dim.tolist() == [20, 7, 5]
 
     figures = []
@@ -355,7 +355,7 @@ def test_maps_tell_how_each_layer_is_read(tmp_path, monkeypatch):
         return [axes.get_title().split("\n") for axes in figures[-1].axes]
 
     assert titles(*rows)[0] == [
-        *("pool", "mean, angle", "20 dimensions", "1-NN accuracy 0.750", "goodness 1.500")
+        *("pool", "mean, angle", "20 dimensions", "same class 75.0%", "goodness 1.500")
     ]
     assert titles("--reading=mean.angle")[0] == ["pool", "mean, angle", "20 dimensions"]
     assert titles("--reading=flat.euclidean")[0] == ["pool", "400 dimensions"] == titles()[0]

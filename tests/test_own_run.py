@@ -230,6 +230,14 @@ def test_a_run_writes_its_config_and_ways_to_the_pages(photos, monkeypatch):
     assert invoke("run", photos, "--layers", 2).exit_code == 0
     assert "seed: 1" in (folder / "config.yaml").read_text()
     assert "seed: 7" in (folder / "config.yaml.before").read_text()
+    # Paths in it are seen from where it lies, by the workflow and by the look before it.
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["datasets"]["photos"]["labels"] = "corrections.csv"
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    rows = [f"{file.relative_to(photos)},{i % 2}" for i, file in enumerate(photos.rglob("*.png"))]
+    (folder / "corrections.csv").write_text("\n".join(["image,label", *rows]))
+    done = invoke("run", photos)
+    assert done.exit_code == 0, done.output
     Started.returncode = 3
     assert invoke("run", photos).exit_code == 3
 

@@ -60,7 +60,8 @@ def test_recipe_has_the_steps_of_the_reading():
     )
     assert recipe("block_7", "cls", "angle") == (
         "Take the class token of block_7, subtract the mean vector of your images, divide each "
-        "image's vector by its length, and compare by Euclidean distance."
+        "image's vector by its length, and compare by Euclidean distance, which is then the "
+        "distance by angle."
     )
 
 

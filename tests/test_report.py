@@ -171,13 +171,13 @@ def test_page_says_what_the_tables_say(results):
     page = page_of(results)
     text = text_of(page)
     # The card, with the answer first; then the layers, the best first.
-    assert "planted : 800 pictures of 4 classes certainty: ●●● firm" in text
+    assert "planted : 800 pictures of 4 classes certainty of the choice: ●●● firm" in text
     assert f"firm {HEADLINE} {DETAIL} The numbers of planted AUC 0.700." in text
     assert text.index(HEADLINE) < text.index("Every layer of every network")
     assert "network, layer_1 97.5 as good 170,528 – network, layer_0 75.0 worse by 22.5 " in text
     assert "network, layer_1 1.318 1.01 to 1.4 0.005 0.005 0.7" in text
     assert "classes differ by more than chance a class has only 9 pictures the largest" in text
-    assert "no control in this run no near copies 1 picture may have a wrong label" in text
+    assert "no control in this run no near copies 1 of 800 pictures may have a wrong label" in text
     assert "mine/a.png labelled plover , rather stork" in text
     assert "plover · 100 stork · 100" in text
     assert "loose : 12 pictures Without labels there is no verdict." in text
@@ -189,6 +189,21 @@ def test_page_says_what_the_tables_say(results):
     assert "Alpaydin & Kaynak 1998" in text and "Szegedy et al. 2016" in text
     assert "missing" not in text
     assert 'href="explorer.html"' in page
+
+
+def test_checks_of_how_much_is_right():
+    cell = {"smallest_class": 10, "largest_class": 10, "images": 20}
+    of = {"answer": "use", "guessing": 0.2}
+
+    def told(right, doubted=0):
+        found = checks({**of, "knn1_half": right}, cell, [{}] * doubted, None, {})
+        return [words for mark, words in found if mark == "look"]
+
+    assert told(0.61) == [] and told(0.59) == [
+        "of 100 pictures 41 are most like one of another class"
+    ]
+    assert told(0.9, 4) == ["4 of 20 pictures may have a wrong label"]
+    assert told(0.9, 5) == ["5 of 20 pictures look more like another class"]
 
 
 def test_checks_of_near_copies():
@@ -208,7 +223,7 @@ def test_checks_of_near_copies():
 def test_how_to_compute_it(results):
     text = text_of(page_of(results))
     assert "How to compute it Take all values of layer_1. The features of these pictures" in text
-    lines = "apply results/advised/planted NEW_PICTURES -o new.npy depthgauge nearest results/adv"
+    lines = "depthgauge apply results/advised/planted PICTURES -o new.npy"
     command = (
         f"typed in the folder {results.parent.name} : depthgauge apply results/advised/planted"
     )
@@ -279,7 +294,7 @@ def test_pictures_are_inside_with_their_captions(results):
     page = page_of(results)
     # Of each dataset maps and samples; of one violins and a misplaced image, of the other what to
     # label first; and the network.
-    assert len(re.findall("data:image/(?:png|jpeg);base64,", page)) == 8
+    assert len(re.findall("data:image/(?:png|jpeg);base64,", page)) == 9
     for where in ("planted network", "loose network", "samples planted", "networks network"):
         assert f"Caption of {where}." in text_of(page)
     for link in re.findall(r'(?:src|href)="([^"#]*)"', page):
@@ -448,7 +463,7 @@ def test_partly_labelled_dataset_has_its_labels_and_lacks_nothing(partly):
     assert "87.6 % of them are expected to be right (95 % interval 50.0 % to 95.1 %)" in text
     assert "of those that got it, 91.2 %." in text
     assert "heron 2 1 stork 1 1" in text
-    assert "depthgauge nearest results/advised/loose NEW_PICTURE" in text
+    assert "depthgauge nearest results/advised/loose PICTURES" in text
     links = re.findall(r'href="(labels/.*?)"', page)
     assert links == ["labels/loose/labels.csv", "labels/loose/accuracy.csv"]
     assert "It has no labels" not in text
@@ -469,7 +484,7 @@ def test_folder_that_got_its_last_labels_shows_none_that_are_proposed(partly):
 def test_curves_without_a_point_are_told(results):
     curves = results / "labelling/planted/network/curves.csv"
     table(curves, {"labels_per_class": []})
-    assert "Labelling curves of network: no points at 1, 50 labels" in text_of(page_of(results))
+    assert "The curves of network have no points at 1, 50 labels" in text_of(page_of(results))
     curves.unlink()
     text = text_of(page_of(results))
     assert "no points" not in text and "labelling/planted/network/curves.csv" in text
@@ -515,7 +530,7 @@ def test_commands(results):
     done = CliRunner().invoke(main, ["summary", str(results)])
     assert done.exit_code == 0, done.output
     words = [" ".join(line.split()) for line in done.output.splitlines()]
-    assert words[:3] == ["planted: 800 pictures certainty: firm", HEADLINE, DETAIL]
+    assert words[:3] == ["planted: 800 pictures certainty of the choice: firm", HEADLINE, DETAIL]
     table_of = CliRunner().invoke(main, ["summary", "--table", str(results)]).output
     rows = [" ".join(line.split()) for line in table_of.splitlines()]
     assert rows[1].startswith("planted network layer_0 341,056 800 0.800 0.750 1.0213")
@@ -618,7 +633,7 @@ def test_no_two_links_of_one_name_lead_to_different_places(results):
 
 def test_every_picture_is_told_in_words(results):
     alts = re.findall(r'<img [^>]*alt="([^"]*)"', page_of(results))
-    assert len(alts) == 8 and all(len(alt.split()) >= 3 for alt in alts)
+    assert len(alts) == 9 and all(len(alt.split()) >= 3 for alt in alts)
     label = re.search(r'<svg [^>]*aria-label="([^"]*)"', page_of(results))[1]
     assert "network: layer_0 75, layer_1 98; guessing gets 25. Advised: network, layer_1." in label
 
@@ -664,10 +679,10 @@ def test_first_screen_prints_and_small_screens(results):
         size = "return document.querySelector('.card').getBoundingClientRect().bottom"
         assert browser.execute_script(size) <= browser.execute_script("return innerHeight")
         card = browser.find_element("css selector", ".card").text
-        assert HEADLINE in card and DETAIL in card and "certainty: ●●● firm" in card
+        assert HEADLINE in card and DETAIL in card and "certainty of the choice: ●●● firm" in card
         assert (
             "classes differ by more than chance" in card
-            and "1 picture may have a wrong label" in card
+            and "1 of 800 pictures may have a wrong label" in card
         )
         # Nothing is wider than a telephone but what scrolls by itself.
         browser.execute_cdp_cmd(

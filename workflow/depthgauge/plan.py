@@ -383,7 +383,7 @@ def read_plan(path):
 def _untrained(spec):
     """Return what to call an extractor that learned nothing of what is in pictures, or ""."""
     if spec["kind"] == "pca":
-        return f"{spec['components']} principal components of the pixels"
+        return f"the pixels alone ({spec['components']} principal components)"
     if spec["kind"] == "keras_application" and spec["weights"] is None:
         return f"{spec.get('application', 'a network')} with random weights"
     if spec["kind"] == "autoencoder" and not spec["train"]:

@@ -44,7 +44,7 @@ def print_summary(results, *, table=False):
 def _card(row, plan):
     """Return the lines of a dataset's verdict."""
     pictures = f"{row['dataset']}: {plan.images[row['dataset']]:,} pictures"
-    certainty = f"certainty: {row['certainty']}" if row["certainty"] else ""
+    certainty = f"certainty of the choice: {row['certainty']}" if row["certainty"] else ""
     lines = [f"{pictures:<{_WIDTH - len(certainty)}}{certainty}".rstrip()]
     for text in (row["headline"], row["detail"]):
         lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")

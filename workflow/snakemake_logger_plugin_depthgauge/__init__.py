@@ -122,9 +122,9 @@ class LogHandler(LogHandlerBase):
             said = so_far(RESULTS, dataset, done)
         except UserError:  # the plan, which no job waits for, is not written yet
             return
+        self.view.note = said or ""
         if said and said not in self.said:
             self.said.add(said)
-            self.view.note = said
             if self.view.live is None:
                 self._say(said)
 

@@ -68,7 +68,7 @@ def draw_maps(
     readings=None,
     dims=None,
     goodness=None,
-    knn1=None,
+    knn1_half=None,
 ):
     """Draw one t-SNE panel a layer, in order of depth, with one legend.
 
@@ -88,10 +88,11 @@ def draw_maps(
         The run's seed, stated in the figure.
     readings : dict of str to str, optional
         How each layer is read, for the panels' titles.
-    dims, goodness, knn1 : dict of str to number, optional
-        Dimension, goodness and 1-NN accuracy of each layer, for the same; see ``layer_facts``.
+    dims, goodness, knn1_half : dict of str to number, optional
+        Dimension, goodness and the accuracy that decides of each layer, for the same; see
+        ``layer_facts``.
     """
-    facts = {"reading": readings, "dim": dims, "goodness": goodness, "knn1": knn1}
+    facts = {"reading": readings, "dim": dims, "goodness": goodness, "knn1_half": knn1_half}
     facts = {name: [(of or {}).get(layer) for layer in embeddings] for name, of in facts.items()}
     facts = pd.DataFrame({"layer": list(embeddings), **facts}, dtype=object)
     facts["reading"] = facts.reading.fillna("")
@@ -122,14 +123,14 @@ def layer_facts(layers, *, described=(), rows=None, reading=None):
     Returns
     -------
     dict of str to dict
-        readings, dims, goodness and knn1, as far as they are known.
+        readings, dims, goodness and knn1_half, as far as they are known.
     """
     facts = {}
     poolings = dict.fromkeys(layers, "flat" if reading is None else reading.pooling)
     if rows is not None:
         best = best_rows(rows).set_index("layer")
         poolings |= best.pooling.to_dict()
-        for name, column in (("readings", "reading"), ("goodness",) * 2, ("knn1",) * 2):
+        for name, column in (("readings", "reading"), ("goodness",) * 2, ("knn1_half",) * 2):
             facts[name] = best[column].to_dict()
     elif reading not in (None, Reading()):
         facts["readings"] = dict.fromkeys(layers, str(reading))
@@ -151,17 +152,20 @@ def _caption(table, title, perplexity, seed):
         ", ".join([panel.layer + f" ({panel.reading})" * bool(panel.reading), *_facts(panel)])
         for _, panel in panels.iterrows()
     )
+    same = ""
+    if table.knn1_half.notna().any():
+        same = " “Same class” is how often the nearest image is, expected in half of the images."
     coloured = f"coloured by label, {classes} classes" if classes else "without labels"
     return (
         f"t-SNE maps of {title.replace('  ·  ', ' by ')}, one panel per layer in order of depth, "
         f"{coloured}. The axes have no unit. n = {n:,} images; perplexity "
-        f"{usable_perplexity(perplexity, n):.3g}; seed {seed}. Layers: {layers}."
+        f"{usable_perplexity(perplexity, n):.3g}; seed {seed}. Layers: {layers}.{same}"
     )
 
 
 def _facts(panel):
     facts = [f"{panel['dim']:,} dimensions"] if pd.notna(panel["dim"]) else []
-    facts += [f"1-NN accuracy {panel.knn1:.3f}"] if pd.notna(panel.knn1) else []
+    facts += [f"same class {panel.knn1_half:.1%}"] if pd.notna(panel.knn1_half) else []
     return facts + ([f"goodness {panel.goodness:.3f}"] if pd.notna(panel.goodness) else [])
 
 
@@ -181,7 +185,7 @@ def _figure(table, title, perplexity, seed):
     longest = min(max((len(name) for name in classes), default=0), _LETTERS)
     legend_columns = max(1, int(width / (0.3 + 0.058 * longest)))
     legend_lines = -(-len(classes) // legend_columns)
-    above = 0.35 + 0.1 * int(table.knn1.notna().any()) + 0.1 * int((table.reading != "").any())
+    above = 0.35 + 0.1 * int(table.knn1_half.notna().any()) + 0.1 * int((table.reading != "").any())
     figure = new_figure(width, lines * (side + above) + 0.55 + 0.14 * legend_lines)
     figure.get_layout_engine().set(h_pad=0.06)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()

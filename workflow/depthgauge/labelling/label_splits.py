@@ -50,7 +50,7 @@ def label_splits(codes, counts, splits, seed, groups=None):
     usable = sorted(count for count in set(counts) if count <= most)
     skipped = sorted(set(counts) - set(usable))
     if skipped:
-        log.warning(
+        log.info(
             "%s labels per class: skipped, for the smallest class has %d images%s",
             ", ".join(map(str, skipped)),
             sizes.min() if groups is None else most,

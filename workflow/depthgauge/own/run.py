@@ -1,5 +1,6 @@
 """One command for a folder of one's own: looks at it, says what it will do, and does it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -98,8 +99,11 @@ def run_pictures(
             raise UserError(f"{file} is of {', '.join(paths)}; give another folder by --output.")
     else:
         config = own_config(looks, networks, layers, quick, labels, group)
-    plan = make_plan(config)
-    needs = Needs(plan, output / "results", cores)
+    # Paths in a config are seen from the folder of the run, as the workflow will see them.
+    results = (output / "results").resolve()
+    with contextlib.chdir(output if file.exists() else "."):
+        plan = make_plan(config)
+        needs = Needs(plan, results, cores)
     print("\n".join(plan_lines(plan, needs, file)), flush=True)
     if dry_run:
         return

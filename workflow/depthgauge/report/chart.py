@@ -8,7 +8,7 @@ from ..statistics.wording import of_100
 
 _WIDTH, _HEIGHT = 400, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30, 118, 22, 26
-_MARKS = "●■▲◆▼"
+_MARKS, _HOLLOW = "●■▲◆▼", "○□△◇▽"
 _LINE = 13  # the height of a label
 
 
@@ -16,14 +16,15 @@ def accuracy_chart(cells, advised, networks, controls=()):
     """Return an SVG of the accuracy by which layers are chosen, ``knn1_half``, by depth.
 
     A line for each network, from its shallowest layer at the left to its deepest at the right; for
-    a control of one layer a level line. Colours are those of the page (``--c0`` to ``--c4``), and
-    each network has a mark of its own.
+    one of a single layer a level line. Colours are those of the page (``--c0`` to ``--c4``), and
+    each network has a mark of its own, which is hollow at a layer that is certain not to be the
+    best one.
 
     Parameters
     ----------
     cells : list of dict
         Rows of goodness.csv, of one dataset, in the best reading of each layer, and the cell that
-        is advised, if that is another.
+        is advised, if that is another; with ``may_be_best`` of ranking.csv, where that is told.
     advised : dict
         The dataset's row of verdict.csv.
     networks : sequence of str
@@ -38,19 +39,18 @@ def accuracy_chart(cells, advised, networks, controls=()):
     by_network = {}
     for cell in sorted(cells, key=lambda cell: float(cell["depth"])):
         by_network.setdefault(cell["extractor"], {})[cell["layer"]] = cell["knn1_half"]
+    worse = {(c["extractor"], c["layer"]) for c in cells if c.get("may_be_best") == 0}
     guessing = advised["guessing"]
-    least = min([guessing, *(min(layers.values()) for layers in by_network.values())])
-    least = max(0, 0.1 * (least * 10 // 1) - 0.02)
 
     def y(share):
-        return _TOP + (1 - share) / (1 - least) * (_HEIGHT - _TOP - _BOTTOM)
+        return _TOP + (1 - share) * (_HEIGHT - _TOP - _BOTTOM)
 
     def x(place, count):
         width = _WIDTH - _LEFT - _RIGHT
         return _LEFT + width * (place / (count - 1) if count > 1 else 0.5)
 
     end = _WIDTH - _RIGHT
-    parts = [_rule(y(tick / 100), tick) for tick in range(0, 101, 20) if tick / 100 >= least]
+    parts = [_rule(y(tick / 100), tick) for tick in range(0, 101, 20)]
     parts.append(_level(y(guessing), "guess"))
     labels = [(y(guessing), "guessing", "quiet")]
     for network, layers in by_network.items():
@@ -68,7 +68,7 @@ def accuracy_chart(cells, advised, networks, controls=()):
         for i, (layer, share) in enumerate(layers.items()):
             told = f"{network}, {layer}: {of_100(share)} of 100"
             at = f'x="{x(i, len(shares)):.1f}" y="{y(share) + 3.5:.1f}"'
-            mark = _MARKS[place % len(_MARKS)]
+            mark = (_HOLLOW if (network, layer) in worse else _MARKS)[place % len(_MARKS)]
             parts.append(
                 f'<text class="mark {look}" {at}>{mark}<title>{escape(told)}</title></text>'
             )
@@ -81,11 +81,18 @@ def accuracy_chart(cells, advised, networks, controls=()):
         parts.append(
             f'<text class="label {look}" x="{end + 8}" y="{height + 4:.1f}">{escape(short)}</text>'
         )
-    parts.append('<text class="axis" x="2" y="12">same class, of 100 pictures</text>')
-    parts.append(
-        f'<text class="axis" x="{_LEFT}" y="{_HEIGHT - 8}">shallow</text>'
-        f'<text class="axis" x="{end}" y="{_HEIGHT - 8}" text-anchor="end">deep</text>'
-    )
+    told = "same class, of 100 pictures" + ("; hollow: worse for certain" if worse else "")
+    parts.append(f'<text class="axis" x="2" y="12">{told}</text>')
+    several = [list(layers) for layers in by_network.values() if len(layers) > 1]
+    ends = "shallow", "deep"
+    if len(several) == 1:  # whose layers can be named
+        ends = f"shallow: {several[0][0]}", f"deep: {several[0][-1]}"
+    places = (_LEFT, "start"), (end, "end")
+    for text, (at, anchor) in zip(ends, places, strict=True):
+        short = escape(text if len(text) <= 22 else f"{text[:21]}…")
+        parts.append(
+            f'<text class="axis" x="{at}" y="{_HEIGHT - 8}" text-anchor="{anchor}">{short}</text>'
+        )
     box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}"'
     label = escape(_told(by_network, advised))
     return Markup(

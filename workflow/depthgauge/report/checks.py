@@ -1,5 +1,8 @@
 """What to look at before a verdict is believed, in a line each."""
 
+from ..statistics.wording import of_100
+
+WELL = 0.5  # of the way from guessing to all
 ENOUGH = 10  # images of a class, from which its neighbours tell something
 MANY = 0.2  # of all images
 BALANCED = 3  # times as many images of the largest class as of the smallest
@@ -26,6 +29,10 @@ def checks(verdict, cell, misplaced, near, controls):
         found.append(("bad", "classes differ by no more than chance"))
     else:
         found.append(("good", "classes differ by more than chance"))
+        guessing, right = verdict["guessing"], verdict["knn1_half"]
+        if right - guessing < WELL * (1 - guessing):
+            wrong = of_100(1 - right)
+            found.append(("look", f"of 100 pictures {wrong} are most like one of another class"))
     smallest, largest = int(cell["smallest_class"]), int(cell["largest_class"])
     enough = f"{smallest:,} pictures or more of each class"
     if smallest < ENOUGH:
@@ -61,11 +68,10 @@ def checks(verdict, cell, misplaced, near, controls):
     elif near:
         found.append(("good", "no near copies"))
     if misplaced:
-        count = f"{len(misplaced):,} picture{'s' * (len(misplaced) != 1)}"
-        what = "may have a wrong label"
-        if len(misplaced) > MANY * int(cell["images"]):  # it is hardly the labels then
-            what = "look more like another class"
-        found.append(("look", f"{count} {what}"))
+        images = int(cell["images"])
+        few = len(misplaced) <= MANY * images  # of more it is hardly the labels
+        what = "may have a wrong label" if few else "look more like another class"
+        found.append(("look", f"{len(misplaced):,} of {images:,} pictures {what}"))
     elif verdict["answer"] != "none":
         found.append(("good", "no picture looks misplaced"))
     return found

@@ -24,15 +24,18 @@ def near_copies_told(name, verdict, found):
     -------
     dict
         ``file``; ``ratio``, below which a pair is listed by default; ``pairs``, ``conflicts``,
-        ``leaks``, ``groups`` and ``images``, how many; ``shown``, rows of the table with
-        ``pictures``; ``accuracy``, (with, without) near copies at the cell advised, of the listed
-        neighbours, or None.
+        ``leaks``, ``groups`` and ``images``, how many; ``shown``, the first row of each of the
+        first groups, with ``pictures``; ``accuracy``, (with, without) near copies at the cell
+        advised, of the listed neighbours, or None.
     """
     file = found.plan.near_copies(name)
     if not found.have(file):
         return None
     rows = found.rows(file)
     kinds = [row["kind"] for row in rows]
+    firsts = {}
+    for row in rows:
+        firsts.setdefault(row["group"], row)
     groups = {row[side]: row["group"] for row in rows for side in ("image", "other")}
     told = {
         "file": file,
@@ -42,7 +45,7 @@ def near_copies_told(name, verdict, found):
         "leaks": sum(row.get("split") != row.get("other_split") for row in rows),
         "groups": len(set(groups.values())),
         "images": len(groups),
-        "shown": rows[:_SHOWN],
+        "shown": list(firsts.values())[:_SHOWN],
         "accuracy": None,
     }
     for row in told["shown"]:

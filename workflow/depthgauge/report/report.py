@@ -18,7 +18,7 @@ from ..statistics.recipe import reading_words, recipe_code
 from ..statistics.wording import of_100
 from ..tables import read_benchmark, read_table, write_table
 from .chart import accuracy_chart
-from .checks import checks
+from .checks import MANY, checks
 from .claims import NOT_TESTABLE
 from .confusions import confusions
 from .embedded import embedded_figure, embedded_thumbnail
@@ -34,6 +34,29 @@ _NETWORKS = {  # what an extractor of each kind is
     "autoencoder": "the encoder of a convolutional autoencoder, {trained} on the images "
     "without their labels",
     "pca": "principal components of the images' pixels",
+}
+_TABLES = {  # what each of the tables about all datasets holds
+    "goodness": "every number of every layer",
+    "verdict": "what to use of each dataset, and of each network alone, in numbers and in words",
+    "comparisons": "every pair of layers, and whether they differ",
+    "ranking": "every layer beside the best, with intervals",
+    "claims": "the claims held against this run",
+    "clusters": "groups that form without labels, and how stable they are",
+    "table_1": "the datasets",
+}
+_FIGURES = {  # what the figures of each kind show
+    "depths": "all measures of all layers against depth",
+    "maps": "the pictures on a map, layer by layer",
+    "violins": "goodness beside that of shuffled labels",
+    "heatmaps": "how far classes are apart, pair by pair",
+    "misplaced": "pictures that lie among those of another class",
+    "labelling": "how many labels are enough",
+    "contact_sheets": "groups that form without labels",
+    "near_copies": "near copies, pair by pair",
+    "samples": "some pictures of each class",
+    "ask": "pictures to label first",
+    "learning_curves": "how the autoencoder learned",
+    "reconstructions": "what the autoencoder makes of the pictures",
 }
 _WORST = 12  # misplaced images that are shown
 _SIDE = 96  # of their thumbnails, in pixels
@@ -89,7 +112,7 @@ def write_report(plan, output, record):
     parts = {
         "config": plan.config,
         "config_text": yaml.safe_dump(plan.config, sort_keys=False, allow_unicode=True),
-        "tables": planned,
+        "tables": [(name, _TABLES[name]) for name in planned],
         "claims": [claim for claim in claims if _is_of_the_run(claim, plan)],
         "datasets": [_dataset(name, found, tables) for name in plan.datasets],
         "controls": plan.controls(),
@@ -151,6 +174,8 @@ def _dataset(name, found, tables):
     verdict = next((row for row in verdicts if row["scope"] == "dataset"), None)
     near = near_copies_told(name, verdict, found)
     figures = {kind: list(filter(found.have, files)) for kind, files in plan.figures(name).items()}
+    if near and not near["pairs"]:
+        del figures["near_copies"]  # it shows none
     about_it = {
         "name": name,
         **about(name, plan.config["datasets"][name]),
@@ -165,13 +190,15 @@ def _dataset(name, found, tables):
         "several_readings": len({tuple(cell[key] for key in KEYS) for cell in cells}) > 1,
         "asked": asked if asked and found.have(asked) else None,
         "advised_figures": {},
+        "labels_doubted": False,
         **dict.fromkeys(("best", "others", "misplaced", "means", "checks"), ()),
         **dict.fromkeys(("confusions", "code", "chart")),
         "advised": _advised(name, found),
-        "more": {kind: files for kind, files in figures.items() if files},
+        "lacking": _lacking(name, found),
+        "more": [(_FIGURES[kind], files) for kind, files in figures.items() if files],
     }
     own = [f"/{verdict['extractor']}.png" if verdict and verdict.get("extractor") else ".png"]
-    shown = ("ask", "maps", "violins", "samples")
+    shown = ("ask", "maps", "violins", "samples", "labelling")
     for kind in shown:
         ends = own if kind not in ("ask", "samples") else [".png"]
         files = [file for file in figures.get(kind, []) if file.endswith(tuple(ends))]
@@ -202,6 +229,7 @@ def _advice(name, verdict, cells, ranking, near, found):
         "others": [cell for cell in cells if cell not in best],
         "misplaced": misplaced[:_WORST],
         "misplaced_count": len(misplaced),
+        "labels_doubted": len(misplaced) <= MANY * cells[0]["images"],
         "confusions": _confusions(name, verdict, found),
         **_computed(verdict, found),
     }
@@ -307,20 +335,24 @@ def _left_out(name, counted, found):
             "Only some of its images have a label: goodness and the verdict are left out, since "
             "they ask for all, and labels are proposed for the others"
         )
+    return [text for text in said if text]
+
+
+def _lacking(name, found):
+    """Return a sentence on the numbers of labels at which labelling curves have no points."""
+    plan, lacking = found.plan, {}  # the networks whose curves lack the same points
     asked = plan.config["labels_per_class"] if plan.labelled[name] == "all" else []
-    lacking = {}  # the networks whose curves lack the same points
     for extractor in plan.layers if asked else []:
         curves = f"labelling/{name}/{extractor}/curves.csv"
         drawn = {row["labels_per_class"] for row in found.rows(curves)}
         missed = [count for count in asked if count not in drawn]
         if missed and found.have(curves):
             lacking.setdefault(", ".join(map(str, missed)), []).append(extractor)
-    for missed, extractors in lacking.items():
-        said.append(
-            f"Labelling curves of {_listed(extractors)}: no points at {missed} labels per class, "
-            "since a class has too few images"
-        )
-    return [text for text in said if text]
+    return " ".join(
+        f"The curves of {_listed(extractors)} have no points at {missed} labels per class, since a "
+        "class has too few images."
+        for missed, extractors in lacking.items()
+    )
 
 
 def _labels(name, found):

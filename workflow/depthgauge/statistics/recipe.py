@@ -40,7 +40,8 @@ def recipe(layer, pooling, metric):
         take += f", {_SCALE},"
     elif pooling == "mean":
         take += ","
-    return f"{take} and compare by Euclidean distance."
+    named = ", which is then the distance by angle" if metric == "angle" else ""
+    return f"{take} and compare by Euclidean distance{named}."
 
 
 def recipe_code(layer, pooling, metric, before=0):

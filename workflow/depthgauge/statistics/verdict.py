@@ -11,7 +11,7 @@ from ..tables import read_table, write_table
 from .beware import COLUMNS as DOUBTS
 from .beware import doubts
 from .recipe import recipe
-from .wording import OPINIONS, words
+from .wording import OPINIONS, WEAK, words
 
 log = logging.getLogger(__name__)
 
@@ -149,12 +149,13 @@ def _verdict(scope, cells, halves, controls):
     row |= _doubts(scope, chosen, cells)
     choices = {name: _choice(cells[name].astype(float), best, candidates) for name in OPINIONS}
     by = {f"by_{name}": "" if place is None else names[place] for name, place in choices.items()}
-    quality = (chosen.knn1_half - row["guessing"]) / (1 - row["guessing"])
+    closed = (chosen.knn1_half - row["guessing"]) / (1 - row["guessing"])
     row |= {
         **chosen[[*_CELL, *_FOUND]],
         "answer": answer,
         "certainty": certainty,
-        "quality": _quality(quality),
+        "closed": closed,
+        "quality": _quality(closed),
         "most_accurate": names[best],
         "not_distinguishable": ";".join(names[may & (cells.index != use)]),
         "halves": count,
@@ -248,8 +249,8 @@ def _stability(cells, places, at, layers, halves):
 
 def _quality(share):
     """Return how well classes are told apart, in words; ``share`` is 0 for guessing, 1 at best."""
-    steps = ((0.8, "very well"), (0.5, "well"), (0.2, "somewhat"))
-    return next((word for least, word in steps if share > least), "poorly")
+    steps = ((0.8, "very well"), (0.5, "fairly well"), (0.2, WEAK[0]))
+    return next((word for least, word in steps if share > least), WEAK[1])
 
 
 def write_verdict(goodness, ranking, halves, output, *, controls=()):

@@ -11,6 +11,8 @@ OPINIONS = {
     "goodness_pca50": "goodness after PCA",
     "goodness": "goodness",
 }
+# How classes are told apart where a picture cannot be sorted by the pictures that are most similar.
+WEAK = ("somewhat", "poorly")
 # So many layers are named in a sentence; of more, the number.
 _NAMED = 3
 
@@ -55,18 +57,24 @@ def _nothing(row):
 
 
 def _headline(row, controls):
+    weak = row["quality"] in WEAK
     if row["answer"] == "control":
         what = controls[row["extractor"]]
         if set(row["tried"].extractor) <= set(controls):
             return f"Only controls were tried; the best is {row['extractor']}: {what}."
-        network = "" if what.endswith("the pixels") else "trained "
-        return f"You need no {network}network: {what} will do as well."
+        network = "network" if what.startswith("the pixels") else "trained network"
+        if weak:
+            return f"Nothing tried does well, and no {network} better than {what}."
+        return f"You need no {network}: {what} will do as well."
     network = f"{row['extractor']}, " if row["scope"] == "dataset" else ""
     reading = _reading(row)
     place = f"{network}layer {row['layer']}{f', {reading}' if reading else ''}"
+    if row["scope"] == "depth" and row["extractor"] in controls:
+        return f"The best of this control is {place}."
     if row["certainty"] == "toss-up":
-        return f"Take {place}: it is a toss-up between this and others."
-    return f"Use {place}."
+        what = "Nothing tried does well; take" if weak else "Take"
+        return f"{what} {place}: it is a toss-up between this and others."
+    return f"Nothing tried does well; the best is {place}." if weak else f"Use {place}."
 
 
 def _detail(row, controls):
@@ -117,17 +125,22 @@ def _again(row):
     if len(row["tried"]) == 1:
         return ""
     same = f"{round(row['layer_stability'] * row['halves'])} of {row['halves']} random halves"
+    exact = round(row["stability"] * row["halves"])
+    read = f", and read in this very way in {exact}" if row["several_readings"] else ""
     if row["certainty"] == "toss-up":
-        return f"This layer was chosen in only {same} of your pictures: more pictures would help."
-    return f"This layer was chosen again in {same} of your pictures."
+        more = "more pictures would help"
+        return f"This layer was chosen in only {same} of your pictures{read}: {more}."
+    return f"This layer was chosen again in {same} of your pictures{read}."
 
 
 def _numbers(row):
     """Yield the sentences of the numbers."""
     yield (
         f"Accuracy of the nearest neighbour {row['knn1']:.1%}, leave-one-out, and "
-        f"{row['knn1_half']:.1%} expected in half of the images; AUC {row['auc']:.3f}; goodness "
-        f"{row['goodness']:.4g}; p {row['p_max_t']:.2g}, corrected for all that was tried."
+        f"{row['knn1_half']:.1%} expected in half of the images, which closes "
+        f"{max(row['closed'], 0):.0%} of the gap between guessing and perfect; AUC "
+        f"{row['auc']:.3f}; goodness {row['goodness']:.4g}; p {row['p_max_t']:.2g}, corrected for "
+        "all that was tried."
     )
     if row.get("next"):
         points = f"{100 * row['worse_by']:.1f} points"
@@ -135,9 +148,6 @@ def _numbers(row):
             points += f" (95 % interval {100 * row['worse_low']:.1f} to "
             points += f"{100 * row['worse_high']:.1f})"
         yield f"Next is {row['next']}, in half of the images worse than the best by {points}."
-    if row["several_readings"]:
-        exact = round(row["stability"] * row["halves"])
-        yield f"The very reading was chosen again in {exact} of {row['halves']} halves."
     at = ".".join(row[name] for name in ("layer", *KEYS))
     if row["scope"] == "dataset":
         at = f"{row['extractor']}/{at}"
@@ -151,10 +161,11 @@ def _numbers(row):
         if row[f"by_{name}"] not in ("", row["most_accurate"]):
             other.setdefault(row[f"by_{name}"], []).append(measure)
     if other:
-        told = (f"{_listed(names)} would take {cell}" for cell, names in other.items())
-        yield f"{'; '.join(told)}."
-    if row["spread_warning"]:
-        yield f"Beware at {_listed(row['spread_warning'].split(';'))}: {SPREAD}."
+        told = "; ".join(f"{cell} by {_listed(names)}" for cell, names in other.items())
+        yield f"Other measures, which do not decide, are highest elsewhere: {told}."
+    own = row["layer"] if row["scope"] == "depth" else f"{row['extractor']}/{row['layer']}"
+    if own in row["spread_warning"].split(";"):
+        yield f"Beware at {own}: {SPREAD}."
 
 
 def _other_layers(row, cells):
