@@ -497,13 +497,14 @@ def jobs_of_figures(table):
         stem = Path(file).with_suffix("")
         command = commands[stem.parts[1]]
         figure = {
-            **dict(caption="figure", suffixes=[".pdf", ".csv", ".txt"], outputs={}),
+            **dict(outputs={}),
             **table[command],
             **dict(command=command, stem=f"results/{stem.as_posix()}", dataset=dataset),
             "extractor": stem.name if len(stem.parts) == 3 + bool(dataset) else "",
         }
-        if ".txt" in figure["suffixes"]:  # what is to be said of it
-            figure["caption"] = os.path.abspath(f"{figure['stem']}.txt")
+        figure["caption"] = os.path.abspath(
+            f"{figure['stem']}.txt"
+        )  # what is to be said of it
         jobs.setdefault((figure["needs"], dataset), []).append(
             SimpleNamespace(**figure)
         )

@@ -1,5 +1,5 @@
 # Figures: each is drawn by a command of its own as PNG and PDF, with the values that it draws (CSV)
-# and mostly what is to be said of it (TXT) beside. Those of a dataset that need the same are drawn
+# and what is to be said of it (TXT) beside. Those of a dataset that need the same are drawn
 # in one job, whose start takes longer than a figure.
 
 # By command: the folder of the figures; what one is called; what it needs, and with which others it
@@ -13,8 +13,6 @@ FIGURES = {
         inputs=dict(goodness="results/goodness.csv", verdict="results/verdict.csv"),
         handed=lambda figure, files: [files.goodness, files.verdict],
         options=dict(dataset="{dataset}"),
-        caption="depths",
-        suffixes=[".pdf", ".csv"],
     ),
     "violins": dict(
         kind="violins",
@@ -39,8 +37,6 @@ FIGURES = {
         ),
         handed=lambda figure, files: files.classes,
         options=dict(title=TITLE),
-        caption="heatmap",
-        suffixes=[".pdf", ".csv"],
     ),
     "maps": dict(
         kind="maps",
@@ -120,7 +116,6 @@ FIGURES = {
             f"--verdict={files.verdict}",
         ],
         options=dict(dataset="{dataset}", extractor="{extractor}"),
-        suffixes=[".pdf", ".csv"],
     ),
     "label-curves": dict(
         kind="labelling",
@@ -143,8 +138,6 @@ FIGURES = {
             f"--differences={files.differences}",
         ],
         options=dict(title=TITLE, seed=CONFIG["seed"]),
-        caption="labelling",
-        suffixes=[".pdf", ".csv"],
     ),
     "samples": dict(
         kind="samples",
@@ -173,7 +166,6 @@ FIGURES = {
         inputs=dict(history="results/models/{dataset}/{extractor}_history.csv"),
         handed=lambda figure, files: [files.history],
         options=dict(title=TITLE, seed=CONFIG["seed"]),
-        suffixes=[".pdf", ".csv"],
     ),
     "reconstructions": dict(
         kind="reconstructions",
@@ -185,7 +177,6 @@ FIGURES = {
             title=TITLE,
             latent=lambda figure: CONFIG["extractors"][figure.extractor]["latent"],
         ),
-        suffixes=[".pdf", ".csv"],
     ),
 }
 
@@ -216,7 +207,7 @@ for needs, dataset, drawn in jobs_of_figures(FIGURES):
                 file
                 for figure in drawn
                 for file in [
-                    *(figure.stem + suffix for suffix in figure.suffixes),
+                    *(figure.stem + suffix for suffix in (".pdf", ".csv", ".txt")),
                     *flat(filled(figure, figure.outputs)),
                 ]
             ],

@@ -58,11 +58,30 @@ def draw_depths(cells, advised, stem):
     advised : DataFrame
         Rows of verdict.csv, of the same.
     stem : path
-        Of the .png, .pdf and .csv that are written.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written.
     """
     table = _table(cells, advised)
     with styled():
-        save(_figure(table, cells.iloc[0]), stem, table)
+        save(_figure(table, cells.iloc[0]), stem, table, _caption(cells))
+
+
+def _caption(cells):
+    first = cells.iloc[0]
+    lines = "" if len(cells[KEYS].drop_duplicates()) == 1 else "thin lines: each reading; "
+    bars = "" if few_groups(first.get("groups")) else "bars: 95 % intervals; "
+    nuisance = ""
+    if "robustness" in cells and cells.robustness.notna().any():
+        nuisance = (
+            " Robustness index: below a half, neighbours share the nuisance rather than the class."
+        )
+    return (
+        f"How well the layers of each network tell the classes of {first.dataset} apart, against "
+        "depth: how often the nearest image has an image's label (leave-one-out); AUC, the "
+        "probability that two images of different labels are farther apart than two of one; and "
+        "goodness, the mean distance between labels over that within. Points: the best reading of "
+        f"each layer; {lines}{bars}red ring: the depth to use; filled: may be as good. "
+        f"n = {first.images:,} images of {first.classes} classes.{nuisance}"
+    )
 
 
 def _table(cells, advised):

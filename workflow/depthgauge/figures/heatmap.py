@@ -10,7 +10,18 @@ from ..best_reading import best_rows, of_reading, read_rows
 from ..errors import UserError
 from ..readings import KEYS
 from ..tables import read_table
-from .style import COLUMN, GREY, INK, PAGE, in_reading_order, new_figure, save, shorten, styled
+from .style import (
+    COLUMN,
+    GREY,
+    INK,
+    PAGE,
+    in_reading_order,
+    in_words,
+    new_figure,
+    save,
+    shorten,
+    styled,
+)
 
 _LETTERS = 14
 _WRITTEN = 10  # up to so many classes the values stand in the cells
@@ -49,7 +60,7 @@ def draw_heatmap(tables, stem, *, rows=None, title=""):
         For each layer, in order of depth, the columns class, other, pairs, distance and goodness:
         LAYER.classes.csv. Of several readings (pooling, metric) that of ``rows`` is drawn.
     stem : path
-        Of the .png, .pdf and .csv that are written.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written.
     rows : DataFrame, optional
         Rows of goodness.csv of the same layers, to tell the best reading of each, see
         ``best_reading.best_rows``.
@@ -75,7 +86,13 @@ def draw_heatmap(tables, stem, *, rows=None, title=""):
         )
     table = pd.concat([_relative(layer, table) for layer, table in tables.items()])
     with styled():
-        save(_figure(table, readings, title), stem, table)
+        caption = (
+            f"How far the classes of {in_words(title)} are apart, one panel per layer in order of "
+            "depth: the mean distance of the images of two classes, on the diagonal of one, over "
+            "the mean of all pairs. Below 1, in purple, they are nearer than usual; above, in "
+            "orange, farther."
+        )
+        save(_figure(table, readings, title), stem, table, caption)
 
 
 def _readings(table):

@@ -6,7 +6,7 @@ from matplotlib.ticker import NullLocator
 
 from ..labelling.label_summary import label_summary
 from ..tables import read_table, write_table
-from .style import COLUMN, GREY, PAGE, new_figure, save, shorten, styled, symbols
+from .style import COLUMN, GREY, PAGE, in_words, new_figure, save, shorten, styled, symbols
 
 _IN_A_ROW = 4
 _NAMES = {
@@ -48,13 +48,26 @@ def draw_label_curves(curves, stem, *, title, seed):
     curves : DataFrame
         As ``label_summary`` returns them; without rows, the figure says that there are none.
     stem : path
-        Of the .png, .pdf and .csv that are written.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written.
     title : str
     seed : int
         The run's seed, stated in the figure.
     """
     with styled():
-        save(_figure(curves, title, seed), stem, curves)
+        save(_figure(curves, title, seed), stem, curves, _caption(curves, title, seed))
+
+
+def _caption(curves, title, seed):
+    named = in_words(title)
+    if curves.empty:
+        return f"Labelling of {named}: too few images per class."
+    first = curves.iloc[0]
+    return (
+        f"How many of the other images of {named} get the right label from so many labelled images "
+        "per class, one panel per layer in order of depth and one line per method: the mean over "
+        f"{first.splits} random choices of the labelled images, with its 95 % interval. "
+        f"{int(first.hidden):,} images hidden at {first.labels_per_class} per class; seed {seed}."
+    )
 
 
 def _figure(curves, title, seed):

@@ -3,7 +3,7 @@
 import math
 
 from ..tables import read_table
-from .style import COLUMN, GREY, INK, PALE, RED, new_figure, save, styled
+from .style import COLUMN, GREY, INK, PALE, RED, in_words, new_figure, save, styled
 
 
 def learning_curve_figure(stem, history, *, title="", seed=0):
@@ -19,13 +19,23 @@ def draw_learning_curve(history, stem, *, title="", seed):
     history : DataFrame
         What :func:`depthgauge.networks.autoencoder.train_autoencoder` writes.
     stem : path
-        Of the .png, .pdf and .csv that are written.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written.
     title : str
     seed : int
         The run's seed, which the figure names.
     """
     with styled():
-        save(_figure(history, title, seed), stem, history)
+        save(_figure(history, title, seed), stem, history, _caption(history, title, seed))
+
+
+def _caption(history, title, seed):
+    first, kept = history.iloc[0], history[history.kept].iloc[0]
+    return (
+        f"Mean squared error of the pixels (0-1) of {in_words(title)} after each pass "
+        f"over the images: of the {int(first.train_images):,} trained on and of the "
+        f"{int(first.validation_images):,} held out. Kept is epoch {int(kept.epoch)}, where the "
+        f"latter is least; the dotted line is the error of the mean image. Seed {seed}."
+    )
 
 
 def _figure(history, title, seed):

@@ -19,6 +19,7 @@ from .style import (
     PAGE,
     RASTERISE_FROM,
     in_reading_order,
+    in_words,
     new_figure,
     save,
     shorten,
@@ -157,7 +158,7 @@ def _caption(table, title, perplexity, seed):
         same = " “Same class” is how often the nearest image is, expected in half of the images."
     coloured = f"coloured by label, {classes} classes" if classes else "without labels"
     return (
-        f"t-SNE maps of {title.replace('  ·  ', ' by ')}, one panel per layer in order of depth, "
+        f"t-SNE maps of {in_words(title)}, one panel per layer in order of depth, "
         f"{coloured}. The axes have no unit. n = {n:,} images; perplexity "
         f"{usable_perplexity(perplexity, n):.3g}; seed {seed}. Layers: {layers}.{same}"
     )

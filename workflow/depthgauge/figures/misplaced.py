@@ -25,7 +25,7 @@ def draw_misplaced(images, table, stem, *, title=""):
     table : DataFrame
         See ``misplaced.misplaced``: the worst first.
     stem : path
-        Of the .png, .pdf and .csv that are written.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written.
     title : str
 
     Raises
@@ -35,7 +35,13 @@ def draw_misplaced(images, table, stem, *, title=""):
     """
     drawn = table[table.misplaced].head(_COLUMNS * _LINES)
     with styled():
-        save(_figure(Path(images), table, drawn, title), stem, drawn)
+        caption = (
+            f"Images of {title.replace('  ·  ', ', ')} that lie among images of other labels, the "
+            f"worst first: {len(drawn):,} of {int(table.misplaced.sum()):,}, of {len(table):,} "
+            "images. Below each its label, that of most of its nearest images, how many of these "
+            "have another label than its own, and its goodness beside that of its class."
+        )
+        save(_figure(Path(images), table, drawn, title), stem, drawn, caption)
 
 
 def draw_advised(images, tables, stem, *, verdict=None, dataset="", extractor=""):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..files import check_whole
-from .style import GREY, PAGE, new_figure, save, styled
+from .style import GREY, PAGE, in_words, new_figure, save, styled
 
 _ROWS = ("original", "reconstruction")
 
@@ -24,8 +24,8 @@ def draw_reconstructions(examples, stem, *, title="", latent):
         ``image`` (names), ``original`` and ``reconstruction``, uint8 [n, size, size, 3]: what
         :func:`depthgauge.networks.autoencoder.train_autoencoder` writes.
     stem : path
-        Of the .png, .pdf and .csv that are written; the csv has ``image`` and the ``error``,
-        the mean squared difference of the pixels (0-1) as drawn.
+        Of the .png, .pdf, .csv and .txt (the caption) that are written; the csv has ``image`` and
+        the ``error``, the mean squared difference of the pixels (0-1) as drawn.
     title : str
     latent : int
         Values of the code, which the figure names.
@@ -36,7 +36,12 @@ def draw_reconstructions(examples, stem, *, title="", latent):
         {"image": examples["image"], "error": (difference**2).mean(axis=(1, 2, 3)).round(6)}
     )
     with styled():
-        save(_figure(original, decoded, title, latent, table.error), stem, table)
+        caption = (
+            f"Images that the autoencoder of {in_words(title)} was not trained on, and below each "
+            f"what it makes of the {latent:,} values of its code. Mean squared error of the pixels "
+            f"(0-1) {table.error.mean():.4f}; n = {len(table)} of the images held out."
+        )
+        save(_figure(original, decoded, title, latent, table.error), stem, table, caption)
 
 
 def _figure(original, decoded, title, latent, errors):

@@ -90,8 +90,13 @@ def shorten(name, letters):
     return name if len(name) <= letters else f"{name[: letters // 3]}…{name[-(letters * 2 // 3) :]}"
 
 
-def save(figure, stem, table, caption=""):
-    """Write ``stem``.png, .pdf and .csv, and the caption, if there is one, to ``stem``.txt.
+def in_words(title):
+    """Return the title of a figure, DATASET · EXTRACTOR, as part of a sentence."""
+    return title.replace("  ·  ", " by ")
+
+
+def save(figure, stem, table, caption):
+    """Write ``stem``.png, .pdf and .csv, and the caption to ``stem``.txt.
 
     The same figure gives the same bytes. Letters that the figure's font lacks are of others that
     are installed; if none has them, a warning says so.
@@ -110,9 +115,8 @@ def save(figure, stem, table, caption=""):
             warnings.filterwarnings("ignore", "Glyph .* missing from font")  # said already
             figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
     write_table(table, stem.with_name(f"{stem.name}.csv"))
-    if caption:
-        with atomic(stem.with_name(f"{stem.name}.txt")) as beside:
-            beside.write_text(f"{caption}\n", encoding="utf-8")
+    with atomic(stem.with_name(f"{stem.name}.txt")) as beside:
+        beside.write_text(f"{caption}\n", encoding="utf-8")
 
 
 def _use_fonts(figure, stem):
