@@ -78,6 +78,7 @@ def results(tmp_path):
     verdict |= {"layer": "layer_1"} | FLAT | {"recipe": "Take all values of layer_1."}
     verdict |= {"headline": HEADLINE, "detail": DETAIL, "numbers": "AUC 0.700."}
     verdict |= {"answer": "use", "certainty": "firm", "guessing": 0.25, "knn1_half": 0.975}
+    verdict["layer_stability"] = 1.0
     of_net = verdict | {"scope": "depth", "headline": "Use layer layer_1."}
     table(folder / "verdict.csv", [verdict, of_net])
     worst = {

@@ -80,7 +80,7 @@ def test_on_a_terminal_each_stage_has_a_line(tmp_path):
     assert [line[:2] for line in shown if line[0] == "✓"] == [
         ["✓", "pictures"],
         ["✓", "features"],
-        ["✓", "what"],
+        ["✓", "measures"],
         ["✓", "figures"],
     ]
     # What two jobs warn of is said once; a command that does not know of our terminal may write.
@@ -103,8 +103,8 @@ def test_without_a_terminal_stages_begin_and_end_in_plain_lines(tmp_path):
             "pictures: done, 1 job in N s",
             "features: begun, 1 job",
             "features: done, 1 job in N s",
-            "what they say: begun, 1 job",
-            "what they say: done, 1 job in N s",
+            "measures: begun, 1 job",
+            "measures: done, 1 job in N s",
             "figures: begun, 3 jobs",
             "figures: done, 3 jobs in N s",
             "done in N s",
@@ -157,7 +157,7 @@ def test_verbose_shows_snakemakes_own_lines_and_a_dry_run_counts(tmp_path):
     assert status == 0 and lines == [
         "pictures: 1 job",
         "features: 1 job",
-        "what they say: 1 job",
+        "measures: 1 job",
         "figures: 3 jobs",
         "This was a dry run: nothing has been done.",
     ]

@@ -40,7 +40,7 @@ def main():
     distances
       distances, join-blocks         between all pairs of images
       angle                          the same by angle, from those
-    what they say
+    measures
       goodness, sampled-goodness     how well labels cluster, tested by permutation
       goodness-table                 all of it, with p corrected for the number of tests
       compare, verdict               depths against one another, and the one to use

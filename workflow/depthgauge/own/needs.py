@@ -8,6 +8,8 @@ from ..capacity import disk_ahead, feature_bytes, size
 # Values of a layer that is read whole, where the config does not say: about half of what a network
 # has near its input.
 _WIDE = 100_000
+# Bytes for each network beside features, distances and images: its graph and the figures.
+_BESIDE = 20_000_000
 
 
 class Needs:
@@ -32,7 +34,7 @@ class Needs:
             default=0,
         )
         features = max((n for what, n in disk.items() if what.startswith("features")), default=0)
-        self.disk = sum(disk.values()) + max(wide - features, 0)
+        self.disk = sum(disk.values()) + max(wide - features, 0) + _BESIDE * len(plan.layers)
         top = Path(results).absolute()
         while not top.exists():
             top = top.parent

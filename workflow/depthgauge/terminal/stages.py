@@ -15,17 +15,17 @@ STAGES = {
     "distances": r"(distances|distance_block|join_blocks)(_.+)?",
     "figures": r"embedding|places_.+|figures_of_.+",
     "report": r"claims|explorer|report",
-    "what they say": r".+",
+    "measures": r".+",
 }
 # In the order of the data's way; downloads are told of only where there are some.
-ORDER = ["downloads", "pictures", "networks", "features", "distances", "what they say"]
+ORDER = ["downloads", "pictures", "networks", "features", "distances", "measures"]
 ORDER += ["figures", "report"]
 # Rules that gather files, and the plan, which is written in no time: no stage's.
 _GATHER = re.compile(r"all|data|plan|figures|figure_\d+")
 
 # Seconds of a job, of a run of 300 pictures on two cores; what was measured in the folder of
 # results, and then in this run, counts instead.
-_SECONDS = {"features": 30, "networks": 10, "downloads": 20, "what they say": 2.5}
+_SECONDS = {"features": 30, "networks": 10, "downloads": 20, "measures": 2.5}
 _OTHERWISE = 3
 
 
