@@ -139,7 +139,9 @@ def page_of(results, plan=PLAN):
 
 def text_of(page):
     return " ".join(
-        unescape(re.sub(r"<(style|script)>.*?</\1>|<[^>]*>", " ", page, flags=re.S)).split()
+        unescape(
+            re.sub(r"<(style|script)>.*?</\1>|<[^>]*>", " ", page.replace("<wbr>", ""), flags=re.S)
+        ).split()
     )
 
 

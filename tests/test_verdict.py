@@ -327,9 +327,11 @@ def test_verdict_is_on_layer_and_reading():
     assert found["headline"] == "Use layer b, averaged over positions and compared by angle."
     assert (
         "may be just as good. This layer was chosen again in 3 of 4 random halves of your "
-        "pictures, and read in this very way in 2."
+        "pictures, and read in this way in 2."
     ) in found["detail"]
     assert "average them over all positions" in found["recipe"]
+    again = found_of(cells, in_halves(cells, *orders[:1] * 4))[1]["detail"]
+    assert "This layer, read in this way, was chosen again in 4 of 4 random halves" in again
 
 
 def test_words_stay_few_with_many_layers():

@@ -144,6 +144,11 @@ rule report:
     input:
         # All that there is; the page names what is missing.
         in_results(file for file in PLAN.targets() if file != "report.html"),
+        in_results(
+            f"{file.removesuffix('.png')}.txt"
+            for file in PLAN.targets()
+            if file.endswith(".png")
+        ),
         plan="results/plan.json",
     output:
         page=report("results/report.html", **captions("page", "first page")),

@@ -6,6 +6,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 import yaml
+from markupsafe import Markup
 
 from ..datasets import about
 from ..described import read_layers
@@ -108,6 +109,7 @@ def write_report(plan, output, record):
         "listed": _listed,
         "of_100": of_100,
         "bare": lambda text: text.rstrip("."),
+        "path": _breakable,
     }
     parts = {
         "config": plan.config,
@@ -431,6 +433,11 @@ def _number(value, digits=4):
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:,.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+
+
+def _breakable(path):
+    """Return a path that a line may be broken in after a folder."""
+    return Markup("/<wbr>").join(path.split("/"))
 
 
 def _listed(names):

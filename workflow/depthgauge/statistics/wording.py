@@ -124,13 +124,16 @@ def _others(row, controls):
 def _again(row):
     if len(row["tried"]) == 1:
         return ""
-    same = f"{round(row['layer_stability'] * row['halves'])} of {row['halves']} random halves"
-    exact = round(row["stability"] * row["halves"])
-    read = f", and read in this very way in {exact}" if row["several_readings"] else ""
+    layer, exact = (round(row[name] * row["halves"]) for name in ("layer_stability", "stability"))
+    what, also = "This layer", ""
+    if row["several_readings"] and exact == layer:
+        what += ", read in this way,"
+    elif row["several_readings"]:
+        also = f", and read in this way in {exact}"
+    of = f"of {row['halves']} random halves of your pictures{also}"
     if row["certainty"] == "toss-up":
-        more = "more pictures would help"
-        return f"This layer was chosen in only {same} of your pictures{read}: {more}."
-    return f"This layer was chosen again in {same} of your pictures{read}."
+        return f"{what} was chosen in only {layer} {of}: more pictures would help."
+    return f"{what} was chosen again in {layer} {of}."
 
 
 def _numbers(row):
