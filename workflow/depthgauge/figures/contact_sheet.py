@@ -16,7 +16,7 @@ from .style import GREY, INK, PAGE, new_figure, save, shorten, styled
 _ROWS, _COLUMNS = 24, 10
 _BESIDE = 1.0  # inches for the captions
 _PIXELS = 160  # greatest side of a picture in the figure
-_LETTERS = 13  # of a class name
+_LETTERS = 12  # of a class name
 _ORDER = "from the surest of the cluster, left, to the least sure, at equal steps"
 
 
@@ -129,7 +129,7 @@ def _caption(number, group):
 def _figure(images, drawn, captions, title, note):
     side = (PAGE - _BESIDE) / _COLUMNS
     figure = new_figure(PAGE, len(captions) * side + 0.6)
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    figure.get_layout_engine().set(w_pad=0.05, h_pad=0.03, wspace=0, hspace=0)
     grid = figure.subplots(len(captions), _COLUMNS, squeeze=False)
     for axes in grid.ravel():
         axes.set_axis_off()

@@ -10,7 +10,7 @@ from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
 _COLUMNS, _LINES = 8, 3
 _PIXELS = 220  # greatest side of a picture in the figure
 _SIDE, _BELOW = 0.72, 0.62  # inches: a picture, and the text below it
-_LETTERS = 15
+_LETTERS = 11  # of a class name, so that texts do not meet
 
 
 def draw_misplaced(images, table, stem, *, title=""):

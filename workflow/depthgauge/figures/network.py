@@ -49,6 +49,7 @@ _OF_SHAPES = {"Shape", "ShapeN", "Size", "Rank"}
 _CELL, _TRACK = 0.3, 0.17  # width of a column and height of a track, inches
 _MARGIN = 0.22
 _LABEL = 0.3  # height of the name and dimension of a selected layer
+_LETTER = 0.03  # half the width of a letter of it
 
 
 class Box(NamedTuple):
@@ -287,7 +288,7 @@ def _place(lines, cell, labels):
         marked = [name for unit in line for name in unit if name in labels]
         ends = []  # where the labels of each row of labels end
         for name in sorted(marked, key=lambda name: places[name][0]):
-            half = 0.03 * max(len(part) for part in labels[name].split("\n"))
+            half = _LETTER * max(len(part) for part in labels[name].split("\n"))
             at = min(max(places[name][0], half + 0.05), PAGE - half - 0.05)
             level = next((i for i, end in enumerate(ends) if at - half > end), len(ends))
             ends[level : level + 1] = [at + half]
@@ -321,9 +322,11 @@ def _figure(boxes, schematic, labels, title):
     places, cell = schematic.places, schematic.cell
     scale = cell / _CELL
     height = schematic.bottoms[-1] + 0.05
-    figure = new_figure(PAGE, height)
+    kinds = [kind for kind in _KINDS if any(box.kind == kind for box in boxes.values())]
+    width, left = _width(schematic, labels, len(kinds))
+    figure = new_figure(width, height)
     figure.set_layout_engine("none")  # everything has its place in inches
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, PAGE), ylim=(height, 0))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(-left, width - left), ylim=(height, 0))
     axes.set_axis_off()
     half_width, half_height = 0.32 * cell, 0.3 * _TRACK * scale
 
@@ -375,7 +378,6 @@ def _figure(boxes, schematic, labels, title):
     for x, y, name, width in schematic.names:
         name = shorten(name, max(4, int(width / 0.045)))
         axes.text(x, y, name, ha="center", va="bottom", fontsize=5, color=GREY)
-    kinds = [kind for kind in _KINDS if any(box.kind == kind for box in boxes.values())]
     figure.legend(
         handles=[
             Patch(facecolor=_KINDS[kind][0], edgecolor=INK, linewidth=0.4, label=_meaning(kind))
@@ -390,6 +392,17 @@ def _figure(boxes, schematic, labels, title):
         borderaxespad=0.2,
     )
     return figure
+
+
+def _width(schematic, labels, kinds):
+    """Return how wide the figure is, and how far from its left edge the drawing begins."""
+    if len(schematic.middles) > 1:
+        return PAGE, 0
+    right = max(x for x, _ in schematic.places.values()) + schematic.cell / 2 + _MARGIN
+    for name, (at, _) in schematic.label_places.items():
+        right = max(right, at + _LETTER * max(map(len, labels[name].split("\n"))) + 0.05)
+    width = min(max(right, 0.4 + kinds), PAGE)  # an inch for each entry of the legend
+    return width, (width - right) / 2
 
 
 def _path(source, target, schematic, half_width):
