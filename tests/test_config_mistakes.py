@@ -1,10 +1,12 @@
 """Mistakes in a config: each is answered at the dry run, by one message that names the key."""
 
 import copy
+import json
 import re
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 import yaml
@@ -53,7 +55,7 @@ SHIPPED = ["config.yaml", "paper.yaml", "tests/configs/mnist.yaml"]
 CONFIGS = [yaml.safe_load((REPOSITORY / path).read_text()) for path in SHIPPED]
 CONFIGS[-1]["mirror"] = "mirror"  # in place of what this machine may not have
 for spec in CONFIGS[-1]["extractors"].values():
-    spec["path"] = "net.pb"
+    spec["path"] = "any.pb"
 CONFIGS += [EVERY_KIND] * 3  # the longest by far
 
 ODD = st.sampled_from(
@@ -72,6 +74,15 @@ KEYS = st.sampled_from(
 )
 
 
+def field(number, data):
+    """A field of a Protocol Buffers message: up to 127 bytes."""
+    return bytes([number << 3 | 2, len(data)]) + data
+
+
+def keras_layer(name):
+    return {"module": "keras.layers", "class_name": "ReLU", "config": {"name": name}}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
@@ -80,8 +91,15 @@ def folder(tmp_path_factory):
     for name in ("photos/a", "photos/b", "photos/new"):
         for place in range(8):
             Image.new("RGB", (8, 8)).save(folder / name / f"{place}.png")
-    for name in ("net.keras", "net.pb", "net.onnx"):
-        (folder / name).write_text("a network")
+    (folder / "any.pb").write_text("a network")
+    nodes = b"".join(field(1, field(1, name) + field(2, b"Relu")) for name in (b"x", b"y"))
+    (folder / "net.pb").write_bytes(nodes)  # a GraphDef: of each node name and operation
+    node = field(1, b"x") + field(2, b"sum") + field(3, b"Sum_7") + field(4, b"Sum")
+    (folder / "net.onnx").write_bytes(b"\x08\x08" + field(7, field(1, node)))  # after its version
+    inner = {"class_name": "Sequential", "config": {"name": "b", "layers": [keras_layer("c")]}}
+    model = {"class_name": "Functional", "config": {"layers": [keras_layer("a"), inner]}}
+    with zipfile.ZipFile(folder / "net.keras", "w") as file:
+        file.writestr("config.json", json.dumps(model))
     claims = REPOSITORY / "workflow/depthgauge/report/paper_claims.yaml"
     (folder / "claims.yaml").write_text(claims.read_text())
     return folder
@@ -188,6 +206,11 @@ def refused(folder, monkeypatch, **changes):
         ("extractors__known__application", "resnet5", "known.application.* mean 'ResNet50'"),
         ("extractors__known__dims", {"frist": 5}, "known.dims: .*did you mean 'first'"),
         ("extractors__known__layers", "pooling", "known.layers: .pooling. means"),
+        ("extractors__own__layers", ["a", "nope"], "own.layers.1: .* 'nope'; it has: a, b, b/c"),
+        ("extractors__own__layers", {"in": "b/d"}, "own.layers.in: .* 'b/d'; it has: a, b, b/c"),
+        ("extractors__graph__layers", {"y": "z:0"}, "graph.layers.y: .* 'z:0'; it has: x, y"),
+        ("extractors__graph__input", "image:0", "graph.input: .* 'image:0'; it has: x, y"),
+        ("extractors__onnx__layers", ["summ"], "onnx.layers.0: .*'summ'; it has: sum, Sum_7"),
         ("extractors__known__layers", "autoo", "known.layers: .* did you mean 'auto'"),
         ("extractors__known__layers", {1: "a"}, "known.layers: the key 1 is not text"),
         ("extractors__known__size", "big", "known.size: 'big' is not an integer or a list"),

@@ -9,12 +9,14 @@ import pytest
 from depthgauge.config import checked_spec
 from depthgauge.errors import UserError
 from depthgauge.networks.graph import graph_function, read_graph
+from depthgauge.networks.keras_layers import layers_of
 from depthgauge.networks.layers import print_layers
+from depthgauge.networks.names_in_file import names_in_file
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixels import load_pixels
 from depthgauge.networks.sources import own_files
-from depthgauge.networks.suggestions import those_there
 from depthgauge.networks.tensorflow_setup import tf
+from depthgauge.suggestions import those_there
 from PIL import Image
 
 keras = tf.keras
@@ -87,6 +89,15 @@ def test_layers_of_nested_models_have_paths(tmp_path, outer):
             )
         model = keras.Sequential([L.Input((16, 16, 3)), inner, *head])
     shaken(model).save(tmp_path / "model.keras")
+    files = ["model.keras"]
+    if outer != "functional":  # which Keras cannot write so
+        files.append("model.h5")
+        model.save(tmp_path / "model.h5")
+    for file in files:
+        known = set(names_in_file("keras_file", tmp_path / file))
+        assert known >= layers_of(model)[0].keys()
+        # What a model within is given is the output of a layer outside.
+        assert all("input" in name for name in known - layers_of(model)[0].keys())
     layers = {"a": f"{path}/relu_a", "b": f"{path}/conv_b", "whole": path, "head": "head"}
     run, description = build(tmp_path, tmp_path / "model.keras", layers)
     assert [layer["layer"] for layer in description["layers"]] == list(layers)

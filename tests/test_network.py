@@ -10,6 +10,7 @@ from depthgauge.networks import network
 from depthgauge.networks.features import features
 from depthgauge.networks.fold import fold
 from depthgauge.networks.graph import graph_function, read_graph
+from depthgauge.networks.names_in_file import names_in_file
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixel_pca import fit_pca
 from depthgauge.networks.tensorflow_setup import tf
@@ -259,6 +260,7 @@ FROZEN = {"kind": "frozen_graph", "input": "resized:0", "size": 16, "layers": {"
 def test_graph_of_2015_takes_batches_and_computes_its_norm(tmp_path):
     path = tmp_path / "old.pb"
     v = graph_2015(path)
+    assert names_in_file("frozen_graph", path) == [node.name for node in read_graph(path).node]
     run, described = build(tmp_path, FROZEN | {"path": str(path)})
     assert described[0]["shape"] == [14, 14, 4]
     batch = images(16, n=5)

@@ -13,6 +13,7 @@ from depthgauge.errors import UserError
 from depthgauge.networks.features import features
 from depthgauge.networks.freeze import write_network
 from depthgauge.networks.layers import print_layers
+from depthgauge.networks.names_in_file import names_in_file
 from PIL import Image
 from scipy.spatial.distance import pdist
 
@@ -293,7 +294,10 @@ def test_layers_are_listed(tmp_path, capsys):
     sums = [f"{kind}_{block}" for block in range(3) for kind in ("attended", "block")]
     assert names[:-1] == ["embedding", *sums] and len(names) == 8
     assert {line.split()[4] for line in lines} == {"17x12"}
-    print_layers(str(cnn(tmp_path / "cnn.onnx", side=20)))  # whose channels come first
+    path = cnn(tmp_path / "cnn.onnx", side=20)  # whose channels come first
+    known = [name for node in onnx.load(path).graph.node for name in (*node.output, node.name)]
+    assert names_in_file("onnx", path) == [name for name in known if name]
+    print_layers(str(path))
     shapes = dict(line.split()[3:] for line in capsys.readouterr().out.splitlines())
     assert shapes == {"stem:0": "10x10x8", "sum": "10x10x8", "pool": "1x1x8", "logits": "5"}
 

@@ -1,6 +1,5 @@
 """The config: checked against its schema, with the defaults filled in."""
 
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import yaml
 from .errors import UserError
 from .home import HOME
 from .plain_values import odd_values, short
+from .suggestions import did_you_mean
 
 SCHEMA = HOME / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -121,7 +121,10 @@ def _problem(error):
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         unknown = sorted(set(error.instance) - set(known), key=str)
-        return "; ".join(f"{where}: unknown key {key!r}{_hint(key, known)}" for key in unknown)
+        all_known = f"; known are {', '.join(known)}"
+        return "; ".join(
+            f"{where}: unknown key {key!r}{did_you_mean(key, known, all_known)}" for key in unknown
+        )
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         rule = error.schema["properties"][missing[0]]
@@ -129,7 +132,7 @@ def _problem(error):
         return f"{where}: lacks the key {', '.join(missing)}{choices}"
     if error.validator == "enum":
         choices = [str(choice) for choice in error.validator_value]
-        return f"{where}: {found} is not one of {', '.join(choices)}" + _meant(
+        return f"{where}: {found} is not one of {', '.join(choices)}" + did_you_mean(
             error.instance, choices
         )
     if error.validator == "oneOf" and "path" in str(error.validator_value):
@@ -142,7 +145,7 @@ def _problem(error):
     if error.validator == "anyOf":
         kinds = [kind for branch in _branches(error) for kind in _expected(branch[0])]
         words = [kind[1:-1] for kind in kinds if kind.startswith("`")]
-        said = f"{found} is not {' or '.join(kinds)}{_meant(error.instance, words)}"
+        said = f"{found} is not {' or '.join(kinds)}{did_you_mean(error.instance, words)}"
     if error.validator == "pattern" and meaning:
         return f"{where}: {found} cannot be used; expected: {meaning[0].lower()}{meaning[1:]}"
     said = said or error.message.replace(repr(error.instance), found)
@@ -232,12 +235,3 @@ def _expected(error):
     if error.validator == "anyOf":
         return [kind for branch in _branches(error) for kind in _expected(branch[0])]
     return [_kinds(error.validator_value)]
-
-
-def _meant(found, choices):
-    close = get_close_matches(str(found), choices, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _hint(key, known):
-    return _meant(key, known) or f"; known are {', '.join(known)}"

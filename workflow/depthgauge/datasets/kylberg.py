@@ -2,7 +2,6 @@
 
 import logging
 import re
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from ..archives import unpack
 from ..errors import UserError
 from ..seeds import derive_seed
+from ..suggestions import did_you_mean
 from .picture import Note, Picture, Source, known_by, natural_key, stratified
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,9 @@ def _given(name, spec):
                 "holds Kylberg's zips or PNGs."
             )
     elif unknown := [texture for texture in classes if texture not in CLASSES]:
-        close = get_close_matches(unknown[0], CLASSES, 1)
         raise UserError(
             f"datasets: {name}: classes: there is no {unknown[0]!r}"
-            + (f"; did you mean {close[0]!r}?" if close else ".")
+            + did_you_mean(unknown[0], CLASSES, ".")
             + f" Choose from {', '.join(CLASSES)}."
         )
     return given

@@ -1,9 +1,11 @@
 """What can be said of a network of the config before it is there."""
 
-from difflib import get_close_matches
+from pathlib import Path
 
 from ..errors import UserError
+from ..suggestions import did_you_mean, those_there
 from ..urls import check_urls
+from .names_in_file import names_in_file
 from .sources import known_applications
 
 
@@ -22,7 +24,8 @@ def check_network(name, spec, layers):
     ------
     UserError
         For a network that keras.applications does not have, ``layers: pooling`` of another than
-        InceptionV3, ``dims`` of a layer that is not named, or an address that is none.
+        InceptionV3, ``dims`` of a layer that is not named, an address that is none; or for a layer
+        or ``input`` that is not in its file, where this can be told without running it.
     """
     where = f"extractors.{name}"
     if spec["kind"] == "keras_application":
@@ -30,7 +33,7 @@ def check_network(name, spec, layers):
         if spec["application"] not in known:
             raise UserError(
                 f"{where}.application: keras.applications has no {spec['application']!r}"
-                f"{_nearest(spec['application'], known)}."
+                + did_you_mean(spec["application"], known, f"; it has {', '.join(known)}.")
             )
         if spec["layers"] == "pooling" and spec["application"] != "InceptionV3":
             raise UserError(
@@ -41,15 +44,28 @@ def check_network(name, spec, layers):
     if unknown:
         raise UserError(
             f"{where}.dims: there is no layer {unknown[0]!r} among its layers"
-            f"{_nearest(unknown[0], layers)}."
+            + did_you_mean(unknown[0], layers, f" ({', '.join(layers)}).")
         )
     if "url" in spec:
         urls = [spec["url"]] if isinstance(spec["url"], str) else spec["url"]
         check_urls(f"{where}.url", urls)
+    elif "path" in spec:
+        _check_tensors(where, spec, names_in_file(spec["kind"], Path(spec["path"]).expanduser()))
 
 
-def _nearest(name, known):
-    """Return the nearest of the names that there are, or all."""
-    close = get_close_matches(name.lower(), [one.lower() for one in known], n=1)
-    nearest = [one for one in known if one.lower() in close]
-    return f"; did you mean {nearest[0]!r}?" if nearest else f"; it has {', '.join(known)}"
+def _check_tensors(where, spec, known):
+    """Raise UserError for a layer or ``input`` that is not among ``known``, the names of a file."""
+    layers = spec["layers"]
+    asked = {}
+    if isinstance(layers, dict):
+        asked = {f"layers.{layer}": tensor for layer, tensor in layers.items()}
+    elif isinstance(layers, list):
+        asked = {f"layers.{place}": layer for place, layer in enumerate(layers)}
+    if spec["kind"] == "frozen_graph":
+        asked["input"] = spec["input"]
+    for key, tensor in asked.items():
+        if known and tensor not in known and tensor.partition(":")[0] not in known:
+            raise UserError(
+                f"{where}.{key}: {spec['path']} has no layer or tensor {tensor!r}; "
+                f"{those_there([tensor.partition(':')[0]], known)}."
+            )

@@ -3,7 +3,7 @@
 from keras.src.models.functional import Functional
 
 from ..errors import UserError
-from .suggestions import LISTED, those_there
+from ..suggestions import LISTED, those_there
 from .tensorflow_setup import tf
 
 

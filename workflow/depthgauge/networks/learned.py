@@ -1,8 +1,7 @@
 """Extractors learned from the images themselves: their layers, and what they ask of the config."""
 
-from difflib import get_close_matches
-
 from ..errors import UserError
+from ..suggestions import did_you_mean
 
 # Images below which there is nothing to learn from: sixteen to train on, four to validate.
 FEWEST = 20
@@ -63,9 +62,8 @@ def check_learned(name, spec, images):
         )
     trained_on = spec.get("trained_on")
     if trained_on is not None and trained_on not in images:
-        close = get_close_matches(trained_on, images, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(images)}."
-        raise UserError(f"{where}.trained_on: there is no dataset {trained_on!r}; {hint}")
+        hint = did_you_mean(trained_on, images, f"; there are {', '.join(images)}.")
+        raise UserError(f"{where}.trained_on: there is no dataset {trained_on!r}{hint}")
     if is_learned(spec):
         for dataset in [trained_on] if trained_on else images:
             _check_enough(name, spec, dataset, images[dataset])

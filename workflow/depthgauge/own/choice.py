@@ -8,7 +8,7 @@ import yaml
 from ..errors import UserError
 from ..home import HOME
 from ..networks.sources import known_applications
-from ..networks.suggestions import those_there
+from ..suggestions import those_there
 
 # Beyond so many pictures a sample is taken; --quick takes fewer.
 SAMPLE, QUICK = 2000, 300

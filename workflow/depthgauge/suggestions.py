@@ -6,6 +6,16 @@ from difflib import get_close_matches
 LISTED = 20
 
 
+def did_you_mean(name, known, otherwise=""):
+    """Return ``; did you mean 'b'?`` with the name of ``known`` that is nearest to ``name``.
+
+    Capitals do not count. Where none is near, ``otherwise`` is returned.
+    """
+    by_lower = {str(one).lower(): one for one in known}
+    close = get_close_matches(str(name).lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else otherwise
+
+
 def those_there(wanted, known):
     """Return a clause that names what there is: ``it has: a, b``.
 
