@@ -27,7 +27,12 @@ def filled(spec, name="data"):
 
 
 def image_count(name, spec):
-    return datasets.image_count(name, filled(spec, name))
+    return datasets.look(name, filled(spec, name))["images"]
+
+
+def folder_fingerprint(path, labels=None):
+    given = {"kind": "folder", "path": str(path), "labels": labels and str(labels)}
+    return datasets.look("x", filled(given))["fingerprint"]
 
 
 def sources(name, spec):

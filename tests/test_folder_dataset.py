@@ -6,11 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from depthgauge.datasets import check_folder, folder_fingerprint
+from depthgauge.datasets import check_folder
 from depthgauge.datasets.picture import natural_key
 from depthgauge.errors import UserError
 from PIL import Image
-from test_datasets import everything, image_count, make
+from test_datasets import everything, folder_fingerprint, image_count, make
 
 RNG = np.random.default_rng(0)
 

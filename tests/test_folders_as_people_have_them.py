@@ -8,7 +8,7 @@ import pytest
 import yaml
 from depthgauge import datasets
 from depthgauge.config import SCHEMA
-from depthgauge.datasets import check_folder, folder_fingerprint
+from depthgauge.datasets import check_folder
 from depthgauge.datasets.copies import find_copies
 from depthgauge.datasets.picture import Note, Picture
 from depthgauge.errors import UserError
@@ -18,7 +18,7 @@ from depthgauge.users_labels import NO_LABEL, read_users_labels
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from test_datasets import filled, image_count, make
+from test_datasets import filled, folder_fingerprint, image_count, make
 
 
 def save(path, seed, **options):
@@ -222,13 +222,13 @@ def test_na_is_no_label_unless_the_config_says_so(tmp_path, caplog):
     given = spec(tmp_path / "in", labels=str(table))
     manifest, notes = make(tmp_path / "out", given)
     assert manifest.label.tolist() == [*"abab", "", ""]
-    assert datasets.labelled("x", filled(given)) == "some"
+    assert datasets.look("x", filled(given))["labelled"] == "some"
     said = "labels.csv: 2 images have 'NA' for a label, which counts as none (`no_label: []`"
     assert said in caplog.text and any(said in note for note in noted(notes))
     assert said in in_table(tmp_path, tmp_path / "out")
     manifest, _ = make(tmp_path / "out", given | {"no_label": []})
     assert manifest.label.tolist() == [*"abab", "NA", "NA"]
-    assert datasets.labelled("x", filled(given | {"no_label": []})) == "all"
+    assert datasets.look("x", filled(given | {"no_label": []}))["labelled"] == "all"
 
 
 def test_paths_as_windows_writes_them_are_understood(folder, tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 from depthgauge import datasets, plan
 from depthgauge.config import checked_config
+from depthgauge.datasets.listing import list_files
 from depthgauge.errors import UserError
 from depthgauge.plan import Plan, make_plan, own_contents, read_plan
 from PIL import Image
@@ -101,7 +102,7 @@ def test_what_was_found_is_not_looked_for_again(folder, monkeypatch):
         raise AssertionError("looked at again")
 
     for module, name in (
-        *((datasets, name) for name in ("image_count", "check_folder", "fingerprint")),
+        *((datasets, name) for name in ("look", "check_folder")),
         *((plan, name) for name in ("sha256", "own_files")),
     ):
         stand_in = type("", (), {"__call__": refused, "__name__": name})()
@@ -109,6 +110,16 @@ def test_what_was_found_is_not_looked_for_again(folder, monkeypatch):
     handed = json.loads(json.dumps(found))
     assert make_plan(CONFIG, handed).text() == made.text()
     assert own_contents(made, handed) == contents
+
+
+def test_each_folder_is_listed_once(folder, monkeypatch):
+    listed = []
+    monkeypatch.setattr(
+        datasets.folder, "list_files", lambda path: [listed.append(path.name), list_files(path)][1]
+    )
+    found = {}
+    own_contents(make_plan(CONFIG, found), found)
+    assert listed == ["all", "some", "none"]
 
 
 def test_contents_change_with_the_files(folder):

@@ -492,7 +492,7 @@ def test_iaps_needs_both_its_keys_and_both_to_exist(iaps, tmp_path):
 
 def test_the_fingerprint_tells_of_files_of_ones_own(two, iaps, tmp_path):
     def fingerprint(name, spec):
-        return datasets.fingerprint(name, filled(spec))
+        return datasets.look(name, filled(spec))["fingerprint"]
 
     assert {fingerprint("x", spec) for spec in (TWO, SPEC, {"kind": "digits"})} == {""}
     here = TWO | {"path": str(tmp_path / "zips")}

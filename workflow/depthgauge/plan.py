@@ -309,13 +309,14 @@ def make_plan(config, found=None):
 
     datasets.check_apart(config["datasets"])
     specs = config["datasets"].items()
-    images = {name: _of_dataset(found, datasets.image_count, name, spec) for name, spec in specs}
+    told = {name: _of_dataset(found, name, spec) for name, spec in specs}
+    images = {name: one["images"] for name, one in told.items()}
     sampled = {}
     if config["pairs"] is not None:
         size = sample_size(config["pairs"])
         sampled = {name: size for name, count in images.items() if count > size}
     images |= sampled
-    labelled = {name: _of_dataset(found, datasets.labelled, name, spec) for name, spec in specs}
+    labelled = {name: one["labelled"] for name, one in told.items()}
     for name, spec in config["extractors"].items():
         if spec["kind"] in ("autoencoder", "pca"):
             check_learned(name, spec, images)
@@ -353,9 +354,10 @@ def own_contents(plan, found):
         If one of them is not there.
     """
     contents = {}
-    for section, look in (("datasets", datasets.fingerprint), ("extractors", _network_content)):
-        for name, spec in plan.config[section].items():
-            contents[f"{section}.{name}"] = _looked_up(found, look, name, spec)
+    for name, spec in plan.config["datasets"].items():
+        contents[f"datasets.{name}"] = _of_dataset(found, name, spec)["fingerprint"]
+    for name, spec in plan.config["extractors"].items():
+        contents[f"extractors.{name}"] = _looked_up(found, _network_content, name, spec)
     return contents
 
 
@@ -411,10 +413,10 @@ def _check_places(config):
         check_urls(f"datasets.{name}.urls", spec.get("urls") or [])
 
 
-def _of_dataset(found, look, name, spec):
-    """Return what ``_looked_up`` does; a message says which dataset of the config it is about."""
+def _of_dataset(found, name, spec):
+    """Return what is told of a dataset; a message says which one of the config it is about."""
     try:
-        return _looked_up(found, look, name, spec)
+        return _looked_up(found, datasets.look, name, spec)
     except UserError as error:
         where = f"datasets.{name}"
         raise UserError(str(error) if where in str(error) else f"{where}: {error}") from None

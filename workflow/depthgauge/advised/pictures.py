@@ -10,6 +10,7 @@ from ..datasets.folder import EXTENSIONS
 from ..datasets.jpeg import encode
 from ..datasets.picture import natural_key
 from ..errors import UserError
+from ..excerpt import excerpt
 from ..networks.forward import batches, network_function
 from ..networks.pixels import load_pixels
 
@@ -106,8 +107,7 @@ class Vectors:
         if not self.unreadable:
             return
         bad = [f"{file}: {self.unreadable[file]}" for file in self.files if file in self.unreadable]
-        lines = bad[:10] + ([f"... and {len(bad) - 10} more"] if len(bad) > 10 else [])
         raise UserError(
             f"{len(bad)} of {len(self.files)} pictures cannot be read, and are left out:\n  "
-            + "\n  ".join(lines)
+            + "\n  ".join(excerpt(bad))
         )

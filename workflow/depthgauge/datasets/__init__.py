@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from ..excerpt import excerpt
 from ..files import atomic, scratch
 from ..seeds import derive_seed
 from . import affective, digits, folder, kylberg, mnist, synthetic
 from .copies import find_copies, notes_on_copies
-from .folder import check_folder, folder_fingerprint
+from .folder import check_folder
 from .jpeg import write_jpegs
 from .picture import Note, digest_of_times
 from .sampling import stratified_sample
@@ -23,10 +24,7 @@ __all__ = [
     "about",
     "check_apart",
     "check_folder",
-    "fingerprint",
-    "folder_fingerprint",
-    "image_count",
-    "labelled",
+    "look",
     "make_dataset",
     "sources",
 ]
@@ -168,16 +166,6 @@ def about(name, spec):
     return {"title": kind.TITLE, "citation": kind.CITATION, "link": kind.LINK}
 
 
-def labelled(name, spec):
-    """Return which images of the dataset have a label: "all", "some" or "none"."""
-    if spec["kind"] != "folder":
-        return "all"
-    classes = check_folder(**folder.how(name, spec))
-    if "" not in classes:
-        return "all"
-    return "some" if len(classes) > 1 else "none"
-
-
 def check_apart(specs):
     """Raise if two of the datasets ``specs`` are one folder, read in one way.
 
@@ -199,23 +187,25 @@ def check_apart(specs):
                 )
 
 
-def image_count(name, spec):
-    """Return how many images the dataset will have, as far as can be told beforehand."""
-    return KINDS[spec["kind"]].count(name, spec)
+def look(name, spec):
+    """Return what can be told of a dataset before it is made.
 
+    A folder is listed once for all of it, and each of its files costs one ``stat``.
 
-def fingerprint(name, spec):
-    """Return a short digest of the user's own files that the dataset is made from.
-
-    It changes when one of them is added, removed, renamed or rewritten; empty where the
-    dataset needs none. It costs one ``stat`` a file.
+    Returns
+    -------
+    dict
+        ``images``, how many there will be; ``labelled``, which of them have a label, "all", "some"
+        or "none"; ``fingerprint``, a short digest of the user's own files that it is made from. It
+        changes when one of them is added, removed, renamed or rewritten, and is empty where there
+        are none.
     """
     if spec["kind"] == "folder":
-        return folder_fingerprint(**folder.how(name, spec))
+        return folder.look(name, spec)
     places = [Path(spec[key]).expanduser() for key in USER_PATHS if spec.get(key)]
-    return ":".join(
-        digest_of_times(place.parent, sorted([place, *place.rglob("*")])) for place in places
-    )
+    times = [digest_of_times(place.parent, sorted([place, *place.rglob("*")])) for place in places]
+    images = KINDS[spec["kind"]].count(name, spec)
+    return {"images": images, "labelled": "all", "fingerprint": ":".join(times)}
 
 
 def _without_copies(name, spec, kept, folder):
@@ -234,8 +224,7 @@ def _without_copies(name, spec, kept, folder):
             log.warning("%s: %s", name, note.note)
     each = [f"{note.image}: {note.note}" for note in notes if note.image]
     if each:
-        more = f"\n  ... and {len(each) - 10} more" if len(each) > 10 else ""
-        log.info("%s: copies are\n  %s%s", name, "\n  ".join(each[:10]), more)
+        log.info("%s: copies are\n  %s", name, "\n  ".join(excerpt(each)))
     if published:
         return kept, notes
     for place in copies:

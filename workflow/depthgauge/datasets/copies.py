@@ -1,5 +1,6 @@
 """Images that are copies of one another, pixel by pixel: one of them stands for all."""
 
+from ..excerpt import excerpt
 from .picture import Note
 
 
@@ -54,12 +55,11 @@ def notes_on_copies(pictures, copies, kept):
         notes.append(Note("", "", "", f"{apart} of these copies lie in another split"))
     against = [pair for pair in pairs if _contradict(*pair)]
     if against:
-        listed = ", ".join(
+        listed = [
             f"{copy.source} ({copy.label}) is {first.source} ({first.label})"
-            for copy, first in against[:5]
-        )
-        more = f" and {len(against) - 5} more" if len(against) > 5 else ""
-        said = f"labels of copies that contradict one another: {listed}{more}"
+            for copy, first in against
+        ]
+        said = f"labels of copies that contradict one another: {', '.join(excerpt(listed, 5))}"
         taken = "both stay" if kept else "the latter is taken"
         notes.append(Note("", "", "", f"{said}; {taken}"))
     for copy, first in pairs:

@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,9 @@ import numpy as np
 
 from ..belonging import asked_by_names, groups_by_names, line_of
 from ..errors import UserError
+from ..excerpt import excerpt
 from ..seeds import derive_seed
+from ..suggestions import did_you_mean
 from ..users_labels import NO_LABEL, read_users_labels
 from .listing import EXTENSIONS, in_order, list_files
 from .named import named_by
@@ -31,7 +32,7 @@ class _Found(NamedTuple):
     notes: list  # of Note
 
 
-def how(name, spec):
+def _how(name, spec):
     """Return the keys of ``spec`` that say which images have which labels, for `check_folder`."""
     if spec["labels"] and spec["unlabelled"]:
         raise UserError(
@@ -41,10 +42,23 @@ def how(name, spec):
     return {key: spec[key] for key in ("path", "labels", "unlabelled", "split", "no_label")}
 
 
-def count(name, spec):
-    """Return the number of images."""
-    sizes = map(len, check_folder(**how(name, spec)).values())
-    return sum(min(spec["per_class"] or size, size) for size in sizes)
+def look(name, spec):
+    """Return what can be told of the folder beforehand, as `datasets.look` does.
+
+    Errors are those of `check_folder`.
+    """
+    classes = check_folder(**_how(name, spec))
+    sizes = map(len, classes.values())
+    path = Path(spec["path"]).expanduser()
+    digest = digest_of_times(path, [file for files in classes.values() for file in files])
+    if spec["labels"]:
+        table = Path(spec["labels"]).expanduser()
+        digest += digest_of_times(table.parent, [table])
+    return {
+        "images": sum(min(spec["per_class"] or size, size) for size in sizes),
+        "labelled": "all" if "" not in classes else "some" if len(classes) > 1 else "none",
+        "fingerprint": digest,
+    }
 
 
 def sources(name, spec):
@@ -60,7 +74,7 @@ def pictures(name, spec, sources, seed, scratch):
     see ``named.named_by``: without the former, a column ``group`` of the csv counts.
     """
     path, limit = Path(spec["path"]).expanduser(), spec["per_class"]
-    classes, columns, notes = _scan(**how(name, spec))
+    classes, columns, notes = _scan(**_how(name, spec))
     for note in notes:
         if not note.image:
             log.warning("%s: %s", path, note.note)
@@ -226,8 +240,9 @@ def _scan(path, labels=None, unlabelled=None, split=None, no_label=NO_LABEL):
 def _beside(path):
     """Return the end of a sentence on ``path``, which is not there: a folder of nearly its name."""
     there = path.parent.iterdir() if path.parent.is_dir() else ()
-    close = get_close_matches(path.name, [one.name for one in there if one.is_dir()], 1)
-    return f"; did you mean {readable(path.with_name(close[0]))!r}?" if close else "."
+    return did_you_mean(
+        readable(path.name), [readable(one.name) for one in there if one.is_dir()], "."
+    )
 
 
 def _notes(path, listing, labels):
@@ -249,9 +264,7 @@ def _notes(path, listing, labels):
 
 def _say_which(path, left_out):
     if left_out:
-        more = f"\n  ... and {len(left_out) - 10} more" if len(left_out) > 10 else ""
-        listing = "\n  ".join(left_out[:10])
-        log.warning("%s: left out are\n  %s%s", path, listing, more)
+        log.warning("%s: left out are\n  %s", path, "\n  ".join(excerpt(left_out)))
 
 
 def _counted(words, most=6):
@@ -406,12 +419,11 @@ def _by_csv(path, listing, table, no_label):
     left_out = {_inside(path, file) for file, _ in listing.left_out}
     unknown = [image for image in row_of if image not in files and image not in left_out]
     if unknown:
-        close = get_close_matches(unknown[0], files, 1)
         raise UserError(
             f"{table}: {len(unknown)} of its {len(row_of)} images do not exist in {path}: "
             f"{_first(unknown, 5)}. Name each by its "
             "path within that folder"
-            + (f"; did you mean {close[0]!r}?" if close else f", such as {next(iter(files))!r}.")
+            + did_you_mean(unknown[0], files, f", such as {next(iter(files))!r}.")
         )
     names = sorted({row["label"] for row in row_of.values()} - {""}, key=natural_key)
     if len(names) < 2:
@@ -433,18 +445,3 @@ def _by_csv(path, listing, table, no_label):
 
 def _inside(path, file):
     return readable(file.relative_to(path).as_posix())
-
-
-def folder_fingerprint(path, labels=None, *args, **options):
-    """Return a short digest of the names, sizes and times of the images in ``path``.
-
-    It changes when an image is added, removed, renamed or rewritten, or the csv of ``labels``
-    is, and costs one ``stat`` a file. Parameters and errors are those of `check_folder`.
-    """
-    classes = check_folder(path, labels, *args, **options)
-    path = Path(path).expanduser()
-    digest = digest_of_times(path, [f for files in classes.values() for f in files])
-    if labels:
-        table = Path(labels).expanduser()
-        digest += digest_of_times(table.parent, [table])
-    return digest

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, ImageOps
 from tqdm import tqdm
 
 from ..errors import UserError
+from ..excerpt import excerpt
 from .picture import Note
 
 log = logging.getLogger(__name__)
@@ -117,9 +118,7 @@ def write_jpegs(
             outcomes[place] = one
     bad = [(p, one) for p, one in zip(pictures, outcomes, strict=True) if isinstance(one, str)]
     if bad:
-        lines = [f"{picture.source}: {why}" for picture, why in bad[:10]]
-        lines += [f"... and {len(bad) - 10} more"] if len(bad) > 10 else []
-        listing = "\n  ".join(lines)
+        listing = "\n  ".join(excerpt([f"{picture.source}: {why}" for picture, why in bad]))
         if not skip_unreadable:
             raise UserError(
                 f"{len(bad)} of {len(pictures)} pictures cannot be read:\n  {listing}\n"
