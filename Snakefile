@@ -9,10 +9,14 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
+
+include: "workflow/rules/config.smk"
+
+
 # A config of one's own replaces the embedded run's; Snakemake would merge the two.
 if "datasets" not in config and "extractors" not in config:
 
-    configfile: Path(workflow.basedir) / "config.yaml"
+    configfile: legible(Path(workflow.basedir) / "config.yaml")
 
 
 include: "workflow/rules/common.smk"

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -218,7 +219,7 @@ def refused(folder, monkeypatch, **changes):
         ("extractors__fetched__url", "http://h/..", "fetched.url: .* not the address of a file"),
         ("datasets__textures__urls", ["x/{class}"], "textures.urls: 'x/{class}' does not begin"),
         ("mirror", "/nope", "mirror: there is no folder /nope"),
-        ("claims", "photos/a/0.png", "claims: photos/a/0.png: not a list of claims"),
+        ("claims", "photos/a/0.png", "claims: photos/a/0.png: line 1: is not in UTF-8"),
         ("claims", "nope", "claims: there is no file nope"),
     ],
 )
@@ -263,6 +264,21 @@ def test_snakemake_adds_no_words_of_its_own(tmp_path):
     assert done.returncode == 1 and not done.stdout
     assert done.stderr.startswith("ERROR: The config cannot be used:\n  - perplexity: inf is not")
     assert "line " not in done.stderr and "Error in" not in done.stderr
+
+
+def test_the_config_beside_the_snakefile_is_told_by_its_line(tmp_path):
+    shutil.copy(REPOSITORY / "Snakefile", tmp_path)
+    (tmp_path / "workflow").symlink_to(REPOSITORY / "workflow")
+    (tmp_path / "config.yaml").write_text("datasets:\n  d: {kind: digits\nextractors: {}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(f"ERROR: {tmp_path}/config.yaml: line 3: is no YAML: expected ','")
 
 
 def test_what_holds_itself_is_refused():

@@ -17,6 +17,7 @@ import yaml
 from click.testing import CliRunner
 from conftest import REPOSITORY
 from depthgauge.cli import main
+from depthgauge.config import read_config
 from depthgauge.errors import UserError
 from depthgauge.own import run
 from depthgauge.own.choice import own_config
@@ -201,7 +202,7 @@ def test_without_a_terminal_nothing_is_asked_and_the_flag_named(photos, caplog):
     assert list(Path().iterdir()) == [photos]
 
 
-def test_a_run_writes_its_config_and_ways_to_the_pages(photos, monkeypatch):
+def test_a_run_writes_its_config_and_ways_to_the_pages(photos, monkeypatch, caplog):
     started = []
 
     class Started:
@@ -240,6 +241,14 @@ def test_a_run_writes_its_config_and_ways_to_the_pages(photos, monkeypatch):
     assert done.exit_code == 0, done.output
     Started.returncode = 3
     assert invoke("run", photos).exit_code == 3
+    # One broken by hand is told by its line; asked for anew, it is kept beside the new one.
+    Started.returncode = 0
+    (folder / "config.yaml").write_text("seed: 1\ndatasets: {a: {kind: digits}\nextractors: {}\n")
+    assert invoke("run", photos).exit_code == 1 and len(started) == 4
+    assert "photos-depthgauge/config.yaml: line 3: is no YAML" in caplog.text
+    assert invoke("run", photos, "--layers", 2).exit_code == 0
+    assert "kind: digits}" in (folder / "config.yaml.before").read_text()
+    assert make_plan(read_config(folder / "config.yaml")).images == {"photos": 48}
 
 
 def test_a_folder_of_other_pictures_is_not_gone_on_with(photos, caplog):
@@ -247,6 +256,7 @@ def test_a_folder_of_other_pictures_is_not_gone_on_with(photos, caplog):
     folder = Path("photos-depthgauge")
     folder.mkdir()
     config = {"datasets": {"photos": {"kind": "folder", "path": "/other/photos"}}}
+    config["extractors"] = {"pca": {"kind": "pca"}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     (photos / "ibis").mkdir()
     save(photos / "ibis/0.png")

@@ -13,6 +13,7 @@ import pytest
 from conftest import REPOSITORY
 from depthgauge import cli
 from depthgauge.plan import Plan
+from depthgauge.terminal.config_error import config_error
 from depthgauge.terminal.joblog import last_error, progress, warnings
 from depthgauge.terminal.so_far import so_far
 from depthgauge.terminal.stages import ORDER, STAGES, Progress, measured, stage_of
@@ -186,6 +187,30 @@ def test_a_mistake_in_the_config_is_said_without_where_it_was_raised(tmp_path):
         "ERROR: datasets.photos: pictuers: does not exist; did you mean 'pictures'? Expected a "
         "folder of images, with one sub-folder for each class."
     ]
+
+
+def test_a_config_that_snakemake_cannot_read_is_told_by_its_line(tmp_path):
+    broken = tmp_path / "c.yaml"
+    broken.write_text("datasets: {}\n\textractors: {}\n")
+    words = ["x", "--cores", "1", "--configfile", str(broken), "--logger", "depthgauge"]
+    said = f"{broken}: line 2: is no YAML: "
+    assert config_error(words).startswith(said)
+    assert config_error([f"--configfile={broken}"]).startswith(said)
+    assert config_error(["--cores", str(broken)]) == ""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+            *("--configfile", "c.yaml", "--workflow-profile", "none", "--cores", "1"),
+            *("--logger", "depthgauge", "--dry-run"),
+        ],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("c.yaml: line 2: is no YAML: ")
 
 
 def test_every_rule_has_a_stage():

@@ -1,7 +1,6 @@
 """The config: checked against its schema, with the defaults filled in."""
 
 from functools import cache
-from pathlib import Path
 
 import jsonschema
 import yaml
@@ -10,6 +9,7 @@ from .errors import UserError
 from .home import HOME
 from .plain_values import odd_values, short
 from .suggestions import did_you_mean
+from .yaml_file import read_yaml
 
 SCHEMA = HOME / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -53,40 +53,22 @@ def checked_config(config):
     return filled
 
 
-def check_config_file(path):
-    """Raise if a mapping in the YAML file at ``path`` has a key twice, of which the last counts.
-
-    A file that is no YAML is left to whoever reads it.
+def read_config(path):
+    """Return the config in the file at ``path``, as it is written.
 
     Raises
     ------
     UserError
-        Naming the keys and their lines.
+        If it is no YAML, naming the line; or no mapping.
     """
-    twice = []
-
-    def look(node, where):
-        if isinstance(node, yaml.SequenceNode):
-            for item in node.value:
-                look(item, where)
-        elif isinstance(node, yaml.MappingNode):
-            lines = {}
-            for key, value in node.value:
-                lines.setdefault((key.tag, str(key.value)), []).append(key.start_mark.line + 1)
-                look(value, [*where, str(key.value)])
-            for (_, name), found in lines.items():
-                if len(found) > 1:
-                    twice.append(f"{'.'.join([*where, name])}: lines {', '.join(map(str, found))}")
-
-    try:
-        look(yaml.compose(Path(path).read_text(encoding="utf-8"), yaml.SafeLoader), [])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
-        return
-    if twice:
+    config = read_yaml(path)
+    if not isinstance(config, dict):
+        found = "nothing" if config is None else short(config)
         raise UserError(
-            f"{path}: of two keys of one name only the last would count. Give one of the two "
-            "another name, or take it out:\n" + "\n".join(f"  - {one}" for one in twice)
+            f"{path}: holds {found}; a config has keys, `datasets:` and `extractors:` among them "
+            f"(workflow/{SCHEMA.parent.name}/{SCHEMA.name})."
         )
+    return config
 
 
 def checked_spec(section, name, spec):

@@ -9,13 +9,9 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-PACKAGE = Path(workflow.basedir) / "workflow" / "depthgauge"
-sys.path.insert(0, str(PACKAGE.parent))
-
 from depthgauge import datasets, readings
 from depthgauge.cli import main as depthgauge_command
 from depthgauge.code import code_digest
-from depthgauge.config import check_config_file
 from depthgauge.described import read_layers
 from depthgauge.errors import UserError
 from depthgauge.fingerprint import fingerprint, is_foreign, sha256
@@ -39,12 +35,6 @@ os.environ.update(
 )
 
 
-def stop(error):
-    """End Snakemake with a message of ours and none of its own: those name lines of this code."""
-    print(f"ERROR: {error}", file=sys.stderr, flush=True)
-    sys.exit(1)
-
-
 # One switch for all caches: XDG_CACHE_HOME, which Snakemake itself and others follow already.
 # With it nothing is written to a home, nor beside the code, which a node may find read-only.
 caches = os.getenv("XDG_CACHE_HOME")
@@ -62,9 +52,10 @@ FOUND = (
     {} if workflow.is_main_process else json.loads(os.getenv("DEPTHGAUGE_FOUND", "{}"))
 )
 
+for file in workflow.configfiles:
+    legible(file)
+
 try:
-    for file in workflow.configfiles:
-        check_config_file(file)
     PLAN = make_plan(config, FOUND)
     CONFIG, IMAGES = PLAN.config, PLAN.images
     NEEDED = PLAN.needed()

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import re
+import sys
 import time
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -153,6 +154,10 @@ class LogHandler(LogHandlerBase):
         if any(words in str(record.msg) for words in _AROUND):
             return
         if record.levelno >= logging.ERROR:
+            if self.progress is None and not self.wrong:
+                from depthgauge.terminal.config_error import config_error
+
+                text = config_error(sys.argv[1:]) or text
             self.wrong = True
             self._say(text, "red")
         else:

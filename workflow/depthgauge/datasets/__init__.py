@@ -202,9 +202,9 @@ def look(name, spec):
     """
     if spec["kind"] == "folder":
         return folder.look(name, spec)
+    images = KINDS[spec["kind"]].count(name, spec)  # which says so where a place is not there
     places = [Path(spec[key]).expanduser() for key in USER_PATHS if spec.get(key)]
     times = [digest_of_times(place.parent, sorted([place, *place.rglob("*")])) for place in places]
-    images = KINDS[spec["kind"]].count(name, spec)
     return {"images": images, "labelled": "all", "fingerprint": ":".join(times)}
 
 

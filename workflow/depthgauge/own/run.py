@@ -12,6 +12,7 @@ import click
 import yaml
 
 from ..capacity import size
+from ..config import checked_config, read_config
 from ..errors import UserError
 from ..home import SNAKEFILE
 from ..plan import make_plan
@@ -93,8 +94,9 @@ def run_pictures(
     file = output / "config.yaml"
     if file.exists() and not (networks or layers or quick or labels or group):
         print(f"{file} is there and is used as it is; --networks and the like write it anew.")
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-        paths = [spec.get("path", "") for spec in config["datasets"].values()]
+        config = read_config(file)
+        specs = checked_config(config)["datasets"].values()
+        paths = [spec["path"] for spec in specs if spec.get("path")]
         if str(pictures.resolve()) not in paths:
             raise UserError(f"{file} is of {', '.join(paths)}; give another folder by --output.")
     else:
@@ -173,9 +175,9 @@ def _write(file, config, pictures):
         "# then makes what is missing and what is changed.\n"
     ) + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     if file.exists():
-        there = file.read_text(encoding="utf-8")
-        if yaml.safe_load(there) == config:
-            return
-        file.with_name("config.yaml.before").write_text(there, encoding="utf-8")
+        with contextlib.suppress(UserError):  # one that cannot be read is kept like any other
+            if read_config(file) == config:
+                return
+        file.replace(file.with_name("config.yaml.before"))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import yaml
-
 from ..errors import UserError
+from ..yaml_file import read_yaml
 
 _TEXT, _NUMBER = (lambda value: isinstance(value, str)), (lambda value: type(value) in (int, float))
 # What each check needs beside id, claim and check.
@@ -67,12 +66,7 @@ def read_claims(path):
     UserError
         If it is no such list, or if a claim lacks what its check needs.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            claims = yaml.safe_load(file)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not a list of claims in YAML ({reason}).") from error
+    claims = read_yaml(path)
     if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
         raise UserError(f"{path}: a list of claims was expected, each with id, claim and check.")
     for place, claim in enumerate(claims, start=1):
