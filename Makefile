@@ -107,4 +107,5 @@ lock: $(VENV)/ready
 	$(BIN)/python envs/conda_from_lock.py
 
 clean:
-	rm -rf $(VENV) .snakemake results/*/ results/*.csv
+	rm -rf $(VENV) .snakemake
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

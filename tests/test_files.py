@@ -1,10 +1,12 @@
 import ctypes
 import errno
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+from conftest import REPOSITORY
 from depthgauge.errors import UserError
 from depthgauge.files import atomic, reserve, scratch
 
@@ -124,3 +126,17 @@ def test_folders_of_killed_writers_go(tmp_path):
         beside.mkdir()
         assert sources.is_dir()
     assert sorted(tmp_path.iterdir()) == sorted([other, tmp_path / "images"])
+
+
+def test_make_clean_leaves_what_git_has(tmp_path):
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    tracked = subprocess.run(
+        ["git", "ls-files", "results"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.split()
+    made = ["report.html", "plan.json", ".plan.json.crc32", "goodness.csv", "logs/README.md"]
+    for name in [*tracked, ".snakemake/log/x", *(f"results/{one}" for one in made)]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    subprocess.run(["make", "--silent", "clean"], cwd=tmp_path, check=True)
+    left = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(left) == sorted(["Makefile", *tracked])
