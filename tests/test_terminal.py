@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -133,8 +134,9 @@ def test_a_failure_is_a_job_its_error_its_log_and_what_goes_on(tmp_path):
     ]
 
 
-def test_what_was_interrupted_says_how_to_go_on(tmp_path):
-    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(features="sleep 5"))
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_stopped_says_how_to_end_its_jobs_and_how_to_go_on(tmp_path, told):
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(features="sleep 60"))
     started = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "1", "--logger", "depthgauge"],
         cwd=tmp_path,
@@ -148,8 +150,13 @@ def test_what_was_interrupted_says_how_to_go_on(tmp_path):
     for line in started.stdout:
         shown.append(line)
         if line.startswith("features: begun"):
-            os.kill(started.pid, signal.SIGINT)
-    assert started.wait() == 1
+            began = time.monotonic()
+            os.kill(started.pid, told)  # and not its jobs, as Ctrl-C would
+        if line.startswith("Stopping: 1 running job is waited for."):
+            subprocess.run(re.search("`(.*)`", line)[1], shell=True, check=True)
+    assert started.wait() == 1 and time.monotonic() - began < 50
+    assert sum(line.startswith("Stopping: ") for line in shown) == 1
+    assert not any("FAILED" in line for line in shown)
     assert shown[-1].endswith("of 6 jobs are done. The same command goes on from there.\n"), shown
 
 

@@ -24,6 +24,8 @@ _AROUND = (
     "Exiting because a job execution failed",
     "At least one job did not complete successfully.",
 )
+# And when it is told to stop: by SIGTERM, by an interrupt.
+_STOPPING = ("Will exit after finishing", "Terminating processes on user request")
 # And around an error of ours in the Snakefile: where it was raised.
 _PLACE = re.compile(r'^(\w+ in (file|rule) .*:|  File ".*", line \d+, in .*)\n?', re.MULTILINE)
 
@@ -39,7 +41,7 @@ class LogHandler(LogHandlerBase):
         self.view = self.progress = None
         self.jobs, self.logs, self.cells = {}, {}, {}
         self.said, self.warned = set(), 0
-        self.wrong = self.closed = self.broken = False
+        self.wrong = self.closed = self.broken = self.stopping = False
 
     writes_to_stream = property(lambda self: self.shown)
     writes_to_file = has_filter = has_formatter = needs_rulegraph = property(lambda self: False)
@@ -59,6 +61,8 @@ class LogHandler(LogHandlerBase):
                 tell[event](record)
             elif record.levelno >= logging.WARNING:
                 self._complains(record)
+            elif str(record.msg).startswith(_STOPPING):
+                self._stops()
             elif str(record.msg).startswith("Nothing to be done"):
                 self._say("Nothing to do: all that was asked for is there.")
         except Exception:
@@ -135,6 +139,8 @@ class LogHandler(LogHandlerBase):
         if self.view is None:
             return
         self.progress.end(record.jobid, time.monotonic(), failed=True)
+        if self.stopping:
+            return
         began, log = self.jobs.get(record.jobid), self.logs.get(record.jobid)
         name = (began and began.rule_msg) or record.rule_name
         error = joblog.last_error(log) if log else str(record.msg)
@@ -148,6 +154,15 @@ class LogHandler(LogHandlerBase):
         self._say("\n".join(f"    {line}" for line in lines))
         if len(self.progress.lost) == 1:
             self._say("    All that does not need it goes on.")
+
+    def _stops(self):
+        running = len(self.progress.running) if self.progress else 0
+        if running and not self.stopping:
+            self.stopping = True
+            self._say(
+                f"Stopping: {running} running job{'s are' if running > 1 else ' is'} waited for. "
+                f"`kill -- -{os.getpgrp()}` ends {'them' if running > 1 else 'it'} at once."
+            )
 
     def _complains(self, record):
         text = _PLACE.sub("", str(record.msg)).strip()
@@ -187,12 +202,12 @@ class LogHandler(LogHandlerBase):
             return
         jobs, done = (sum(counts.values()) for counts in (self.progress.counts, self.progress.done))
         failed = len(self.progress.lost)
-        if failed:
+        if failed and not self.stopping:
             self._say(
                 f"{failed} of {jobs} jobs failed, {done} are done. Mend it and run the same "
                 "command again: all that is made is kept."
             )
-        elif self.wrong:
+        elif self.wrong and not self.stopping:
             return
         elif done < jobs:
             self._say(
