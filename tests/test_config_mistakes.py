@@ -30,6 +30,7 @@ EVERY_KIND = {
         "digits": {"kind": "digits", "per_class": 20},
         "mnist": {"kind": "mnist", "split": "train", "images": 100, "choose": "stratified"},
         "photos": {"kind": "folder", "path": "photos", "unlabelled": "new", "per_class": 8},
+        "sorted": {"kind": "folder", "path": "sorted"},
         "textures": {"kind": "kylberg", "urls": ["https://a.org/{class}.zip"], "per_class": 8},
         "emotions": {"kind": "affective", "parts": ["abstract"]},
     },
@@ -87,10 +88,10 @@ def keras_layer(name):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    for name in ("photos/a", "photos/b", "photos/new", "mirror"):
+    (folder / "mirror").mkdir()
+    for name in ("photos/a", "photos/b", "photos/new", "sorted/a", "sorted/b"):
         (folder / name).mkdir(parents=True)
-    for name in ("photos/a", "photos/b", "photos/new"):
-        for place in range(8):
+        for place in range(12):
             Image.new("RGB", (8, 8)).save(folder / name / f"{place}.png")
     (folder / "any.pb").write_text("a network")
     nodes = b"".join(field(1, field(1, name) + field(2, b"Relu")) for name in (b"x", b"y"))
@@ -207,6 +208,33 @@ def refused(folder, monkeypatch, **changes):
         ("extractors__known__application", "resnet5", "known.application.* mean 'ResNet50'"),
         ("extractors__known__dims", {"frist": 5}, "known.dims: .*did you mean 'first'"),
         ("extractors__known__layers", "pooling", "known.layers: .pooling. means"),
+        ("datasets__photos__group", "(a", r"photos.group: '\(a' is neither .* \(missing \), "),
+        (
+            "datasets__photos__group",
+            "[ab]",
+            r"photos.group: '\[ab\]' is neither .* a capture group",
+        ),
+        ("permute", {"sorted": "groups"}, "permute.sorted: groups needs .* datasets.sorted.group"),
+        ("datasets__photos__nuisance", "(x)", r"photos.nuisance: '\(x\)' tells nothing"),
+        ("datasets__photos__split", "folders", "photos.split: .* of folder, none, null; did you"),
+        ("extractors__known__weights", "ImageNet", "known.weights: .*; did you mean 'imagenet'"),
+        (
+            "extractors__own__preprocessing__application",
+            "vgg16",
+            "preprocessing: .* says all of it",
+        ),
+        (
+            "extractors__own__path",
+            "net.pb",
+            "own.kind: net.pb is not .* keras_file, but of frozen_gr",
+        ),
+        ("extractors__graph__path", "net.onnx", "graph.kind: .* frozen_graph, but of onnx"),
+        (
+            "extractors__onnx__path",
+            "net.keras",
+            "onnx.kind: .* of the kind onnx, but of keras_file",
+        ),
+        ("extractors__graph__sha256", "0" * 64, "graph: sha256 and bytes .* there is no `url`"),
         ("extractors__own__layers", ["a", "nope"], "own.layers.1: .* 'nope'; it has: a, b, b/c"),
         ("extractors__own__layers", {"in": "b/d"}, "own.layers.in: .* 'b/d'; it has: a, b, b/c"),
         ("extractors__graph__layers", {"y": "z:0"}, "graph.layers.y: .* 'z:0'; it has: x, y"),

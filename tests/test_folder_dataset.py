@@ -354,7 +354,7 @@ def test_what_tells_no_groups_is_said(tmp_path, said, words):
     films = frames(tmp_path / "in")
     with pytest.raises(UserError) as error:
         make(tmp_path / "out", films | {"group": said})
-    assert all(word in str(error.value) for word in ["datasets: ", ": group", *words])
+    assert all(word in str(error.value) for word in ["datasets.", ".group: ", *words])
 
 
 def test_names_that_share_a_stem_are_asked_about(tmp_path, caplog):

@@ -113,7 +113,7 @@ def _problem(error):
         choices = f", one of {', '.join(rule['enum'])}" if "enum" in rule else ""
         return f"{where}: lacks the key {', '.join(missing)}{choices}"
     if error.validator == "enum":
-        choices = [str(choice) for choice in error.validator_value]
+        choices = ["null" if choice is None else str(choice) for choice in error.validator_value]
         return f"{where}: {found} is not one of {', '.join(choices)}" + did_you_mean(
             error.instance, choices
         )
@@ -171,6 +171,10 @@ _SAID = {
     "minItems": lambda found, least: f"{found} has fewer than {least} entries",
     "maxItems": lambda found, most: f"{found} has more than {most} entries",
     "minProperties": lambda found, least: "nothing is named",
+    "maxProperties": lambda found, most: f"{found} has more keys than {most}",
+    "dependentRequired": lambda found, needs: (
+        f"{' and '.join(needs)} are of a download, and there is no `url`"
+    ),
     "minLength": lambda found, least: f"{found} is empty",
     "maxLength": lambda found, most: f"{found} has more than {most} characters",
     "uniqueItems": lambda found, _: f"{found} names something twice",

@@ -322,11 +322,17 @@ def make_plan(config, found=None):
             check_learned(name, spec, images)
         else:
             check_network(name, spec, _layer_names(spec))
-    for name in config["permute"]:
+    for name, what in config["permute"].items():
         if labelled.get(name) != "all":
             there = [dataset for dataset, which in labelled.items() if which == "all"]
             raise UserError(
                 f"permute: there is no labelled dataset {name!r}; there are {', '.join(there)}."
+            )
+        grouped = told[name].get("grouped", True)  # of a folder it is known
+        if what.endswith("groups") and not grouped:
+            raise UserError(
+                f"permute.{name}: {what} needs to know which images are in one group; tell it by "
+                f"datasets.{name}.group."
             )
     plan = Plan(config, images, labelled, sampled)
     check_work(plan)

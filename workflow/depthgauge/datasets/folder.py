@@ -45,12 +45,20 @@ def _how(name, spec):
 def look(name, spec):
     """Return what can be told of the folder beforehand, as `datasets.look` does.
 
-    Errors are those of `check_folder`.
+    And, by ``grouped``, whether images are in groups.
+
+    Errors are those of `check_folder`; and of `named_by`, where ``group`` or ``nuisance`` tells
+    nothing of the images.
     """
-    classes = check_folder(**_how(name, spec))
+    classes, columns, _ = _scan(**_how(name, spec))
     sizes = map(len, classes.values())
     path = Path(spec["path"]).expanduser()
-    digest = digest_of_times(path, [file for files in classes.values() for file in files])
+    files = [file for files in classes.values() for file in files]
+    told = {}
+    if spec["group"] or spec["nuisance"] or columns:
+        paths = [_inside(path, file) for file in files]
+        told = _told(name, spec, paths, [columns.get(file, {}) for file in files])
+    digest = digest_of_times(path, files)
     if spec["labels"]:
         table = Path(spec["labels"]).expanduser()
         digest += digest_of_times(table.parent, [table])
@@ -58,6 +66,7 @@ def look(name, spec):
         "images": sum(min(spec["per_class"] or size, size) for size in sizes),
         "labelled": "all" if "" not in classes else "some" if len(classes) > 1 else "none",
         "fingerprint": digest,
+        "grouped": "group" in told,
     }
 
 
@@ -133,7 +142,7 @@ def _told(name, spec, paths, of_images):
     if said["group"] is None and any(columns.get("group", {}).values()):
         said["group"] = "group"
     return {
-        key: named_by(f"datasets: {name}: {key}", value, paths, columns)
+        key: named_by(f"datasets.{name}.{key}", value, paths, columns)
         for key, value in said.items()
         if value is not None
     }

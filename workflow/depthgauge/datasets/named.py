@@ -11,7 +11,7 @@ def named_by(key, said, paths, columns):
     Parameters
     ----------
     key : str
-        What the config calls it, with the dataset, for messages: ``datasets: mine: group``.
+        What the config calls it, with the dataset, for messages: ``datasets.mine.group``.
     said : str
         A column of the csv of labels, or else a regular expression. What its capture groups match
         in the image's path is the value; of several they are joined by ``_``.

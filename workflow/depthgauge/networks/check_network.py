@@ -5,7 +5,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..suggestions import did_you_mean, those_there
 from ..urls import check_urls
-from .names_in_file import names_in_file
+from .names_in_file import KINDS, names_in_file
 from .sources import known_applications
 
 
@@ -24,8 +24,9 @@ def check_network(name, spec, layers):
     ------
     UserError
         For a network that keras.applications does not have, ``layers: pooling`` of another than
-        InceptionV3, ``dims`` of a layer that is not named, an address that is none; or for a layer
-        or ``input`` that is not in its file, where this can be told without running it.
+        InceptionV3, ``dims`` of a layer that is not named, an address that is none; for a file of
+        another kind, or a layer or ``input`` that is not in it, where this can be told without
+        running it.
     """
     where = f"extractors.{name}"
     if spec["kind"] == "keras_application":
@@ -50,7 +51,15 @@ def check_network(name, spec, layers):
         urls = [spec["url"]] if isinstance(spec["url"], str) else spec["url"]
         check_urls(f"{where}.url", urls)
     elif "path" in spec:
-        _check_tensors(where, spec, names_in_file(spec["kind"], Path(spec["path"]).expanduser()))
+        file = Path(spec["path"]).expanduser()
+        known = names_in_file(spec["kind"], file)
+        other = [kind for kind in KINDS if known is None and names_in_file(kind, file)]
+        if other:
+            raise UserError(
+                f"{where}.kind: {spec['path']} is not a file of the kind {spec['kind']}, but of "
+                f"{other[0]}."
+            )
+        _check_tensors(where, spec, known)
 
 
 def _check_tensors(where, spec, known):

@@ -4,6 +4,8 @@ import json
 import mmap
 import zipfile
 
+# Extractors that a file is of.
+KINDS = ("keras_file", "frozen_graph", "onnx")
 _NESTED = ("Functional", "Sequential", "Model")
 
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..datasets.picture import Source, known_by
 from ..errors import UserError
+from ..suggestions import did_you_mean
 from .keras_weights import keras_weights, published_weights
 
 # Networks whose ImageNet weights are a package of the environment.
@@ -50,7 +51,8 @@ def own_files(name, spec):
             file = Path(spec[key]).expanduser()
             check_no_folder(f"extractors.{name}.{key}", file)
             if not file.is_file():
-                raise UserError(f"extractors.{name}.{key}: there is no file {file}.")
+                meant = did_you_mean(spec[key], ["imagenet"], ".") if key == "weights" else "."
+                raise UserError(f"extractors.{name}.{key}: there is no file {file}{meant}")
             files.append(file)
             if spec["kind"] == "onnx":
                 files += _beside(file)
