@@ -257,7 +257,7 @@ def divided(tmp_path):
 def test_parts_above_the_classes_are_asked_about(divided, tmp_path):
     for act in (lambda: check_folder(divided), lambda: image_count("x", spec(divided))):
         with pytest.raises(
-            UserError, match=r"train, val.*cat, dog.*`split: folder`.*`split: none`"
+            UserError, match=r"train, val.*cat, dog.*`split: folder`.*--split folder.*say none"
         ):
             act()
     manifest, _ = make(tmp_path / "out", spec(divided, split="none"))

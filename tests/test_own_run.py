@@ -122,6 +122,22 @@ def test_parts_of_a_split_are_no_classes(photos):
         look(photos)
 
 
+def test_parts_of_one_dataset_are_put_together(photos, caplog):
+    parts = Path("parts")
+    for name in ("train", "test"):
+        shutil.copytree(photos, parts / name)
+    assert invoke("run", parts, "-n").exit_code == 1 and "--split folder" in caplog.text
+    done = invoke("check", parts, "--split", "folder")
+    assert done.exit_code == 0 and "96 pictures in 2 classes" in done.output
+    done = invoke("run", parts, "-n", "--split", "folder")
+    assert done.exit_code == 0, done.output
+    # What the config says is asked of it, and need not be typed again.
+    Path("parts-depthgauge").mkdir()
+    config = own_config(look(parts, split="folder"), split="folder")
+    Path("parts-depthgauge/config.yaml").write_text(yaml.safe_dump(config))
+    assert invoke("run", parts, "-n").exit_code == 0
+
+
 def test_without_sub_folders_nothing_has_a_label(photos):
     assert look(photos / "heron").lines() == [
         "photos/heron: 24 pictures, unlabelled; all can be opened, no copies"
@@ -244,7 +260,7 @@ def test_a_run_writes_its_config_and_ways_to_the_pages(photos, monkeypatch, capl
     # One broken by hand is told by its line; asked for anew, it is kept beside the new one.
     Started.returncode = 0
     (folder / "config.yaml").write_text("seed: 1\ndatasets: {a: {kind: digits}\nextractors: {}\n")
-    assert invoke("run", photos).exit_code == 1 and len(started) == 4
+    assert invoke("run", photos).exit_code == 1 and len(started) == 5
     assert "photos-depthgauge/config.yaml: line 3: is no YAML" in caplog.text
     assert invoke("run", photos, "--layers", 2).exit_code == 0
     assert "kind: digits}" in (folder / "config.yaml.before").read_text()

@@ -120,6 +120,13 @@ rows = click.option(
 )
 
 
+split = click.option(
+    "--split",
+    type=click.Choice(["folder", "none"]),
+    help="Sub-folders with the same sub-folders are parts (folder), or the classes (none).",
+)
+
+
 @stage("own.run:run_pictures")
 @click.argument("pictures", type=PATH)
 @click.option("--output", "-o", type=PATH, help="Folder to write.  [default: PICTURES-depthgauge]")
@@ -128,6 +135,7 @@ rows = click.option(
 @click.option("--quick", is_flag=True, help="Measure a sample of 300 pictures.")
 @file_option("--labels", help="CSV with the columns image,label; then sub-folders are no classes.")
 @click.option("--group", help="Regular expression: what in a path says which belong together.")
+@split
 @click.option("--cores", type=click.IntRange(1), help="How many to use, in place of all.")
 @click.option("--open", "open_report", is_flag=True, help="Open the report when it is made.")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
@@ -144,6 +152,7 @@ def run():
 @stage("own.looks:print_looks")
 @click.argument("pictures", type=PATH)
 @file_option("--labels", help="CSV with the columns image,label; then sub-folders are no classes.")
+@split
 def check():
     """Look at PICTURES, a folder with one sub-folder per class, and compute nothing."""
 

@@ -345,10 +345,10 @@ def _ask_for_split(path, tops, inside, unlabelled):
     raise UserError(
         f"{path}: its folders ({names}) hold {'the same ' if same else ''}sub-folders ({these}), "
         "as if they were parts of one dataset, and the sub-folders its classes. If so, say "
-        "`split: folder` under the dataset in the config: the classes are put together, and the "
-        "manifest keeps the part that an image is of"
+        "`split: folder` under the dataset in the config, or `depthgauge run ... --split folder`: "
+        "the classes are put together, and the manifest keeps the part that an image is of"
         + (f" (and `unlabelled: {flat[0]}`, whose images lie in no class)" if flat else "")
-        + f". If {names} are the classes, say `split: none`."
+        + f". If {names} are the classes, say none in place of folder."
     )
 
 

@@ -16,13 +16,15 @@ DEPTHS = 5
 _FILES = {".onnx": "onnx", ".keras": "keras_file", ".h5": "keras_file"}
 
 
-def own_config(looks, networks=None, layers=None, quick=False, labels=None, group=None):
+def own_config(looks, networks=None, layers=None, quick=False, labels=None, group=None, split=None):
     """Return the config for a folder that was looked at; parameters as for ``run_pictures``."""
     spec = {"kind": "folder", "path": str(looks.path.resolve()), "skip_unreadable": True}
     if labels:
         spec["labels"] = str(Path(labels).resolve())
     if group:
         spec["group"] = group
+    if split:
+        spec["split"] = split
     sample = QUICK if quick else SAMPLE
     name = _name(looks.path.resolve().name)
     return {

@@ -50,7 +50,7 @@ class Looks(NamedTuple):
         return [f"{self.path}: {said}{good}", *(f"  ! {line}" for line in self.odd)]
 
 
-def look(path, labels=None):
+def look(path, labels=None, split=None):
     """Return what a folder of pictures holds and what is odd about it.
 
     Parameters
@@ -59,6 +59,8 @@ def look(path, labels=None):
         A folder as the config's ``kind: folder`` takes it.
     labels : path, optional
         A CSV with the columns image,label.
+    split : str, optional
+        ``folder`` or ``none``, see ``datasets.folder.check_folder``.
 
     Returns
     -------
@@ -70,8 +72,8 @@ def look(path, labels=None):
         As ``datasets.check_folder``; or if the classes are the parts of a split.
     """
     path = Path(path)
-    classes = check_folder(path, labels)
-    if not labels and {label.lower() for label in classes} <= SPLITS:
+    classes = check_folder(path, labels, split=split)
+    if not labels and split is None and {label.lower() for label in classes} <= SPLITS:
         raise UserError(
             f"{path}: its sub-folders {', '.join(classes)} are the parts of a split and no "
             f"classes. Give one of them as the folder, such as {path / next(iter(classes))}."
@@ -79,9 +81,9 @@ def look(path, labels=None):
     return Looks(path, classes, [line for odd in ODD for line in odd(path, classes)])
 
 
-def print_looks(pictures, *, labels=None):
+def print_looks(pictures, *, labels=None, split=None):
     """Print what ``look`` finds in the folder ``pictures``."""
-    print("\n".join(look(pictures, labels).lines()))
+    print("\n".join(look(pictures, labels, split).lines()))
 
 
 def _unreadable(path, classes):

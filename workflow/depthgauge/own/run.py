@@ -38,6 +38,7 @@ def run_pictures(
     quick=False,
     labels=None,
     group=None,
+    split=None,
     cores=None,
     open_report=False,
     yes=False,
@@ -65,6 +66,9 @@ def run_pictures(
         CSV with the columns image,label.
     group : str, optional
         Regular expression for what in a file's path says which pictures belong together.
+    split : str, optional
+        What sub-folders are that hold the same sub-folders: ``folder``, parts of one dataset; or
+        ``none``, the classes.
     cores : int, optional
         By default all.
     open_report : bool
@@ -84,23 +88,22 @@ def run_pictures(
     """
     pictures, output = Path(pictures), output and Path(output)
     asks = sys.stdin.isatty() and not yes
-    looks = look(pictures, labels)
-    print("\n".join(looks.lines()))
-    if set(looks.classes) == {""} and asks and not dry_run:
-        labels = _labels_asked()
-        looks = look(pictures, labels) if labels else looks
     output = output or Path(f"{pictures.resolve().name}-depthgauge")
-    cores = cores or _all_cores()
     file = output / "config.yaml"
-    if file.exists() and not (networks or layers or quick or labels or group):
+    config = None
+    if file.exists() and not (networks or layers or quick or labels or group or split):
+        config, spec = _kept(file, pictures)
+        labels, split = spec.get("labels") and output / spec["labels"], spec.get("split")
+    looks = look(pictures, labels, split)
+    print("\n".join(looks.lines()))
+    if config is not None:
         print(f"{file} is there and is used as it is; --networks and the like write it anew.")
-        config = read_config(file)
-        specs = checked_config(config)["datasets"].values()
-        paths = [spec["path"] for spec in specs if spec.get("path")]
-        if str(pictures.resolve()) not in paths:
-            raise UserError(f"{file} is of {', '.join(paths)}; give another folder by --output.")
-    else:
-        config = own_config(looks, networks, layers, quick, labels, group)
+    elif set(looks.classes) == {""} and asks and not dry_run:
+        labels = _labels_asked()
+        looks = look(pictures, labels, split) if labels else looks
+    cores = cores or _all_cores()
+    if config is None:
+        config = own_config(looks, networks, layers, quick, labels, group, split)
     # Paths in a config are seen from the folder of the run, as the workflow will see them.
     results = (output / "results").resolve()
     with contextlib.chdir(output if file.exists() else "."):
@@ -130,6 +133,16 @@ def run_pictures(
         (output / page).write_text(_PAGE.format(page), encoding="utf-8")
     if open_report:
         webbrowser.open((output / "report.html").resolve().as_uri())
+
+
+def _kept(file, pictures):
+    """Return the config at ``file``, and what it says of the folder of pictures."""
+    config = read_config(file)
+    specs = checked_config(config)["datasets"].values()
+    paths = {spec["path"]: spec for spec in specs if spec.get("path")}
+    if str(pictures.resolve()) not in paths:
+        raise UserError(f"{file} is of {', '.join(paths)}; give another folder by --output.")
+    return config, paths[str(pictures.resolve())]
 
 
 def _all_cores():
