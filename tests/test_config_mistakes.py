@@ -155,7 +155,6 @@ def answer(config):
 
 @settings(
     max_examples=400,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
