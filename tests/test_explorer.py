@@ -274,10 +274,14 @@ def colour_of(dataset, place):
     return 30 + 60 * (place % 4), 200 * (dataset == "loose"), 25 * (place // 4)
 
 
+DOUBTED = [14, 2, 9]
+
+
 def write_results(results, n=40, layers=LAYERS):
     """Write the tables of two datasets; the first has names meant to break out of the page.
 
-    Misplaced at the layer of depth d are the images d, d + 7, d + 14 ..., the last the worst.
+    Misplaced at the layer of depth d are the images d, d + 7, d + 14 ..., the last the worst. The
+    labels of DOUBTED are doubted, the first most.
     """
     rng = np.random.default_rng(2)
 
@@ -299,6 +303,11 @@ def write_results(results, n=40, layers=LAYERS):
         manifest = pd.DataFrame({"image": images, "label": labels if dataset == "birds" else ""})
         manifest["source"] = [f"nest {place % 4}/{place}, so.png" for place in range(n)]
         write(f"datasets/{dataset}/manifest", manifest)
+        if dataset == "birds":
+            ranked = [*DOUBTED, *(place for place in range(n) if place not in DOUBTED)]
+            doubts = manifest.assign(likely=np.where(labels == "heron", NASTY, "heron"))
+            doubts = doubts.iloc[ranked].assign(doubt=0.2 - 0.07 * np.arange(n))
+            write("misplaced/birds", doubts.assign(rank=np.arange(1, n + 1)))
         cell = {"pooling": "flat", "metric": "euclidean"}
         write(f"clusters/{dataset}/net", [{"layer": layer} | cell for layer in layers])
         for depth, layer in enumerate(layers):
@@ -531,7 +540,7 @@ def test_all_that_is_shown_of_an_image_is_its_own(explorer, tmp_path, images):
                 goodness = pd.to_numeric(of_images.goodness)[first]
                 seen = values(layer["goodness"], "<f4")
                 np.testing.assert_allclose(seen, goodness, rtol=1e-6)
-                words = {True: "misplaced", False: "in place"}
+                words = {True: "among another class", False: "not among another"}
                 found = table("misplaced")
                 told_of["misplaced"] = found.misplaced.map(words)
                 told = [dataset["classes"][at] for at in values(layer["suggested"], "<u2")]
@@ -543,6 +552,13 @@ def test_all_that_is_shown_of_an_image_is_its_own(explorer, tmp_path, images):
                     keys = [key["name"] for key in colouring["keys"]]
                     told = [keys[code] for code in values(colouring["codes"][place], "<u2")]
                     assert told == [value or f"no {kind}" for value in told_of[kind][first]]
+        if name == "birds":  # whose labels are doubted, by all images, shown or not
+            doubted = [f"birds_{place:03}.jpg" for place in DOUBTED]
+            assert [names[at] for at in values(dataset["doubted"], "<u4")] == doubted
+            likely = [dataset["classes"][at] for at in values(dataset["likely"], "<u2")]
+            assert likely == [NASTY, NASTY, "heron"]
+        else:
+            assert "doubted" not in dataset
         # The thumbnails, of which no two have one colour.
         (sheet,) = dataset["sheets"]
         pixels = np.asarray(Image.open(BytesIO(base64.b64decode(sheet)))).astype(int)
@@ -590,6 +606,7 @@ def test_nothing_of_another_run_is_shown(explorer, tmp_path):
         shutil.copy(own / "birds/net/deep.csv", own / "birds/net/layer_9.csv")
         if folder in ("nulls", "misplaced"):
             shutil.copytree(own / "birds", own / "loose")
+    shutil.copy(results / "misplaced/birds.csv", results / "misplaced/loose.csv")
     for dataset in ("birds", "loose", "gone"):
         (results / "labels" / dataset).mkdir(parents=True)
         fewer = pd.DataFrame({"image": ["older.jpg"], "label": ["of old"]})
@@ -604,7 +621,7 @@ def test_nothing_of_another_run_is_shown(explorer, tmp_path):
         *("embeddings/birds/net/middle.csv", "neighbours/loose/net/deep.csv"),
         *("clusters/loose/net/shallow.csv", "clusters/loose/net.csv"),
         *("nulls/birds/net/deep.csv", "nulls/birds/net/deep.images.csv"),
-        *("misplaced/birds/net/middle.csv", "labels/loose/labels.csv"),
+        *("misplaced/birds/net/middle.csv", "misplaced/birds.csv", "labels/loose/labels.csv"),
         *("datasets/birds/manifest.csv", "datasets/loose/images/loose_007.jpg"),
     ],
 )
@@ -619,12 +636,15 @@ def test_a_planned_file_that_is_missing_is_named(explorer, tmp_path, name):
     assert not (tmp_path / "x.html").exists()
 
 
-def test_tables_of_other_images_are_refused(tmp_path):
+@pytest.mark.parametrize("name", ["embeddings/birds/net/middle.csv", "misplaced/birds.csv"])
+def test_tables_of_other_images_are_refused(tmp_path, name):
     write_results(tmp_path)
     advise(tmp_path, "deep")
-    path = tmp_path / "embeddings/birds/net/middle.csv"
-    pd.read_csv(path)[1:].to_csv(path, index=False)
-    with pytest.raises(UserError, match="middle.csv: is not of the images"):
+    path = tmp_path / name
+    found = pd.read_csv(path)
+    found.loc[0, "image"] = "other.jpg"
+    found.to_csv(path, index=False)
+    with pytest.raises(UserError, match=f"{path.name}: is not of the images"):
         shown(tmp_path, tmp_path)
 
 
@@ -977,26 +997,52 @@ def test_what_is_pressed_again_is_taken_away(reader):
     assert reader.selected() == []
 
 
+def test_labels_doubted_are_those_of_the_report(reader):
+    from selenium.webdriver import Keys
+
+    reader.open("#birds////doubted")
+    assert reader("part('which').value") == "doubted" and "/doubted" in reader("location.hash")
+    assert reader.text("#gallery-title") == "Label doubted: 3, worst first"
+    told = "[...document.querySelectorAll('#gallery li')].map((li) => +li.dataset.image)"
+    assert reader(told) == DOUBTED
+    others = ["heron" if place % 2 else NASTY for place in DOUBTED]
+    assert reader.texts("#gallery .is") == [f"is {label}" for label in others]
+    reader.press(Keys.END)  # at each depth the same
+    assert reader(told) == DOUBTED
+    reader.choose("by-label", "heron")
+    assert reader.text("#gallery-title") == "Label doubted: 2 of 3, worst first"
+    assert "label doubted: rather" in reader("words(14).join()")
+    # Where not all have labels there is no such list.
+    reader.open("#loose////doubted")
+    assert reader("[part('which').value, location.hash]") == ["", "#loose/net/deep/-"]
+    assert "label doubted" not in reader.texts("#which option")
+
+
 def test_gallery_shows_the_misplaced_worst_first(reader, explorer):
     _, results = explorer
     for layer in ("shallow", "deep"):
         reader.open(f"#birds/net/{layer}")
         found = pd.read_csv(results / f"misplaced/birds/net/{layer}.csv")
         found = found[found.misplaced]
-        assert reader.text("#gallery-title") == f"Misplaced at {layer}: {len(found)}, worst first"
+        title = f"Among another class at {layer}: {len(found)}, worst first"
+        assert reader.text("#gallery-title") == title
         told = [entry.get_attribute("title") for entry in reader.elements("#gallery .picture")]
         assert told == found.source.tolist()
-        suggestions = found.neighbours_label[found.neighbours_label != found.label]
+        # Of a label that is doubted the report's suggestion stands there.
+        doubted = found.image.isin([f"birds_{place:03}.jpg" for place in DOUBTED])
+        likely = np.where(found.label == "heron", NASTY, "heron")
+        suggestions = found.neighbours_label.where(~doubted, likely)
+        suggestions = suggestions[suggestions != found.label]
         assert reader.texts("#gallery .is") == [f"is {label}" for label in suggestions]
 
 
 def test_filters(reader):
     seen = "everyone().filter((i) => state.visible[i])"
-    reader.choose("which", "misplaced")
+    reader.choose("which", "among another class")
     assert reader(seen) == list(range(0, 40, 7))
     reader.choose("by-label", "heron")
     assert reader(seen) == list(range(0, 40, 14))
-    reader.choose("which", "in place")
+    reader.choose("which", "not among another")
     assert reader(seen) == [i for i in range(0, 40, 2) if i % 14]
     reader.choose("by-label", "all")
     reader.choose("by-cluster", "2")

@@ -105,6 +105,7 @@ rule explorer:
             )
         ],
         labels=in_results(filter(None, map(PLAN.labels, PLAN.datasets))),
+        doubted=in_results(filter(None, map(PLAN.mislabelled, PLAN.datasets))),
         verdict=in_results(["verdict.csv"] if LABELLED else []),
     output:
         "results/explorer.html",

@@ -9,7 +9,9 @@ of. All from the right may be left out: without a layer the page opens at the de
 part is percent-encoded by itself (``urllib.parse.quote(part, safe="")``). The words, in any order:
 
 ==========================  =======================================================================
-``misplaced``, ``marked``   only those images (``misplaced=no``: only the others)
+``doubted``                 the images whose label is doubted, those of the report
+``misplaced``               the images among another class at this depth (``misplaced=no``: others)
+``marked``                  the images whose label the reader has corrected
 ``label=A``, ``cluster=A``  only the images of that label, of that cluster
 ``select=NAME,NAME``        these images are selected; NAME is that of the manifest, without commas
 ``only``                    and no others are shown
@@ -68,7 +70,8 @@ def write_explorer(plan, output, *, images=10_000, progress=True):
     the layer before, see ``procrustes.align``; the neighbours, neighbours/D/E/LAYER.csv; the
     clusters, clusters/D/E/LAYER.csv (image,cluster); of a dataset with all labels goodness and
     what is misplaced, by the best reading, nulls/D/E/LAYER.csv and .images.csv and
-    misplaced/D/E/LAYER.csv; of one with some the labels proposed, labels/D/labels.csv. Where
+    misplaced/D/E/LAYER.csv, and whose label is doubted, misplaced/D.csv, as the report lists it;
+    of one with some the labels proposed, labels/D/labels.csv. Where
     layers are read in several ways, the page names the one of each map; without labels
     clusters/D/E.csv tells it. The page opens at what verdict.csv advises; where it advises
     nothing, at the depth of the highest accuracy, and without labels at the last. It links to the
@@ -163,6 +166,7 @@ def _dataset(name, results, plan, images, tile, progress):
         "suggested": _codes(labels["predicted label"].map(numbers).iloc[chosen])
         if predicted
         else None,
+        **_doubted(name, results, plan, table.image.iloc[order], numbers),
         "extractors": [
             _extractor(
                 *(name, extractor, results, plan, table, order, len(chosen), numbers),
@@ -178,6 +182,24 @@ def _sources(manifest, table):
     if "source" not in manifest:
         return table.image
     return manifest.set_index("image").source.reindex(table.image).fillna("")
+
+
+def _doubted(name, results, plan, images, numbers):
+    """Return the places of the images that another label fits better, and which one it is.
+
+    They are those of the report, the worst first; images that are not shown are among them.
+    """
+    if not (file := plan.mislabelled(name)):
+        return {}
+    found = read_table(results / file)
+    found = found[found.doubt > 0]
+    at = pd.Index(images).get_indexer(found.image)
+    if (at < 0).any():
+        raise UserError(
+            f"{results / file}: is not of the images of the maps of its dataset. Remove it and run "
+            "again to have it made anew."
+        )
+    return {"doubted": _array(at, "<u4"), "likely": _codes(found.likely.map(numbers))}
 
 
 def _advised(path, plan, dataset):
@@ -236,7 +258,7 @@ def _extractor(dataset, name, results, plan, table, order, shown, numbers, advis
         for layer, column in zip(layers, goodness, strict=True):
             layer["goodness"] = _array(column, "<f4")
         colourings.append(_bins("goodness", goodness))
-        words = {True: "misplaced", False: "in place"}
+        words = {True: "among another class", False: "not among another"}
         misplaced = [column.map(words) for column in columns("misplaced", "misplaced")]
         suggested = columns("misplaced", "neighbours_label")
         for layer, column, file in zip(layers, suggested, files("misplaced"), strict=True):

@@ -37,12 +37,27 @@ const label = (image) => state.dataset.classes[state.dataset.labels[image]];
 const source = (image) => state.dataset.sources[image] || state.dataset.images[image];
 const everyone = () => Array.from({ length: shown() }, (_, image) => image);
 
-function suggested(image, layer = panes[0].layer) {
+// The images whose label is doubted, as the report lists them, those too that are not shown: image
+// -> the label that fits best.
+function doubted() {
+  const { dataset } = state;
+  if (!dataset.doubted) return new Map();
+  const likely = numbers(dataset.likely, Uint16Array);
+  return new Map([...numbers(dataset.doubted, Uint32Array)].map((image, rank) =>
+    [image, dataset.classes[likely[rank]]]));
+}
+
+// The label that most of the neighbours at a depth have, or that is proposed, if it is another.
+function nearby(image, layer = panes[0].layer) {
   const of = layer.suggested ?? state.dataset.suggested;
   const found = of && image < shown() ? state.dataset.classes[numbers(of, Uint16Array)[image]] : "";
   return found === label(image) ? "" : found;
 }
 
+// What the report says of a label that it doubts, else what is near.
+const suggested = (image) => doubted().get(image) ?? nearby(image);
+
+// The images that lie among another class, the worst first.
 function worst(layer = panes[0].layer) {
   return layer.worst ? [...numbers(layer.worst, Uint32Array)] : [];
 }
@@ -74,7 +89,9 @@ function keyOf(name, image, pane = panes[0]) {
 function visible() {
   const found = new Uint8Array(shown());
   const { only, which, marks } = state;
-  const misplaced = new Set(which === "misplaced" || which === "in place" ? worst() : []);
+  const named = new Set(
+    which === "doubted" ? doubted().keys() : which === "marked" ? marks.keys() : worst(),
+  );
   const clusters = state.cluster === null ? null : codes("cluster");
   const cluster = clusters && colouring("cluster").keys.findIndex((k) => k.name === state.cluster);
   for (let image = 0; image < found.length; image++) {
@@ -82,9 +99,7 @@ function visible() {
       (!only || only.has(image)) &&
       (state.label === null || label(image) === state.label) &&
       (!clusters || clusters[image] === cluster) &&
-      (which !== "misplaced" || misplaced.has(image)) &&
-      (which !== "in place" || !misplaced.has(image)) &&
-      (which !== "marked" || marks.has(image));
+      (!which || named.has(image) === (which !== "in place"));
   }
   return found;
 }

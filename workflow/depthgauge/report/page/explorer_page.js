@@ -162,6 +162,7 @@ function open(dataset) {
   part("find").value = "";
   part("status").textContent = "";
   part("sample").textContent = dataset.note;
+  part("doubting").hidden = !dataset.doubted;
   part("groups").textContent = dataset.grouped ? " among images of other groups" : "";
   part("readings").hidden = !dataset.extractors.some((one) => one.layers.some((l) => l.reading));
   menus();
@@ -174,8 +175,14 @@ function menus() {
     String(DATA.datasets.indexOf(dataset)));
   const kinds = [...dataset.colourings, ...pane.extractor.colourings].map((one) => one.name);
   fill(part("colouring"), kinds.map((name) => [name, name]), state.colour);
-  const which = ["all images", ...(pane.layer.worst ? ["misplaced", "in place"] : []), "marked"];
-  fill(part("which"), which.map((one, at) => [at ? one : "", one]), state.which);
+  const which = [
+    ["", "all images"],
+    ...(dataset.doubted ? [["doubted", "label doubted"]] : []),
+    ...(pane.layer.worst
+      ? [["misplaced", "among another class"], ["in place", "not among another"]] : []),
+    ["marked", "marked"],
+  ];
+  fill(part("which"), which, state.which);
   // Names are chosen by their places, for any text may be a name.
   const choice = (name, names, chosen) =>
     fill(part(name), [["", "all"], ...names], chosen === -1 ? "" : String(chosen));
@@ -238,7 +245,7 @@ function address() {
   const places = [dataset.name, first.extractor.name, first.layer.name, reading];
   const names = (images) => [...images].map((i) => encodeURIComponent(dataset.images[i])).join(",");
   const said = [];
-  if (which === "misplaced" || which === "marked") said.push(which);
+  if (["doubted", "misplaced", "marked"].includes(which)) said.push(which);
   if (which === "in place") said.push("misplaced=no");
   if (state.label !== null) said.push(`label=${encodeURIComponent(state.label)}`);
   if (state.cluster !== null) said.push(`cluster=${encodeURIComponent(state.cluster)}`);
@@ -306,6 +313,7 @@ function readAddress() {
       misplaced: () => {
         if (panes[0].layer.worst) state.which = value === "no" ? "in place" : "misplaced";
       },
+      doubted: () => { if (dataset.doubted) state.which = "doubted"; },
       marked: () => { state.which = "marked"; },
       label: () => { state.label = oneOf(dataset.classes, value); },
       cluster: () => {

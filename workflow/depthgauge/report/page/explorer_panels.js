@@ -140,32 +140,38 @@ function showMore() {
 
 // -- gallery ------------------------------------------------------------------------------
 
-// What the gallery shows: what is selected; else what is misplaced, the worst first; else all.
+const limited = () =>
+  state.which || state.only || state.label !== null || state.cluster !== null;
+
+// What the gallery shows where nothing is selected; without any filter what lies among another class.
+const listing = () => state.which || (!limited() && panes[0].layer.worst ? "misplaced" : "");
+
+// The images of which something is to be said, the worst first.
+const ranked = () => (listing() === "doubted" ? [...doubted().keys()] : worst());
+
 function gallery() {
-  const layer = panes[0].layer;
   const seen = (images) => images.filter((image) => state.visible[image]);
-  const first = worst(layer);
+  const first = ranked();
   if (state.selection.size) {
     const rest = [...state.selection].sort((a, b) => a - b);
     const chosen = first.filter((image) => state.selection.has(image));
     return seen([...new Set([...chosen, ...rest])]);
   }
-  const limited = state.which || state.only || state.label !== null || state.cluster !== null;
-  return seen(layer.worst && !limited ? first : [...new Set([...first, ...everyone()])]);
+  const alone = ["doubted", "misplaced"].includes(listing());
+  return seen(alone ? first : [...new Set([...first, ...everyone()])]);
 }
 
-function galleryTitle(images) {
-  const { length } = images;
-  const { layer } = panes[0];
-  if (state.selection.size) {
-    return `Selected: ${length.toLocaleString("en")} of ${shown().toLocaleString("en")}`;
-  }
-  const wrong = new Set(worst(layer));
-  if (length && images.every((image) => wrong.has(image))) {
-    return `Misplaced at ${layer.name}: ${length.toLocaleString("en")}, worst first`;
-  }
-  if (length || state.which || !layer.worst) return say(length, "image");
-  return `Nothing is misplaced at ${layer.name}`;
+function galleryTitle({ length }) {
+  const count = length.toLocaleString("en");
+  if (state.selection.size) return `Selected: ${count} of ${shown().toLocaleString("en")}`;
+  const { name } = panes[0].layer;
+  const title = {
+    doubted: "Label doubted", misplaced: `Among another class at ${name}`,
+  }[listing()];
+  if (!title) return say(length, "image");
+  const all = ranked().length;
+  const of = length < all ? ` of ${all.toLocaleString("en")}` : "";
+  return `${title}: ${count}${of}${length > 1 ? ", worst first" : ""}`;
 }
 
 function showGallery(act) {
@@ -314,7 +320,10 @@ function words(image, pane = panes[0]) {
   const right = state.marks.get(image);
   if (right !== undefined) found.push(`marked: is ${right}`);
   if (worst(layer).includes(image)) {
-    found.push(`misplaced among ${suggested(image, layer) || "others"}`);
+    found.push(`among another class: ${nearby(image, layer) || "several"}`);
+  }
+  if (doubted().has(image)) {
+    found.push(`label doubted: rather ${doubted().get(image)}`);
   }
   for (const { name } of [...state.dataset.colourings, ...pane.extractor.colourings]) {
     if (name === "cluster" || name === "predicted label") {
