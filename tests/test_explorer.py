@@ -990,7 +990,7 @@ def test_what_is_pressed_again_is_taken_away(reader):
     assert reader.selected() == odd
     reader.element("#only").click()
     assert reader("state.visible.reduce((a, b) => a + b)") == 20
-    assert reader.texts("#legend .count") == ["20"]
+    assert reader.texts("#legend .count") == ["20 of 20"]
     reader.element("#only").click()
     assert reader("state.visible.reduce((a, b) => a + b)") == 40
     reader.elements("#legend button")[0].click()
@@ -1037,11 +1037,12 @@ def test_gallery_shows_the_misplaced_worst_first(reader, explorer):
 
 
 def test_filters(reader):
-    seen = "everyone().filter((i) => state.visible[i])"
+    seen = "everyone().filter((i) => state.listed[i])"
     reader.choose("which", "among another class")
     assert reader(seen) == list(range(0, 40, 7))
     reader.choose("by-label", "heron")
     assert reader(seen) == list(range(0, 40, 14))
+    assert sorted(reader.texts("#legend .count")) == ["0 of 20", "3 of 20"]
     reader.choose("which", "not among another")
     assert reader(seen) == [i for i in range(0, 40, 2) if i % 14]
     reader.choose("by-label", "all")
@@ -1050,8 +1051,72 @@ def test_filters(reader):
     reader.choose("which", "all images")
     assert len(reader(seen)) == 13
     assert reader.text("#gallery-title") == "13 images"
-    # What is not shown is not there for the mouse either.
-    assert reader("panes[0].inside") == reader(seen) or reader("panes[0].waiting")
+
+
+def test_what_is_not_listed_is_pale_until_it_is_hidden(reader):
+    def strongest(image):
+        return max(reader.colour(image)) - min(reader.colour(image))
+
+    # Each image at a place of its own, so that neither another nor a name lies on it.
+    reader(
+        "(() => { const { centre, span } = extent(panes[0].extractor);"
+        "panes[0].x = panes[0].x.map((_, i) => centre.x + span[0] * ((i % 8) / 8 - 0.4));"
+        "panes[0].y = panes[0].y.map((_, i) => centre.y + span[1] * (Math.floor(i / 8) / 5 - 0.4));"
+        "panes[0].nameGroups = () => {}; panes[0].paint(); })()"
+    )
+    before = strongest(1)
+    reader.choose("which", "label doubted")
+    reader.still()
+    assert len(reader("panes[0].inside")) == 40
+    assert 0 < strongest(1) < before / 2 and strongest(9) == before  # of one class
+    # A ring of ink is around those listed, and around no other.
+    ring = (
+        "((i) => { const r = devicePixelRatio, [x, y] = panes[0].place(i);"
+        "const far = panes[0].size() / 2 + 2.5, context = panes[0].dots.getContext('2d');"
+        "const at = context.getImageData(Math.round((x + far) * r), Math.round(y * r), 1, 1).data;"
+        "return at[0] + at[1] + at[2] < 382 })(arguments[0])"
+    )
+    assert [image for image in range(40) if reader(ring, image)] == sorted(DOUBTED)
+    # What is pale is there for the mouse, so that one sees among what an image lies.
+    reader.point(1)
+    reader.until("state.hover === 1")
+    # Around the whole map only what is listed is selected.
+    reader("(panes[0].drawn = [[0, 0], [4000, 0], [4000, 4000], [0, 4000]])")
+    assert sorted(reader("panes[0].within()")) == sorted(DOUBTED)
+    reader("panes[0].drawn = null")
+    reader.element("#only").click()
+    reader.still()
+    assert sorted(reader("panes[0].inside")) == sorted(DOUBTED)
+    assert "only" in reader("location.hash").split("/")
+    reader.choose("which", "among another class")  # the others of this list are not hidden
+    assert reader("everyone().filter((i) => state.visible[i])") == list(range(0, 40, 7))
+    reader.open(reader("location.hash"))
+    assert reader("everyone().filter((i) => state.visible[i])") == list(range(0, 40, 7))
+    reader.choose("which", "all images")
+    assert reader("state.visible.every(Boolean) && !state.only")
+
+
+def test_names_cover_nothing_that_is_listed_and_stay_on_the_map(reader):
+    # All of one class in the middle of the map, or at its edge, where its name would stand.
+    for middle in (True, False):
+        reader(
+            "((middle) => { const { centre: { x, y }, span } = extent(panes[0].extractor);"
+            "const left = middle ? x : x - span[0] / 2;"
+            "panes[0].x = panes[0].x.map((_, i) => (i % 2 ? x + span[0] / 3 : left + i / 1000));"
+            "panes[0].y = panes[0].y.map((_, i) => y + (i % 4) / 20); })(arguments[0])",
+            middle,
+        )
+        reader("(state.label = 'heron', refresh(), panes[0].paint())")
+        near = (
+            "panes[0].named.flatMap(({ at, below, half }) => everyone().filter(lit).filter((i) => {"
+            "const [x, y] = panes[0].place(i); const r = panes[0].size() / 2 + 3;"
+            "return Math.abs(x - at) < half + r && Math.abs(y - below) < 6 + r; }))"
+        )
+        assert reader("panes[0].named.length") and reader(near) == []
+        assert reader(
+            "panes[0].named.every(({ at, below, half }) => at - half >= 0 && below > 6 &&"
+            "at + half <= panes[0].width && below < panes[0].height - 6)"
+        )
 
 
 def test_corrections_are_read_by_a_folder_dataset(reader, explorer, tmp_path):
@@ -1102,7 +1167,7 @@ def test_corrections_are_read_by_a_folder_dataset(reader, explorer, tmp_path):
 def test_the_address_brings_everything_back(reader):
     reader.open("#birds/net/deep/-/misplaced=no/label=heron/colour=cluster/image=birds_004.jpg")
     assert "3 of 3: deep" in reader.text(".facts")
-    seen = "everyone().filter((i) => state.visible[i])"
+    seen = "everyone().filter((i) => state.listed[i] && state.visible[i])"
     assert reader(seen) == [i for i in range(0, 40, 2) if i % 7 != 2]
     assert reader("[state.colour, state.chosen]") == ["cluster", 4]
     assert reader.element("#by-label").get_property("value") != ""

@@ -8,7 +8,8 @@ const part = (id) => document.getElementById(id);
 const state = {
   dataset: null, colour: "label", points: "near", drag: "lasso", adding: false, find: "",
   chosen: null, hover: null, selection: new Set(),
-  only: null, which: "", label: null, cluster: null, // what is shown, of all images
+  which: "", label: null, cluster: null, // what is listed
+  only: null, // a set of images: all others are hidden
   marks: new Map(), // image -> the label that is right
 };
 const panes = []; // one map, or two beside each other; filters and gallery go by the first
@@ -85,10 +86,12 @@ function keyOf(name, image, pane = panes[0]) {
   return colouring(name, pane).keys[codes(name, pane)[image]];
 }
 
-// Which images are shown: 1, or 0.
-function visible() {
+const filtered = () => state.which !== "" || state.label !== null || state.cluster !== null;
+
+// Which images the filters list: 1, or 0.
+function listed() {
   const found = new Uint8Array(shown());
-  const { only, which, marks } = state;
+  const { which, marks } = state;
   const named = new Set(
     which === "doubted" ? doubted().keys() : which === "marked" ? marks.keys() : worst(),
   );
@@ -96,13 +99,26 @@ function visible() {
   const cluster = clusters && colouring("cluster").keys.findIndex((k) => k.name === state.cluster);
   for (let image = 0; image < found.length; image++) {
     found[image] =
-      (!only || only.has(image)) &&
       (state.label === null || label(image) === state.label) &&
       (!clusters || clusters[image] === cluster) &&
       (!which || named.has(image) === (which !== "in place"));
   }
   return found;
 }
+
+// What the filters list, and what is on the map. Where nothing is selected the one follows the other.
+function relist() {
+  state.listed = listed();
+  if (state.only && !state.selection.size) {
+    state.only = filtered() ? new Set(everyone().filter((image) => state.listed[image])) : null;
+  }
+  state.visible = Uint8Array.from(state.listed, (_, image) => !state.only || state.only.has(image));
+}
+
+// Whether some images stand out from the others, and whether one of them does.
+const lighting = () => state.selection.size > 0 || filtered();
+const lit = (image) =>
+  state.listed[image] && (!state.selection.size || state.selection.has(image));
 
 // -- pictures -----------------------------------------------------------------------------
 
@@ -195,7 +211,7 @@ function corrections() {
   return table([["image", "label", "was"], ...rows]);
 }
 
-function listed(images) {
+function tableOf(images) {
   const rows = images.map((image) => [
     ...[source(image), label(image), suggested(image), state.marks.get(image) ?? ""],
     state.dataset.images[image],

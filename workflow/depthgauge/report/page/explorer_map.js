@@ -4,9 +4,16 @@
 // few milliseconds, with or without a graphics card. Few and large pictures the browser draws.
 
 const MOVE = 600; // milliseconds from one depth to the next
-const FAINT = 0.16; // how much is left of the colours of what is not selected
+const FAINT = 0.3; // how much is left of the colours of what is not listed, or not selected
 const SIDES = [14, 20, 28, 40, 56, 80, 96]; // of pictures, in pixels of the page
 const FEW = 500; // pictures that the browser draws
+// How far a name may stand from the middle of what it names, in pixels: the nearest places first.
+const SHIFTS = [[0, 0]];
+for (let far = 15; far <= 150; far += 15) {
+  for (const [x, y] of [[0, -1], [0, 1], [-1, 0], [1, 0], [-1, -1], [1, -1], [-1, 1], [1, 1]]) {
+    SHIFTS.push([2 * far * x, far * y]);
+  }
+}
 const CLOSE = 4; // pixels between a press and its release that are no drag
 
 // The colours of the page, which change with its scheme alone, see readStyle.
@@ -66,9 +73,9 @@ function edge(colour, ground, ink) {
 }
 
 // A picture of a key's symbol, `size` pixels wide, drawn once and then only copied.
-function stamp(key, size, scale = devicePixelRatio) {
+function stamp(key, size, scale = devicePixelRatio, ring = false) {
   const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = Math.ceil((size + 2) * scale);
+  canvas.width = canvas.height = Math.ceil((size + (ring ? 8 : 2)) * scale);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const [ground, ink] = [style("--ground"), style("--ink")];
   // Black and its like turn white on a dark ground.
@@ -92,6 +99,13 @@ function stamp(key, size, scale = devicePixelRatio) {
     context.fill();
   }
   context.stroke();
+  if (ring) {
+    context.beginPath();
+    context.arc(centre, centre, (size / 2 + 2.5) * scale, 0, 2 * Math.PI);
+    context.lineWidth = 1.5 * scale;
+    context.strokeStyle = ink;
+    context.stroke();
+  }
   return canvas;
 }
 
@@ -208,9 +222,9 @@ class Pane {
       const between = (ends, begins) =>
         ends.map((end, image) => begins[image] + eased * (end - begins[image]));
       [this.x, this.y] = passed < 1 ? to.map((ends, axis) => between(ends, from[axis])) : to;
+      this.root.dataset.moving = passed < 1;
       this.paint();
       if (passed < 1) requestAnimationFrame(step);
-      else this.root.dataset.moving = false;
     };
     requestAnimationFrame(step);
   }
@@ -258,7 +272,8 @@ class Pane {
     if (made?.size === size && made.scale === devicePixelRatio) return made.all;
     const all = keys.map((key) => {
       const canvas = stamp(key, size);
-      return { canvas, full: dabs(canvas, 1), faint: dabs(canvas, FAINT) };
+      const ringed = dabs(stamp(key, size, devicePixelRatio, true), 1);
+      return { canvas, full: dabs(canvas, 1), faint: dabs(canvas, FAINT), ringed };
     });
     this.stamps.set(keys, { size, scale: devicePixelRatio, all });
     return all;
@@ -329,7 +344,7 @@ class Pane {
       const [at, below] = [left + x[image] * scale, top - y[image] * scale];
       if (at > -48 && at < width + 48 && below > -48 && below < height + 48) inside.push(image);
     }
-    const { selection } = state;
+    const rings = filtered();
     const keys = colouring(state.colour, this).keys;
     const all = codes(state.colour, this);
     const stamps = this.stampsOf(keys);
@@ -338,24 +353,26 @@ class Pane {
     const small = this.picture && !drawn && this.small(Math.round(this.picture * ratio));
     const [wide, high] = [this.buffer.width, this.buffer.height];
     if (!drawn) this.pixels.fill(packed(rgb(COLOURS.ground)));
-    // What is selected lies above the rest.
-    for (const chosen of selection.size ? [false, true] : [null]) {
+    const ink = packed(rgb(COLOURS.ink));
+    // What is listed, or selected, lies above the rest.
+    for (const chosen of lighting() ? [false, true] : [null]) {
+      const ringed = chosen && rings;
       context.globalAlpha = chosen === false ? FAINT : 1;
       for (const image of inside) {
-        if (chosen !== null && selection.has(image) !== chosen) continue;
+        if (chosen !== null && Boolean(lit(image)) !== chosen) continue;
         const at = Math.round((left + x[image] * scale) * ratio);
         const below = Math.round((top - y[image] * scale) * ratio);
         const one = stamps[all[image]];
-        const dots = chosen === false ? one.faint : one.full;
-        if (drawn) this.paste(context, image, at, below, keys[all[image]], one);
-        else if (small) this.copy(small, image, chosen, at, below, dots.colour[0]);
+        const dots = chosen === false ? one.faint : ringed ? one.ringed : one.full;
+        if (drawn) this.paste(context, image, at, below, keys[all[image]], one, ringed);
+        else if (small) this.copy(small, image, chosen, at, below, ringed ? ink : dots.colour[0]);
         else dab(this.pixels, wide, high, dots, at, below);
       }
     }
     context.globalAlpha = 1;
     if (!drawn) context.putImageData(this.buffer, 0, 0);
-    this.nameGroups(context, keys, all, left, top);
     this.inside = inside;
+    this.nameGroups(context, keys, all, left, top);
     this.overlay();
   }
 
@@ -367,7 +384,7 @@ class Pane {
     return SIDES.findLast((side) => side <= room) ?? SIDES[0];
   }
 
-  paste(context, image, at, below, key, { canvas }) {
+  paste(context, image, at, below, key, { canvas }, ringed) {
     const { at: from, left, top } = tile(image);
     const picture = drawable(from, () => this.draw());
     if (!picture) {
@@ -377,6 +394,10 @@ class Pane {
     const side = Math.round(this.picture * devicePixelRatio);
     const line = Math.max(1, Math.round(side / 20));
     const [begin, above] = [Math.round(at - side / 2), Math.round(below - side / 2)];
+    if (ringed) {
+      context.fillStyle = COLOURS.ink;
+      context.fillRect(begin - 2 * line, above - 2 * line, side + 4 * line, side + 4 * line);
+    }
     context.fillStyle = key.symbol === "ring" ? COLOURS.line : key.colour;
     context.fillRect(begin - line, above - line, side + 2 * line, side + 2 * line);
     context.drawImage(picture, left, top, DATA.tile, DATA.tile, begin, above, side, side);
@@ -415,11 +436,20 @@ class Pane {
     context.textBaseline = "middle";
     context.lineWidth = 4;
     context.lineJoin = "round";
+    const moving = this.root.dataset.moving === "true";
+    const dots = lighting() && !moving ? this.inside.filter(lit) : [];
+    const free = dots.length <= FEW ? dots.map((image) => this.place(image)) : [];
+    this.named = []; // where names stand
     this.middles(keys, all).forEach((found, place) => {
       if (!found || keys[place].symbol === "ring") return;
-      const [at, below] = [left + found[0] * this.scale, top - found[1] * this.scale];
+      const middle = [left + found[0] * this.scale, top - found[1] * this.scale];
+      if (Math.min(...middle) < 0 || middle[0] > this.width || middle[1] > this.height) return;
       const { name } = keys[place];
       const text = name.length > 24 ? `${name.slice(0, 8)}…${name.slice(-15)}` : name;
+      const half = context.measureText(text).width / 2 + 2;
+      const box = this.room(middle, half, free, moving ? SHIFTS.slice(0, 1) : SHIFTS);
+      this.named.push(box);
+      const { at, below } = box;
       context.strokeStyle = COLOURS.ground;
       context.globalAlpha = 0.85;
       context.strokeText(text, at, below);
@@ -427,6 +457,24 @@ class Pane {
       context.fillStyle = COLOURS.ink;
       context.fillText(text, at, below);
     });
+  }
+
+  // Where a name may stand: on the map, on no image that stands out, on no other name; and near.
+  room([x, y], half, dots, shifts) {
+    const within = (value, margin, size) => Math.max(margin, Math.min(size - margin, value));
+    const reach = (this.picture || this.size()) / 2 + 4;
+    let [best, least] = [null, Infinity];
+    for (const [across, down] of shifts) {
+      const at = within(x + across, half, this.width);
+      const below = within(y + down, 9, this.height);
+      const covered = dots.filter(([left, top]) =>
+        Math.abs(left - at) < half + reach && Math.abs(top - below) < 8 + reach).length;
+      const names = this.named.filter((other) =>
+        Math.abs(other.at - at) < half + other.half && Math.abs(other.below - below) < 15).length;
+      if (covered + names < least) [best, least] = [{ at, below, half }, covered + names];
+      if (!least) break;
+    }
+    return best;
   }
 
   overlay() {
@@ -475,6 +523,7 @@ class Pane {
   within() {
     const corners = this.outline();
     return this.inside.filter((image) => {
+      if (!state.listed[image]) return false;
       const [x, y] = this.place(image);
       let odd = false;
       corners.forEach(([ax, ay], i) => {

@@ -4,7 +4,7 @@
 
 // Show what has changed. All of it is quickly made, but for the maps, which wait for a frame.
 function refresh({ depths = true } = {}) {
-  state.visible = visible();
+  relist();
   if (depths) panes.forEach((pane) => showDepths(pane, (depth) => walk(pane, depth)));
   showLegend(pressKey);
   showGallery({ choose: pressPicture, mark });
@@ -56,7 +56,7 @@ const pressPicture = (image, event) =>
   event.shiftKey || state.adding ? toggle([image]) : choose(image);
 
 function only() {
-  state.only = state.only ? null : new Set(state.selection);
+  state.only = state.only ? null : new Set(gallery());
   refresh({ depths: false });
 }
 
@@ -88,7 +88,7 @@ function walk(pane, depth) {
   state.hover = null;
   many.shown = MANY;
   pane.depth = depth;
-  state.visible = visible(); // what is misplaced, and the clusters, are another depth's
+  relist(); // what lies among another class, and the clusters, are another depth's
   pane.show(pane.extractor, depth);
   part("told").textContent = [pane.layer.name, pane.layer.reading, ofHundred(pane.layer)]
     .filter(Boolean).join(", ");
@@ -134,7 +134,6 @@ function addPane() {
 function beside(extractor, depth) {
   if (panes.length < 2) addPane();
   const [first, second] = panes;
-  state.visible ??= visible();
   const next = first.depth ? first.depth - 1 : Math.min(1, first.extractor.layers.length - 1);
   setExtractor(second, extractor ?? first.extractor, depth ?? next);
   part("beside").setAttribute("aria-pressed", true);
@@ -154,7 +153,7 @@ function open(dataset) {
   });
   many.shown = MANY;
   readMarks();
-  state.visible = new Uint8Array(shown()).fill(1);
+  state.listed = state.visible = new Uint8Array(shown()).fill(1);
   if (!panes.length) addPane();
   alone();
   const extractor = openingExtractor(dataset);
@@ -323,7 +322,8 @@ function readAddress() {
         state.selection = new Set(value.split(",").map(image).filter((i) => i >= 0));
       },
       only: () => later.push(() => {
-        if (state.selection.size) state.only = new Set(state.selection);
+        relist();
+        if (lighting()) state.only = new Set(everyone().filter(lit));
       }),
       image: () => {
         const found = image(value);
@@ -402,7 +402,7 @@ on("by-cluster", "change", (event) => {
 on("adding", "change", (event) => { state.adding = event.target.checked; });
 on("only", "click", only);
 on("clear", "click", none);
-on("save", "click", () => save(`${state.dataset.name}_selected.csv`, listed(gallery())));
+on("save", "click", () => save(`${state.dataset.name}_selected.csv`, tableOf(gallery())));
 on("corrections", "click", () => save("corrections.csv", corrections()));
 on("mark", "click", () => {
   const right = part("right").value.trim();

@@ -95,11 +95,14 @@ function centreDepth({ root, depth }) {
 
 // -- colours ------------------------------------------------------------------------------
 
+// Of each colour the images that are listed, and how many there are in all.
 function members() {
-  const { keys } = colouring(state.colour);
-  const groups = keys.map(() => []);
+  const groups = colouring(state.colour).keys.map(() => ({ images: [], all: 0, seen: false }));
   codes(state.colour).forEach((code, image) => {
-    if (state.visible[image]) groups[code].push(image);
+    const group = groups[code];
+    group.all += 1;
+    group.seen ||= state.visible[image] > 0;
+    if (state.visible[image] && state.listed[image]) group.images.push(image);
   });
   return groups;
 }
@@ -109,19 +112,23 @@ function showLegend(act) {
   const place = [...legend.querySelectorAll("button")].indexOf(document.activeElement);
   const above = legend.scrollTop;
   const { keys } = colouring(state.colour);
-  legend.replaceChildren(...members().flatMap((images, at) => {
-    if (!images.length) return [];
+  legend.replaceChildren(...members().flatMap(({ images, all, seen }, at) => {
+    if (!seen) return [];
     const glyph = stamp(keys[at], 11, Math.max(2, devicePixelRatio));
     glyph.setAttribute("aria-hidden", "true");
     const name = line("span", keys[at].name, "name");
     name.title = keys[at].name;
-    const element = button(glyph, name, line("span", images.length.toLocaleString("en"), "count"));
-    element.setAttribute("aria-pressed", images.every((image) => state.selection.has(image)));
+    const share = filtered() || state.only ? [images.length, all] : [all];
+    const count = share.map((one) => one.toLocaleString("en")).join(" of ");
+    const element = button(glyph, name, line("span", count, "count"));
+    element.disabled = !images.length;
+    const pressed = images.length > 0 && images.every((image) => state.selection.has(image));
+    element.setAttribute("aria-pressed", pressed);
     element.addEventListener("click", (event) => act(images, event));
     return [item(element)];
   }));
-  const names = [...legend.querySelectorAll(".name")].map((name) => name.textContent.length);
-  legend.classList.toggle("long", Math.max(0, ...names) > 13);
+  const widths = [...legend.querySelectorAll("button")].map((one) => one.textContent.length);
+  legend.classList.toggle("long", Math.max(0, ...widths) > 16);
   if (place >= 0) legend.querySelectorAll("button")[place]?.focus();
   legend.scrollTop = above;
   part("legend-title").textContent = `Colours: ${state.colour} (${legend.children.length})`;
@@ -140,17 +147,15 @@ function showMore() {
 
 // -- gallery ------------------------------------------------------------------------------
 
-const limited = () =>
-  state.which || state.only || state.label !== null || state.cluster !== null;
-
 // What the gallery shows where nothing is selected; without any filter what lies among another class.
-const listing = () => state.which || (!limited() && panes[0].layer.worst ? "misplaced" : "");
+const listing = () => state.which || (!filtered() && panes[0].layer.worst ? "misplaced" : "");
 
 // The images of which something is to be said, the worst first.
 const ranked = () => (listing() === "doubted" ? [...doubted().keys()] : worst());
 
 function gallery() {
-  const seen = (images) => images.filter((image) => state.visible[image]);
+  const seen = (images) =>
+    images.filter((image) => state.visible[image] && state.listed[image]);
   const first = ranked();
   if (state.selection.size) {
     const rest = [...state.selection].sort((a, b) => a - b);
@@ -230,7 +235,7 @@ function showGallery(act) {
   const none = !state.selection.size;
   part("clear").disabled = none;
   part("save").disabled = !images.length;
-  part("only").disabled = none && !state.only;
+  part("only").disabled = !lighting() && !state.only;
   part("only").setAttribute("aria-pressed", state.only !== null);
 }
 
