@@ -1362,6 +1362,18 @@ def test_everybody_can_read_and_operate_the_page(reader, scheme):
     assert min(edges) >= 3
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_button_just_pressed_can_be_read_under_the_pointer(reader, scheme):
+    from selenium.webdriver import ActionChains
+
+    reader.media(**{"prefers-color-scheme": scheme})
+    for name in ("#beside", "#gallery .is", "#legend button", "#gallery-title", ".depths button"):
+        button = reader.element(name)
+        ActionChains(reader.driver).click(button).perform()
+        under = reader("document.querySelector(arguments[0]).matches(':hover')", name)
+        assert under and complaints(reader.driver) == [], name
+
+
 @pytest.mark.parametrize("width, height", [(390, 844), (844, 390)])
 def test_on_a_phone_nothing_sticks_out(reader, width, height):
     given = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
