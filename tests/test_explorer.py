@@ -1005,8 +1005,9 @@ def test_labels_doubted_are_those_of_the_report(reader):
     assert reader.text("#gallery-title") == "Label doubted: 3, worst first"
     told = "[...document.querySelectorAll('#gallery li')].map((li) => +li.dataset.image)"
     assert reader(told) == DOUBTED
+    assert reader("part('gallery').querySelectorAll('.reason').length") == 0
     others = ["heron" if place % 2 else NASTY for place in DOUBTED]
-    assert reader.texts("#gallery .is") == [f"is {label}" for label in others]
+    assert reader.texts("#gallery .is") == [f"relabel as {label}" for label in others]
     reader.press(Keys.END)  # at each depth the same
     assert reader(told) == DOUBTED
     reader.choose("by-label", "heron")
@@ -1033,7 +1034,14 @@ def test_gallery_shows_the_misplaced_worst_first(reader, explorer):
         likely = np.where(found.label == "heron", NASTY, "heron")
         suggestions = found.neighbours_label.where(~doubted, likely)
         suggestions = suggestions[suggestions != found.label]
-        assert reader.texts("#gallery .is") == [f"is {label}" for label in suggestions]
+        assert reader.texts("#gallery .is") == [f"relabel as {label}" for label in suggestions]
+        none = len(found) - len(suggestions)
+        assert reader.texts("#gallery .reason") == ["neighbours differ"] * none
+    reader.choose("which", "not among another")
+    assert set(reader.texts("#gallery .reason")) == {"neighbours agree"}
+    assert len(reader.elements("#gallery .is, #gallery .reason")) == len(
+        reader.elements("#gallery .picture")
+    )
 
 
 def test_filters(reader):
@@ -1124,17 +1132,19 @@ def test_corrections_are_read_by_a_folder_dataset(reader, explorer, tmp_path):
     manifest = pd.read_csv(results / "datasets/birds/manifest.csv")
     first = reader.element("#gallery .is")
     wrong = reader("Number(document.querySelector('#gallery .is').closest('li').dataset.image)")
-    said = first.get_property("textContent").removeprefix("is ")
+    said = first.get_property("textContent").removeprefix("relabel as ")
     assert not reader.element("#corrections").is_enabled()
     first.click()
     # Another two by the name of their label, which is new.
+    assert reader.text("#really") == "This picture is really:"
     reader("select([4, 5])")
+    assert reader.text("#really") == "These 2 pictures are really:"
     reader.element("#right").send_keys(' new, "odd" ')
     reader.element("#mark").click()
-    assert "3 images marked" in reader.text("#marked")
+    assert "3 pictures corrected" in reader.text("#marked")
     # Marks outlive the page.
     reader.open()
-    assert "3 images marked" in reader.text("#marked")
+    assert "3 pictures corrected" in reader.text("#marked")
     assert reader.element("#gallery .is").get_attribute("aria-pressed") == "true"
     reader.element("#corrections").click()
     table = tmp_path / "corrections.csv"

@@ -58,6 +58,12 @@ function nearby(image, layer = panes[0].layer) {
 // What the report says of a label that it doubts, else what is near.
 const suggested = (image) => doubted().get(image) ?? nearby(image);
 
+// Why nothing is suggested, in few words.
+function reason(image, layer = panes[0].layer) {
+  if (layer.suggested) return worst(layer).includes(image) ? "neighbours differ" : "neighbours agree";
+  return state.dataset.suggested && !label(image) ? "no label proposed" : "";
+}
+
 // The images that lie among another class, the worst first.
 function worst(layer = panes[0].layer) {
   return layer.worst ? [...numbers(layer.worst, Uint32Array)] : [];
@@ -216,5 +222,5 @@ function tableOf(images) {
     ...[source(image), label(image), suggested(image), state.marks.get(image) ?? ""],
     state.dataset.images[image],
   ]);
-  return table([["image", "label", "suggested", "marked", "jpeg"], ...rows]);
+  return table([["image", "label", "suggested", "corrected", "jpeg"], ...rows]);
 }

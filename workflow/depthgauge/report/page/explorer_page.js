@@ -179,7 +179,7 @@ function menus() {
     ...(dataset.doubted ? [["doubted", "label doubted"]] : []),
     ...(pane.layer.worst
       ? [["misplaced", "among another class"], ["in place", "not among another"]] : []),
-    ["marked", "marked"],
+    ["marked", "corrected"],
   ];
   fill(part("which"), which, state.which);
   // Names are chosen by their places, for any text may be a name.
@@ -406,7 +406,7 @@ on("save", "click", () => save(`${state.dataset.name}_selected.csv`, tableOf(gal
 on("corrections", "click", () => save("corrections.csv", corrections()));
 on("mark", "click", () => {
   const right = part("right").value.trim();
-  if (!marked().length) part("status").textContent = "Select images first, or choose one.";
+  if (!marked().length) part("status").textContent = "Click a picture first, or select some.";
   else if (right) mark(marked(), right);
   else part("right").focus();
 });

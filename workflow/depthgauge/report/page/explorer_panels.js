@@ -200,16 +200,18 @@ function showGallery(act) {
     entry.dataset.image = image;
     if (right !== undefined || other) {
       const name = right ?? other;
-      const mark = button(`is ${name}`);
+      const mark = button(`relabel as ${name}`);
       mark.className = "is";
       mark.tabIndex = -1;
-      mark.title = right === undefined ? `Mark: wrong, is ${name}` : `Marked: wrong, is ${name}`;
-      mark.setAttribute("aria-label", `${source(image)}: wrong, is ${name}`);
+      mark.title = right === undefined
+        ? `Correct the label: ${name} in place of ${told(image)}`
+        : `Corrected: ${name} in place of ${told(image)}. Press to take it back.`;
+      mark.setAttribute("aria-label", `relabel as ${name}: ${source(image)}`);
       mark.setAttribute("aria-pressed", right !== undefined);
       const next = right === undefined ? name : undefined;
       mark.addEventListener("click", () => act.mark([image], next));
       entry.append(mark);
-    }
+    } else if (reason(image)) entry.append(line("span", reason(image), "reason"));
     return entry;
   });
   if (images.length > many.shown) {
@@ -312,9 +314,12 @@ function showMarks() {
       + (drawn ? " Images not drawn for this run are not in it, and would have no label." : "");
   part("how-to-use").textContent = use;
   part("marked").textContent = size
-    ? `${say(size, "image")} marked, and kept in this browser. ${use}`
-    : "Nothing is marked. Select images and name their label, or press “is …” below one.";
-  part("unmark").textContent = marked().length ? "Unmark" : "Unmark all";
+    ? `${say(size, "picture")} corrected, and kept in this browser. ${use}`
+    : "Nothing is corrected. Press “relabel as …” below a picture, or select some and name their class.";
+  const { length } = marked();
+  part("really").textContent =
+    length > 1 ? `These ${length.toLocaleString("en")} pictures are really:` : "This picture is really:";
+  part("unmark").textContent = length || size < 2 ? "Take back" : "Take all back";
   part("unmark").disabled = !size;
   part("corrections").disabled = !size;
 }
@@ -323,7 +328,7 @@ function words(image, pane = panes[0]) {
   const { layer } = pane;
   const found = [told(image)];
   const right = state.marks.get(image);
-  if (right !== undefined) found.push(`marked: is ${right}`);
+  if (right !== undefined) found.push(`corrected: ${right}`);
   if (worst(layer).includes(image)) {
     found.push(`among another class: ${nearby(image, layer) || "several"}`);
   }
