@@ -15,6 +15,7 @@ import pytest
 from accessibility import complaints
 from click.testing import CliRunner
 from depthgauge.cli import main
+from depthgauge.clusters.clusters import STABLE, _note
 from depthgauge.config import checked_config
 from depthgauge.datasets.folder import check_folder
 from depthgauge.errors import UserError
@@ -309,7 +310,9 @@ def write_results(results, n=40, layers=LAYERS):
             doubts = doubts.iloc[ranked].assign(doubt=0.2 - 0.07 * np.arange(n))
             write("misplaced/birds", doubts.assign(rank=np.arange(1, n + 1)))
         cell = {"pooling": "flat", "metric": "euclidean"}
-        write(f"clusters/{dataset}/net", [{"layer": layer} | cell for layer in layers])
+        notes = {"middle": _note(n, 2, STABLE - 0.1, False)}
+        found = [{"layer": layer, **cell, "note": notes.get(layer, "")} for layer in layers]
+        write(f"clusters/{dataset}/net", found)
         for depth, layer in enumerate(layers):
             name = f"{dataset}/net/{layer}"
             points = rng.normal(size=(n, 2)) + 5 * (np.arange(n) % 2)[:, None]
@@ -479,7 +482,8 @@ def test_maps_are_told_with_their_reading(explorer, tmp_path):
                 for at, (table, (pooling, metric)) in enumerate(zip(tables, readings, strict=True))
             ]
             pd.concat(named).to_csv(path, index=False)
-    summary = pd.DataFrame({"layer": LAYERS, "pooling": "mean", "metric": "angle"})
+    summary = pd.read_csv(results / "clusters/birds/net.csv")
+    summary[["pooling", "metric"]] = ["mean", "angle"]
     for dataset in ("birds", "loose"):
         summary.to_csv(results / "clusters" / dataset / "net.csv", index=False)
     birds, loose = (dataset["extractors"][0] for dataset in shown(results, tmp_path)["datasets"])
@@ -496,7 +500,7 @@ def test_maps_are_told_with_their_reading(explorer, tmp_path):
 def test_a_large_dataset_is_sampled_by_class(explorer, tmp_path):
     _, results = explorer
     dataset, _ = shown(results, tmp_path, plan_of(seed=5), images=10)["datasets"]
-    assert dataset["note"] == "Shown: 10 of 40 images, drawn by class with seed 5."
+    assert dataset["note"] == "Shown: 10 of 40 pictures, drawn by class with seed 5."
     labels = [dataset["classes"][label] for label in dataset["labels"][:10]]
     assert sorted(labels) == sorted([NASTY] * 5 + ["heron"] * 5)
     assert len(dataset["images"]) == 40  # as neighbours the others are named
@@ -846,7 +850,7 @@ def test_opens_at_the_depth_advised(reader):
     assert "3 of 3: deep" in reader.text(".facts") and reader.text(".depths .of") == ""
     assert reader.texts("#legend .name") == ["no label"]
     assert len(reader.elements("#colouring option")) == 2
-    assert reader.text("#sample") == "Shown: all 40 images."
+    assert reader.text("#sample") == "Shown: all 40 pictures."
 
 
 def test_hover(reader):
@@ -968,7 +972,7 @@ def test_lasso_and_list(reader):
     counts = pd.Series(reader("arguments[0].map(told)", inside)).value_counts()
     assert sorted(reader.texts("#counts li")) == sorted(f"{a}: {b}" for a, b in counts.items())
     reader.element("#save").click()
-    saved = pd.read_csv(StringIO(reader.saved("birds_selected.csv")))
+    saved = pd.read_csv(StringIO(reader.saved("birds_list.csv")))
     assert sorted(saved.image) == sorted(reader("arguments[0].map(source)", inside))
     assert set(saved.label) <= {"heron", NASTY}
     # Shift adds to what a name among the colours has selected.
@@ -1056,9 +1060,9 @@ def test_filters(reader):
     reader.choose("by-label", "all")
     reader.choose("by-cluster", "2")
     assert reader(seen) == [i for i in range(2, 40, 3) if i % 7]
-    reader.choose("which", "all images")
+    reader.choose("which", "all pictures")
     assert len(reader(seen)) == 13
-    assert reader.text("#gallery-title") == "13 images"
+    assert reader.text("#gallery-title") == "13 pictures"
 
 
 def test_what_is_not_listed_is_pale_until_it_is_hidden(reader):
@@ -1100,7 +1104,7 @@ def test_what_is_not_listed_is_pale_until_it_is_hidden(reader):
     assert reader("everyone().filter((i) => state.visible[i])") == list(range(0, 40, 7))
     reader.open(reader("location.hash"))
     assert reader("everyone().filter((i) => state.visible[i])") == list(range(0, 40, 7))
-    reader.choose("which", "all images")
+    reader.choose("which", "all pictures")
     assert reader("state.visible.every(Boolean) && !state.only")
 
 
@@ -1331,10 +1335,10 @@ def test_search_selects_all_hits_in_names_and_labels(reader):
         reader("document.getElementById('find').value = ''")
         reader.element("#find").send_keys(text, Keys.ENTER)
         assert reader.selected() == list(hits)
-        assert f"{len(hits)} images with “{text}”" in reader.text("#status")
+        assert f"{len(hits)} pictures with “{text}”" in reader.text("#status")
     reader("document.getElementById('find').value = ''")
     reader.element("#find").send_keys("no such", Keys.ENTER)
-    assert reader.selected() == [] and "No image" in reader.text("#status")
+    assert reader.selected() == [] and "No picture" in reader.text("#status")
     # An answer does not outlive what it was about.
     reader.elements("#legend button")[0].click()
     assert reader.text("#status") == "" and "find" not in reader("location.hash")
@@ -1342,14 +1346,41 @@ def test_search_selects_all_hits_in_names_and_labels(reader):
     assert reader.text("#status") == "" and reader("document.getElementById('find').value") == ""
 
 
+def test_clusters_that_are_not_stable_are_called_so(reader, explorer):
+    for dataset in data_of(explorer[0])["datasets"]:
+        (net,) = dataset["extractors"]
+        assert [layer["unstable"] for layer in net["layers"]] == [False, True, False]
+    for depth, said in enumerate(["cluster", "cluster (not stable)", "cluster"]):
+        reader("walk(panes[0], arguments[0])", depth)
+        assert said in reader.texts("#colouring option") and reader.text("#cluster-word") == said
+        reader.choose("colouring", said)
+        assert reader.text("#legend-title") == f"Colours: {said} (3)"
+        assert reader("state.colour") == "cluster"
+
+
+def test_what_is_pressed_says_what_it_does(reader):
+    names = ["only", "clear", "save", "corrections", "beside", "mark", "unmark"]
+    names += ["which", "by-label", "by-cluster", "colouring", "points", "drag"]
+    titles = reader("arguments[0].map((id) => part(id).title)", names)
+    assert all(len(title) > 20 for title in titles), dict(zip(names, titles, strict=True))
+    titles = set()
+    for option in reader.elements("#colouring option"):
+        option.click()
+        titles.add(reader("part('colouring').title"))
+    assert len(titles) == 4
+    told = reader.text("#helping")
+    for word in ("cluster", "goodness", "Save this list", "Only these", "not among another"):
+        assert word in told
+
+
 def test_colours(reader):
     counts = {}
-    for name in ("cluster", "goodness", "label"):
+    for name in ("cluster", "goodness", "class"):
         reader.choose("colouring", name)
         counts[name] = [int(text) for text in reader.texts("#legend .count")]
         assert sum(counts[name]) == 40
     assert counts["cluster"] == [13, 13, 14]
-    assert counts["label"] == [20, 20]
+    assert counts["class"] == [20, 20]
     assert counts["goodness"][-1] == 1  # the one without a value
 
 

@@ -60,6 +60,7 @@ _NONE = "#7A7F86"  # the colour of what has no label or no value, which is an op
 # Of two greys among the colours of classes the page makes the darker one nearly black.
 _APART = {"#717581": "#2f3340"}
 _LARGEST = 60_000_000  # bytes of a page that still opens at once
+_UNSTABLE = "not stable"  # so begins the note of such clusters
 _FEW = 2_000  # images of which the page has larger pictures
 
 
@@ -73,9 +74,9 @@ def write_explorer(plan, output, *, images=10_000, progress=True):
     misplaced/D/E/LAYER.csv, and whose label is doubted, misplaced/D.csv, as the report lists it;
     of one with some the labels proposed, labels/D/labels.csv. Where
     layers are read in several ways, the page names the one of each map; without labels
-    clusters/D/E.csv tells it. The page opens at what verdict.csv advises; where it advises
-    nothing, at the depth of the highest accuracy, and without labels at the last. It links to the
-    report and to the JPEGs beside it.
+    clusters/D/E.csv tells it, which says of all where clusters are not stable. The page opens at
+    what verdict.csv advises; where it advises nothing, at the depth of the highest accuracy, and
+    without labels at the last. It links to the report and to the JPEGs beside it.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ def _dataset(name, results, plan, images, tile, progress):
     classes = sorted(classes, key=in_reading_order)
     numbers = {label: place for place, label in enumerate([*classes, ""])}
     keys = _keys(classes, "no label")
-    count = f"{len(chosen):,} of {n:,} images, drawn by class with seed {seed}"
+    count = f"{len(chosen):,} of {n:,} pictures, drawn by class with seed {seed}"
     manifest = read_manifest(results / "datasets" / name / "manifest.csv")
     spec = plan.config["datasets"][name]
     advised, first = _advised(results / "verdict.csv", plan, name)
@@ -141,7 +142,7 @@ def _dataset(name, results, plan, images, tile, progress):
         # Marks of the reader's are kept for these images with these labels.
         "id": hashlib.sha256("\n".join([*table.image, *table.label]).encode()).hexdigest()[:12],
         "shown": len(chosen),
-        "note": f"Shown: {count if len(chosen) < n else f'all {n:,} images'}.",
+        "note": f"Shown: {count if len(chosen) < n else f'all {n:,} pictures'}.",
         "grouped": "group" in manifest,
         "folder": spec["kind"] == "folder",
         "drawn": spec.get("per_class") is not None or name in plan.sampled,
@@ -220,11 +221,13 @@ def _extractor(dataset, name, results, plan, table, order, shown, numbers, advis
         return [folder / f"{layer}{suffix}" for layer in plan.layers[name]]
 
     labelled = plan.labelled[dataset] == "all"
+    groups = read_rows([results / "clusters" / dataset / f"{name}.csv"])
+    unstable = set(groups.layer[groups.note.str.startswith(_UNSTABLE)])
     if labelled:
         best = {row.layer: row for row in best_rows(read_rows(files("nulls"))).itertuples()}
         read = {layer: row.reading for layer, row in best.items()}
     else:
-        best, read = {}, _followed(results / "clusters" / dataset / f"{name}.csv")
+        best, read = {}, _followed(groups)
     rows = [best.get(layer) for layer in plan.layers[name]]
     layers, before = [], None
     for layer, row, path, near in zip(
@@ -238,6 +241,7 @@ def _extractor(dataset, name, results, plan, table, order, shown, numbers, advis
                 "xy": _array(before[order[:shown]].T, "<f4"),
                 "advised": layer == advised,
                 "reading": read.get(layer, ""),
+                "unstable": layer in unstable,
                 **_facts(row),
                 **_neighbours(near, table, order, shown),
             }
@@ -268,9 +272,8 @@ def _extractor(dataset, name, results, plan, table, order, shown, numbers, advis
     return {"name": name, "layers": layers, "colourings": colourings}
 
 
-def _followed(summary):
+def _followed(rows):
     """Return by layer what the reading that the clusters follow is called, if it needs a name."""
-    rows = read_rows([summary])
     if "pooling" not in rows or set(rows[KEYS].itertuples(False, None)) == {Reading()}:
         return {}
     return {row.layer: str(Reading(row.pooling, row.metric)) for row in rows.itertuples()}

@@ -161,7 +161,7 @@ function thumbnail(image) {
   const thumb = document.createElement("span");
   thumb.className = "thumb";
   if (image >= shown()) {
-    thumb.textContent = "not among the images shown";
+    thumb.textContent = "not among the pictures shown";
     return thumb;
   }
   const { at, left, top } = tile(image);

@@ -173,9 +173,10 @@ function menus() {
   fill(part("dataset"), DATA.datasets.map((one, at) => [String(at), one.name]),
     String(DATA.datasets.indexOf(dataset)));
   const kinds = [...dataset.colourings, ...pane.extractor.colourings].map((one) => one.name);
-  fill(part("colouring"), kinds.map((name) => [name, name]), state.colour);
+  fill(part("colouring"), kinds.map((name) => [name, term(name)]), state.colour);
+  part("cluster-word").textContent = term("cluster");
   const which = [
-    ["", "all images"],
+    ["", "all pictures"],
     ...(dataset.doubted ? [["doubted", "label doubted"]] : []),
     ...(pane.layer.worst
       ? [["misplaced", "among another class"], ["in place", "not among another"]] : []),
@@ -212,8 +213,8 @@ function find(text) {
   select(hits, null, asked);
   if (hits.length === 1) choose(hits[0]);
   part("status").textContent = hits.length
-    ? `${say(hits.length, "image")} with “${asked}” in name or label.`
-    : `No image shown has “${asked}” in its name or label.`;
+    ? `${say(hits.length, "picture")} with “${asked}” in name or class.`
+    : `No picture shown has “${asked}” in its name or class.`;
 }
 
 function save(name, text) {
@@ -402,7 +403,7 @@ on("by-cluster", "change", (event) => {
 on("adding", "change", (event) => { state.adding = event.target.checked; });
 on("only", "click", only);
 on("clear", "click", none);
-on("save", "click", () => save(`${state.dataset.name}_selected.csv`, tableOf(gallery())));
+on("save", "click", () => save(`${state.dataset.name}_list.csv`, tableOf(gallery())));
 on("corrections", "click", () => save("corrections.csv", corrections()));
 on("mark", "click", () => {
   const right = part("right").value.trim();

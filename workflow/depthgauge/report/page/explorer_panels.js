@@ -80,7 +80,7 @@ function showDepths(pane, act) {
   text.title = text.textContent;
   pane.over.setAttribute(
     "aria-label",
-    `Map of the images at ${extractor.name}, ${layer.name}. Arrow keys go from image to image, ` +
+    `Map of the pictures at ${extractor.name}, ${layer.name}. Arrow keys go from picture to picture, ` +
     "Enter selects, plus and minus zoom.",
   );
 }
@@ -91,6 +91,26 @@ function centreDepth({ root, depth }) {
   const shown = group.children[depth].getBoundingClientRect();
   group.scrollLeft += shown.left - group.getBoundingClientRect().left
     - (group.clientWidth - shown.width) / 2;
+}
+
+// What colours are by, in the words of the page, and what it is.
+const TERMS = {
+  label: ["class", "The class that a picture is labelled with."],
+  "predicted label": ["class proposed", "The class proposed for a picture without a label."],
+  cluster: ["cluster", "Groups that form by themselves at this depth, whatever the labels."],
+  goodness: [
+    "goodness",
+    "How far away the pictures of other classes are, over how far those of its own: below 1 the " +
+    "others are nearer.",
+  ],
+  misplaced: [
+    "among another class", "Most of its five nearest neighbours at this depth have another label.",
+  ],
+};
+
+function term(name) {
+  const unstable = name === "cluster" && panes[0].layer.unstable;
+  return `${TERMS[name][0]}${unstable ? " (not stable)" : ""}`;
 }
 
 // -- colours ------------------------------------------------------------------------------
@@ -131,7 +151,8 @@ function showLegend(act) {
   legend.classList.toggle("long", Math.max(0, ...widths) > 16);
   if (place >= 0) legend.querySelectorAll("button")[place]?.focus();
   legend.scrollTop = above;
-  part("legend-title").textContent = `Colours: ${state.colour} (${legend.children.length})`;
+  part("legend-title").textContent = `Colours: ${term(state.colour)} (${legend.children.length})`;
+  part("colouring").title = TERMS[state.colour][1];
   showMore();
 }
 
@@ -173,7 +194,7 @@ function galleryTitle({ length }) {
   const title = {
     doubted: "Label doubted", misplaced: `Among another class at ${name}`,
   }[listing()];
-  if (!title) return say(length, "image");
+  if (!title) return say(length, "picture");
   const all = ranked().length;
   const of = length < all ? ` of ${all.toLocaleString("en")}` : "";
   return `${title}: ${count}${of}${length > 1 ? ", worst first" : ""}`;
@@ -293,8 +314,8 @@ function showNeighbours(act) {
     const card = button(
       thumbnail(one),
       line("strong", told(one)),
-      ...(alike ? [] : [line("em", "another label")]),
-      line("span", distance === null ? "this image" : `distance ${distance.toPrecision(4)}`),
+      ...(alike ? [] : [line("em", "another class")]),
+      line("span", distance === null ? "this picture" : `distance ${distance.toPrecision(4)}`),
       line("span", source(one), "file"),
     );
     card.title = source(one);
@@ -309,9 +330,9 @@ function showMarks() {
   const { size } = state.marks;
   const { folder, drawn } = state.dataset;
   const use = !folder
-    ? "The images were not read from a folder of yours, so no config takes it back."
+    ? "The pictures were not read from a folder of yours, so no config takes it back."
     : `In the config say “labels: corrections.csv” for ${state.dataset.name}, and run again.`
-      + (drawn ? " Images not drawn for this run are not in it, and would have no label." : "");
+      + (drawn ? " Pictures not drawn for this run are not in it, and would have no label." : "");
   part("how-to-use").textContent = use;
   part("marked").textContent = size
     ? `${say(size, "picture")} corrected, and kept in this browser. ${use}`
@@ -337,7 +358,7 @@ function words(image, pane = panes[0]) {
   }
   for (const { name } of [...state.dataset.colourings, ...pane.extractor.colourings]) {
     if (name === "cluster" || name === "predicted label") {
-      found.push(`${name}: ${keyOf(name, image, pane).name}`);
+      found.push(`${TERMS[name][0]}: ${keyOf(name, image, pane).name}`);
     }
   }
   const goodness = layer.goodness && numbers(layer.goodness, Float32Array)[image];
