@@ -1178,6 +1178,20 @@ def test_corrections_are_read_by_a_folder_dataset(reader, explorer, tmp_path):
     assert reader("state.marks.size") == 0
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_page_says_how_to_run_again_with_corrections(reader, drawn):
+    reader("Object.assign(state.dataset, { folder: true, drawn: arguments[0] })", drawn)
+    reader("mark([4], 'stork')")
+    lines = ["depthgauge run PHOTOS", "depthgauge run PHOTOS --labels FOLDER/corrections.csv"]
+    for place in ("#marked", "#how-to-use"):
+        assert reader.texts(f"{place} code") == [*lines, "labels: corrections.csv"]
+        assert "under birds." in reader.text(place)
+        assert ("not drawn for this run" in reader.text(place)) == drawn
+    reader("(state.dataset.folder = false, refresh())")
+    assert "not read from a folder" in reader.text("#marked")
+    assert reader.texts("#marked code") == []
+
+
 def test_the_address_brings_everything_back(reader):
     reader.open("#birds/net/deep/-/misplaced=no/label=heron/colour=cluster/image=birds_004.jpg")
     assert "3 of 3: deep" in reader.text(".facts")

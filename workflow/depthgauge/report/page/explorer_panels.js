@@ -329,14 +329,20 @@ function showNeighbours(act) {
 function showMarks() {
   const { size } = state.marks;
   const { folder, drawn } = state.dataset;
-  const use = !folder
-    ? "The pictures were not read from a folder of yours, so no config takes it back."
-    : `In the config say “labels: corrections.csv” for ${state.dataset.name}, and run again.`
-      + (drawn ? " Pictures not drawn for this run are not in it, and would have no label." : "");
-  part("how-to-use").textContent = use;
-  part("marked").textContent = size
-    ? `${say(size, "picture")} corrected, and kept in this browser. ${use}`
-    : "Nothing is corrected. Press “relabel as …” below a picture, or select some and name their class.";
+  const use = () => !folder
+    ? ["The pictures were not read from a folder of yours, so no run takes it back."]
+    : [
+      "To run again with it, after ", line("code", "depthgauge run PHOTOS"), " type ",
+      line("code", "depthgauge run PHOTOS --labels FOLDER/corrections.csv"),
+      ", FOLDER being where it was saved. With a config of your own put it beside the config, and ",
+      line("code", "labels: corrections.csv"), ` under ${state.dataset.name}.`,
+      drawn ? " Pictures not drawn for this run are not in it, and would have no label." : "",
+    ];
+  part("how-to-use").replaceChildren(...use());
+  part("marked").replaceChildren(...(size
+    ? [`${say(size, "picture")} corrected, and kept in this browser. `, ...use()]
+    : ["Nothing is corrected. Press “relabel as …” below a picture, or select some and name their "
+      + "class."]));
   const { length } = marked();
   part("really").textContent =
     length > 1 ? `These ${length.toLocaleString("en")} pictures are really:` : "This picture is really:";
