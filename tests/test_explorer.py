@@ -835,6 +835,7 @@ def reader(browser):
 def test_opens_at_the_depth_advised(reader):
     assert reader("document.title") == "depthgauge explorer"
     assert "1 of 3: shallow" in reader.text(".facts") and "advised" in reader.text(".facts")
+    assert "same class for 50 of 100 pictures" in reader.text(".facts")
     assert reader.texts(".depths button") == [
         "shallow ★50 of 100",
         "middle70 of 100",
@@ -1385,6 +1386,9 @@ def test_what_is_pressed_says_what_it_does(reader):
     told = reader.text("#helping")
     for word in ("cluster", "goodness", "Save this list", "Only these", "not among another"):
         assert word in told
+    assert "the report’s “same class”" in " ".join(told.split())
+    page = reader("document.body.innerText") + told
+    assert "image" not in page.lower()  # one word for one thing
 
 
 def test_colours(reader):

@@ -162,7 +162,7 @@ function open(dataset) {
   part("status").textContent = "";
   part("sample").textContent = dataset.note;
   part("doubting").hidden = !dataset.doubted;
-  part("groups").textContent = dataset.grouped ? " among images of other groups" : "";
+  part("groups").textContent = dataset.grouped ? " among pictures of other groups" : "";
   part("readings").hidden = !dataset.extractors.some((one) => one.layers.some((l) => l.reading));
   menus();
 }

@@ -69,7 +69,7 @@ function showDepths(pane, act) {
   centreDepth(pane);
   const facts = [`${depth + 1} of ${extractor.layers.length}: ${layer.name}`, layer.reading];
   if (ofHundred(layer)) {
-    facts.push(`for ${ofHundred(layer)} images the nearest has the same label`);
+    facts.push(`same class for ${ofHundred(layer)} pictures`);
     const goodness = layer.mean_goodness;
     if (Number.isFinite(goodness)) facts.push(`goodness ${goodness.toFixed(3)}`);
   }
