@@ -177,9 +177,9 @@ function menus() {
   part("cluster-word").textContent = term("cluster");
   const which = [
     ["", "all pictures"],
-    ...(dataset.doubted ? [["doubted", "label doubted"]] : []),
+    ...(dataset.doubted ? [["doubted", "label doubted, as in the report"]] : []),
     ...(pane.layer.worst
-      ? [["misplaced", "among another class"], ["in place", "not among another"]] : []),
+      ? [["misplaced", "among another class, at this depth"], ["in place", "not among another"]] : []),
     ["marked", "corrected"],
   ];
   fill(part("which"), which, state.which);

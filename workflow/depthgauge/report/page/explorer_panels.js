@@ -88,9 +88,9 @@ function showDepths(pane, act) {
 // Scroll the depths so that the one that is shown stands in the middle.
 function centreDepth({ root, depth }) {
   const group = root.querySelector(".depths");
-  const shown = group.children[depth].getBoundingClientRect();
-  group.scrollLeft += shown.left - group.getBoundingClientRect().left
-    - (group.clientWidth - shown.width) / 2;
+  const [one, all] = [group.children[depth], group].map((each) => each.getBoundingClientRect());
+  group.scrollLeft += one.left - all.left - (group.clientWidth - one.width) / 2;
+  group.scrollTop += one.top - all.top - (group.clientHeight - one.height) / 2;
 }
 
 // What colours are by, in the words of the page, and what it is.
@@ -190,10 +190,7 @@ function gallery() {
 function galleryTitle({ length }) {
   const count = length.toLocaleString("en");
   if (state.selection.size) return `Selected: ${count} of ${shown().toLocaleString("en")}`;
-  const { name } = panes[0].layer;
-  const title = {
-    doubted: "Label doubted", misplaced: `Among another class at ${name}`,
-  }[listing()];
+  const title = { doubted: "Label doubted", misplaced: "Among another class" }[listing()];
   if (!title) return say(length, "picture");
   const all = ranked().length;
   const of = length < all ? ` of ${all.toLocaleString("en")}` : "";
