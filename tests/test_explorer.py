@@ -1183,6 +1183,9 @@ def test_corrections_are_read_by_a_folder_dataset(reader, explorer, tmp_path):
 def test_the_page_says_how_to_run_again_with_corrections(reader, drawn):
     reader("Object.assign(state.dataset, { folder: true, drawn: arguments[0] })", drawn)
     reader("mark([4], 'stork')")
+    assert "Save them" in reader.text("#marked")
+    reader.element("#corrections").click()
+    assert ",stork,heron" in reader.saved("corrections.csv")
     lines = ["depthgauge run PHOTOS", "depthgauge run PHOTOS --labels FOLDER/corrections.csv"]
     for place in ("#marked", "#how-to-use"):
         assert reader.texts(f"{place} code") == [*lines, "labels: corrections.csv"]

@@ -11,6 +11,7 @@ const state = {
   which: "", label: null, cluster: null, // what is listed
   only: null, // a set of images: all others are hidden
   marks: new Map(), // image -> the label that is right
+  saved: false, // corrections, since the dataset was opened
 };
 const panes = []; // one map, or two beside each other; filters and gallery go by the first
 

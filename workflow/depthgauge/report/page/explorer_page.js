@@ -149,7 +149,7 @@ function alone() {
 function open(dataset) {
   Object.assign(state, {
     dataset, chosen: null, hover: null, selection: new Set(), only: null, which: "", label: null,
-    cluster: null, find: "",
+    cluster: null, find: "", saved: false,
   });
   many.shown = MANY;
   readMarks();
@@ -404,7 +404,11 @@ on("adding", "change", (event) => { state.adding = event.target.checked; });
 on("only", "click", only);
 on("clear", "click", none);
 on("save", "click", () => save(`${state.dataset.name}_list.csv`, tableOf(gallery())));
-on("corrections", "click", () => save("corrections.csv", corrections()));
+on("corrections", "click", () => {
+  save("corrections.csv", corrections());
+  state.saved = true;
+  showMarks();
+});
 on("mark", "click", () => {
   const right = part("right").value.trim();
   if (!marked().length) part("status").textContent = "Click a picture first, or select some.";

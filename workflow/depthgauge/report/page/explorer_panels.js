@@ -337,7 +337,8 @@ function showMarks() {
     ];
   part("how-to-use").replaceChildren(...use());
   part("marked").replaceChildren(...(size
-    ? [`${say(size, "picture")} corrected, and kept in this browser. `, ...use()]
+    ? [`${say(size, "picture")} corrected, and kept in this browser. `,
+      ...(state.saved ? use() : ["Save them, and run again."])]
     : ["Nothing is corrected. Press “relabel as …” below a picture, or select some and name their "
       + "class."]));
   const { length } = marked();
