@@ -9,6 +9,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from urllib.parse import quote
 
+import depthgauge.report
 import numpy as np
 import pandas as pd
 import pytest
@@ -1005,7 +1006,9 @@ def test_what_is_pressed_again_is_taken_away(reader):
 def test_labels_doubted_are_those_of_the_report(reader):
     from selenium.webdriver import Keys
 
-    reader.open("#birds////doubted")
+    report = Path(depthgauge.report.__file__).parent / "page" / "report.html"
+    link = report.read_text("utf-8").split("explorer.html#{{ d.name | urlencode }}////")[1]
+    reader.open("#birds////" + link.split('"')[0])
     assert reader("part('which').value") == "doubted" and "/doubted" in reader("location.hash")
     assert reader.text("#gallery-title") == "Label doubted: 3, worst first"
     told = "[...document.querySelectorAll('#gallery li')].map((li) => +li.dataset.image)"

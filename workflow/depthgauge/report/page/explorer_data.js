@@ -43,10 +43,10 @@ const everyone = () => Array.from({ length: shown() }, (_, image) => image);
 // -> the label that fits best.
 function doubted() {
   const { dataset } = state;
-  if (!dataset.doubted) return new Map();
-  const likely = numbers(dataset.likely, Uint16Array);
-  return new Map([...numbers(dataset.doubted, Uint32Array)].map((image, rank) =>
-    [image, dataset.classes[likely[rank]]]));
+  const images = dataset.doubted ? [...numbers(dataset.doubted, Uint32Array)] : [];
+  dataset.doubts ??= new Map(images.map((image, rank) =>
+    [image, dataset.classes[numbers(dataset.likely, Uint16Array)[rank]]]));
+  return dataset.doubts;
 }
 
 // The label that most of the neighbours at a depth have, or that is proposed, if it is another.
