@@ -11,7 +11,7 @@ from depthgauge.distances.matrix import Distances
 from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.errors import UserError
 from depthgauge.statistics.accuracy import near_twins
-from depthgauge.statistics.beware import LINE, doubts
+from depthgauge.statistics.beware import LINE, doubts, how_to_tell
 from depthgauge.statistics.cell import measured_cell
 from depthgauge.statistics.measures import measures
 from depthgauge.statistics.nuisance import nuisance_measures, robustness_index
@@ -136,12 +136,13 @@ def test_what_the_verdict_asks():
     cells["groups_suspected"], cells["groups_line"] = "", ""
     row, text = doubts(cells.iloc[0], cells)
     assert (row["groups_suspected"], row["groups_line"]) == ("twins", LINE)
-    assert f"`{LINE}`" in text
+    assert f"`{LINE}`" in how_to_tell(LINE) and "`--group REGEX`" in how_to_tell(LINE)
     cells.loc[3, "near_twins"] = 0.4
     assert doubts(cells.iloc[0], cells) == (row | {"groups_suspected": "", "groups_line": ""}, "")
     cells.loc[[1, 3], ["groups_suspected", "groups_line"]] = ["neighbours", "group: 'a'"]
     row, text = doubts(cells.iloc[0], cells)
-    assert row["groups_line"] == "group: 'a'" and "`group: 'a'`" in text
+    assert row["groups_line"] == "group: 'a'" and "do pictures belong" in text.lower()
+    assert "`group: 'a'` under the dataset" in how_to_tell(row["groups_line"])
     cells["groups_suspected"] = ["names", "neighbours", "names", "names"]
     cells["groups_line"] = ["group: 'b'", "group: 'a'", "group: 'b'", "group: 'b'"]
     assert doubts(cells.iloc[0], cells)[0]["groups_line"] == "group: 'b'"

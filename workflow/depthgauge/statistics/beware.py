@@ -33,9 +33,9 @@ def doubts(best, own):
     row["nuisance_warning"] = str(best.get("nuisance_warning", "")) == "True"
     text = ""
     if row["groups_suspected"]:
-        text += f" Do images belong together ({_WHY[row['groups_suspected']]})? Then these "
-        text += "numbers are too good, and another depth may be the best: say "
-        text += f"`{row['groups_line']}` in the config, or give the csv of `labels` a column group."
+        text += " Do pictures belong together, as frames of one film do "
+        text += f"({_WHY[row['groups_suspected']]})? Then these numbers are too good, and another "
+        text += "depth may be the best."
     if row["nuisance_warning"]:
         text += " Beware of the nuisance there: neighbours share it rather than the class"
         text += f" (robustness index {row['robustness']:.2f}), and among images of its other "
@@ -51,6 +51,15 @@ _WHY = {
     "names": "many share a part of their names",
     "twins": "most have a neighbour that is nearly the same",
 }
+
+
+def how_to_tell(line):
+    """Return a sentence on how to tell which images belong together, with the line that does."""
+    return (
+        f"If pictures belong together, tell it by `{line}` under the dataset in the config, by "
+        f"`--group {line.removeprefix('group: ')}` after `depthgauge run`, or by a column group in "
+        "the csv of `labels`."
+    )
 
 
 def _suspected(own):

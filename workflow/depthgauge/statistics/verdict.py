@@ -9,7 +9,7 @@ from ..manifest import few_groups
 from ..readings import KEYS, choose
 from ..tables import read_table, write_table
 from .beware import COLUMNS as DOUBTS
-from .beware import doubts
+from .beware import doubts, how_to_tell
 from .recipe import recipe
 from .wording import OPINIONS, WEAK, words
 
@@ -191,7 +191,8 @@ def _doubts(scope, chosen, cells):
     """Return what to be wary of at the cell advised; it is warned of once for a dataset."""
     found, said = doubts(chosen, cells[cells.extractor == chosen.extractor])
     if scope == "dataset" and (found["groups_suspected"] or found["nuisance_warning"]):
-        log.warning("%s:%s", chosen.dataset, said)
+        how = how_to_tell(found["groups_line"]) if found["groups_suspected"] else ""
+        log.warning("%s:%s %s", chosen.dataset, said, how)
     return found | {"doubts": said.strip()}
 
 

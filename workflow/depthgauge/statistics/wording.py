@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ..readings import KEYS
+from .beware import how_to_tell
 from .geometry import SPREAD
 from .recipe import reading_advice
 
@@ -166,6 +167,8 @@ def _numbers(row):
     if other:
         told = "; ".join(f"{cell} by {_listed(names)}" for cell, names in other.items())
         yield f"Other measures, which do not decide, are highest elsewhere: {told}."
+    if row["groups_suspected"]:
+        yield how_to_tell(row["groups_line"])
     own = row["layer"] if row["scope"] == "depth" else f"{row['extractor']}/{row['layer']}"
     if own in row["spread_warning"].split(";"):
         yield f"Beware at {own}: {SPREAD}."
