@@ -99,7 +99,7 @@ def drawn(stem, label):
         axes = figure.subplots()
         axes.set_xticks([0, 1], [label, "b"])
         figure.legend(handles=axes.plot([0, 1], [0, 1], label=label), title="t")
-        style.save(figure, stem, pd.DataFrame({"x": [1]}))
+        style.save(figure, stem, pd.DataFrame({"x": [1]}), "")
     return figure
 
 

@@ -607,16 +607,17 @@ def test_paths_of_the_users_may_have_anything_in_them(experiment, tmp_path, monk
     assert "report" in snakemake(folder, "-n", "--quiet", "rules")
 
 
-def test_unknown_layer_stops_before_the_first_image_and_keeps_the_rest(experiment, tmp_path):
+def test_unknown_layer_stops_before_the_first_job(experiment, tmp_path):
     folder = with_config(
         experiment,
         tmp_path / "run",
         lambda c: c["extractors"]["small"].update(layers=["shalow"], dims={}),
     )
     printed = snakemake(folder, "--cores", "1", expect=1)
-    assert "no layer 'shalow'; it has: conv2d" in printed and "shallow" in printed
+    told = "extractors.small.layers.0: model.keras has no layer or tensor 'shalow'; it has: "
+    assert told in printed and "shallow" in printed
     assert "Traceback" not in printed
-    assert not (folder / "results/features").exists()
+    assert not (folder / "results").exists()
 
 
 def test_unreadable_picture_is_named(experiment, tmp_path):
