@@ -1,7 +1,6 @@
 """Nearest neighbours and t-SNE maps from distances."""
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -9,9 +8,10 @@ import pytest
 from depthgauge.distances.matrix import Distances
 from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.errors import UserError
+from depthgauge.maps.descent import descend
 from depthgauge.maps.embedding import _beyond_the_nearest, embed, write_embedding
-from depthgauge.maps.tsne_gradient import exact_gradient
-from openTSNE.affinity import PerplexityBasedNN
+from openTSNE import TSNEEmbedding
+from openTSNE.affinity import Affinities, PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from scipy.sparse import random as random_sparse
 from scipy.spatial.distance import pdist, squareform
@@ -73,39 +73,67 @@ def test_distances_that_are_not_finite_are_refused(wrong):
         nearest_neighbours(distances, 5, progress=False)
 
 
-def test_gradient_is_that_of_the_divergence():
+@pytest.fixture
+def affinities():
+    p = random_sparse(60, 60, 0.3, format="csr", random_state=1)
+    p = p + p.T
+    p.setdiag(0)
+    p = (p / p.sum()).tocsr()
+    p.sort_indices()
+    return p
+
+
+def similarities(places):
+    q = 1 / (1 + squareform(pdist(places, "sqeuclidean")))
+    np.fill_diagonal(q, 0)
+    return q
+
+
+def test_first_step_is_down_the_gradient_of_the_divergence(affinities):
     """Against the definition, all pairs in float64, and against finite differences."""
-    n = 60
-    places = points(n, dims=2) * 5
-    affinities = random_sparse(n, n, 0.3, format="csr", random_state=1)
-    affinities = affinities + affinities.T
-    affinities.setdiag(0)
-    affinities = (affinities / affinities.sum()).tocsr()
-    p = affinities.toarray()
+    p, places = affinities.toarray(), points(60, dims=2) * 5
+    places -= places.mean(axis=0)
 
     def divergence(places):
-        q = 1 / (1 + squareform(pdist(places, "sqeuclidean")))
-        np.fill_diagonal(q, 0)
+        q = similarities(places)
         q /= q.sum()
         return np.sum(p[p > 0] * np.log(p[p > 0] / q[p > 0]))
 
-    with ThreadPoolExecutor(2) as pool:
-        error, gradient = exact_gradient(pool, 2)(places, affinities, should_eval_error=True)
-    assert error == pytest.approx(divergence(places), rel=1e-5)
+    _, there = descend(places, affinities, [])
+    assert there == pytest.approx(divergence(places), rel=1e-5)
     difference = np.empty_like(places)
     for index in np.ndindex(*places.shape):
         step = np.zeros_like(places)
         step[index] = 1e-5
         difference[index] = (divergence(places + step) - divergence(places - step)) / 2e-5
-    np.testing.assert_allclose(4 * gradient, difference, atol=1e-5 * np.abs(difference).max())
+    moved, _ = descend(places, affinities, [(1, 1)])
+    # The rate is n, and the first gain 1.2.
+    gradient = 4 * (places - moved) / (60 * 1.2)
+    np.testing.assert_allclose(gradient, difference, atol=1e-5 * np.abs(difference).max())
+
+
+def test_steps_are_those_of_openTSNE(affinities):
+    def gradient(places, P, **_):
+        places, q = np.asarray(places), similarities(places)
+        pull = (P.toarray() - q / q.sum()) * q
+        return 0.0, pull.sum(axis=1)[:, None] * places - pull @ places
+
+    start = points(60, dims=2)
+    holder = Affinities()
+    holder.P = affinities.copy()
+    theirs = TSNEEmbedding(start, holder, negative_gradient_method=gradient)
+    for iterations, exaggeration in (phases := [(5, 4), (5, 1), (5, 0.01)]):
+        theirs.optimize(iterations, exaggeration=exaggeration, inplace=True)
+    assert np.ptp(theirs) > 40  # steps of the last five were cut short, to 5
+    ours, _ = descend(start, affinities, phases)
+    np.testing.assert_allclose(ours, np.asarray(theirs), atol=1e-3 * np.ptp(theirs))
 
 
 @pytest.fixture(params=["exact", "interpolated"])
 def method(request, monkeypatch):
     if request.param == "interpolated":
         monkeypatch.setattr("depthgauge.maps.embedding._EXACT_UP_TO", 0)
-        monkeypatch.setattr("depthgauge.maps.embedding._EXAGGERATED", 20)
-        monkeypatch.setattr("depthgauge.maps.embedding._PLAIN", 20)
+        monkeypatch.setattr("depthgauge.maps.embedding._PHASES", [(20, 12), (20, 1)])
 
 
 @pytest.mark.usefixtures("method")

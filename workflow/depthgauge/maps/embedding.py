@@ -1,7 +1,6 @@
 """t-SNE maps from distances."""
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from openTSNE import TSNEEmbedding
@@ -18,14 +17,14 @@ from ..manifest import read_manifest
 from ..readings import chosen
 from ..seeds import derive_seed
 from ..tables import write_table
+from .descent import descend
 from .perplexity import usable_perplexity
-from .tsne_gradient import exact_gradient
 
 log = logging.getLogger(__name__)
 
 _LANDMARKS = 300
 _EXACT_UP_TO = 20_000  # images; beyond, interpolation is faster
-_EXAGGERATED, _PLAIN = 250, 750  # iterations of the two phases
+_PHASES = (250, 12), (750, 1)  # iterations, and by how much attraction is exaggerated
 _TICK = 50  # iterations between two looks at the progress
 
 
@@ -124,30 +123,32 @@ def embed(distances, *, perplexity=30, seed=0, threads=1, progress=True):
         knn_index=PrecomputedNeighbors(indices, _beyond_the_nearest(nearest)),
         n_jobs=threads,
     )
-    rng = np.random.default_rng(seed)
-    start = _start(distances, rng)
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        bar(
-            total=_EXAGGERATED + _PLAIN, desc="t-SNE", unit="iteration", progress=progress
-        ) as counted,
-    ):
+    start = _start(distances, np.random.default_rng(seed))
+    steps = sum(iterations for iterations, _ in _PHASES)
+    with bar(total=steps, desc="t-SNE", unit="iteration", progress=progress) as counted:
+        if n <= _EXACT_UP_TO:
+            points, divergence = descend(
+                start, affinities.P, _PHASES, threads=threads, moved=counted.update
+            )
+        else:
+            points, divergence = _interpolated(start, affinities, threads, counted.update)
+    log.info("t-SNE of %d images: KL divergence %.4f", n, divergence)
+    return points
 
-        def tick(*_):
-            counted.update(_TICK)
 
-        points = TSNEEmbedding(
-            start,
-            affinities,
-            negative_gradient_method=exact_gradient(pool, threads) if n <= _EXACT_UP_TO else "fft",
-            n_jobs=threads,
-            callbacks=tick,
-            callbacks_every_iters=_TICK,
-        )
-        points.optimize(_EXAGGERATED, exaggeration=12, inplace=True)
-        points.optimize(_PLAIN, inplace=True)
-    log.info("t-SNE of %d images: KL divergence %.4f", n, points.kl_divergence)
-    return np.asarray(points)
+def _interpolated(start, affinities, threads, moved):
+    """Return what ``descend`` does, by gradients that are interpolated (openTSNE)."""
+    points = TSNEEmbedding(
+        start,
+        affinities,
+        negative_gradient_method="fft",
+        n_jobs=threads,
+        callbacks=lambda *_: moved(_TICK),
+        callbacks_every_iters=_TICK,
+    )
+    for iterations, exaggeration in _PHASES:
+        points.optimize(iterations, exaggeration=exaggeration, inplace=True)
+    return np.asarray(points), points.kl_divergence
 
 
 def _beyond_the_nearest(distances):
