@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
-from scipy.spatial.distance import squareform
 from threadpoolctl import threadpool_limits
 
+from ..distances.matrix import Distances
 from ..distances.reading import open_distances
 from ..manifest import class_codes, groups_of, read_manifest
 from ..readings import Reading, pooled_name
@@ -62,7 +62,8 @@ def inner_products(condensed):
 
     From Euclidean distances, or chords of angles (Torgerson 1952). Zero where all coincide.
     """
-    squares = squareform(np.asarray(condensed, np.float64)) ** 2
+    distances = Distances(np.asarray(condensed, np.float64))
+    squares = distances.rows(range(distances.n)) ** 2
     means = squares.mean(axis=0)
     inner = (means + means[:, None] - squares - means.mean()) / 2
     return inner / (np.trace(inner) / len(inner) or 1.0)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
-from scipy.spatial.distance import squareform
 from threadpoolctl import threadpool_limits
 
-from ..distances.matrix import images
+from ..distances.matrix import Distances, images
 from ..distances.passes import over_rows
 from ..kernels import REORDERED, kernel
 
@@ -112,7 +111,7 @@ def principal_coordinates(condensed, components, norm, *, threads=1):
 
     with threadpool_limits(1, user_api="blas"):  # for the order of the sums in it
         if n <= DENSE:
-            squares = squareform(condensed.astype(np.float64)) ** 2
+            squares = Distances(condensed).rows(range(n)).astype(np.float64) ** 2
             means = squares.mean(axis=0)
             b = (means + means[:, None] - means.mean() - squares) / (2 * norm)
             values, vectors = eigh(b, subset_by_index=(n - components, n - 1))
