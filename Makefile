@@ -24,7 +24,7 @@ demo: $(VENV)/ready
 	@$(BIN)/snakemake --cores $(CORES) $(if $(VERBOSE),,--logger depthgauge)
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(VENV)/ready
 	$(BIN)/python tests/slurm/run.py

@@ -16,6 +16,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
 
+# They take longest, and begin first: no worker is left with one of them in the end.
+LONGEST = [
+    "workflow",
+    "kills",
+    "own_run",
+    "paper",
+    "keys",
+    "network",
+    "onnx",
+    "explorer",
+    "threads",
+]
+
+
+def pytest_collection_modifyitems(items):
+    places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+
 
 @pytest.fixture
 def shared():

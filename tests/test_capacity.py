@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from depthgauge.capacity import (
 from depthgauge.cli import main
 from depthgauge.distances.matrix import pairs
 from depthgauge.errors import UserError
+from forked_snakemake import run_snakemake
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -101,18 +100,9 @@ def test_run_stops_before_its_first_job_and_a_dry_run_warns(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
 
     def snakemake(*arguments):
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
-                *("--directory", str(tmp_path), "--configfile", str(tmp_path / "config.json")),
-                *("--workflow-profile", "none", "--cores", "1", *arguments),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=tmp_path,
-        )
-        return done.returncode, done.stdout
+        options = ["--snakefile", REPOSITORY / "Snakefile", "--directory", tmp_path]
+        options += ["--configfile", tmp_path / "config.json", "--workflow-profile", "none"]
+        return run_snakemake([*options, "--cores", "1", *arguments], tmp_path)
 
     code, printed = snakemake()
     assert code == 1 and "features of shapes by small 3.2e+06 TB" in printed, printed

@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import yaml
 from conftest import REPOSITORY
 from depthgauge.distances.distances import distances
 from depthgauge.fingerprint import fingerprint, read_fingerprint, write_header
+from forked_snakemake import run_snakemake
 from scipy.spatial.distance import pdist
 
 CELL = "shapes/small/deep"  # a vector
@@ -64,19 +63,17 @@ def folder(tmp_path):
 
 
 def snakemake(folder, *arguments, config=()):
-    done = subprocess.run(
+    status, printed = run_snakemake(
         [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+            *("--snakefile", str(REPOSITORY / "Snakefile")),
             *("--directory", str(folder), "--configfile", str(folder / "experiment.yaml")),
             *("--rerun-triggers", "mtime", "--cores", "2", *arguments),
             *(["--config", *config] if config else []),
         ],
-        capture_output=True,
-        text=True,
-        timeout=120,
+        folder,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    assert status == 0, printed
+    return printed
 
 
 def test_blocks_are_computed_and_joined(folder):

@@ -25,6 +25,7 @@ from depthgauge.seeds import derive_seed
 from depthgauge.statistics.goodness import goodness
 from depthgauge.statistics.sampled_goodness import sampled_goodness
 from depthgauge.tables import TEXT, read_table
+from forked_snakemake import run_snakemake
 from pandas.api.types import is_string_dtype
 from PIL import Image
 from scipy.spatial.distance import pdist, squareform
@@ -81,24 +82,18 @@ def copy_of(experiment, folder):
     return Path(shutil.copytree(experiment, folder, ignore=shutil.ignore_patterns("results", ".*")))
 
 
-def command(folder, *arguments, repository=REPOSITORY):
+def options(folder, *arguments, repository=REPOSITORY):
     return [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")),
+        *("--snakefile", str(repository / "Snakefile")),
         *("--directory", str(folder), "--configfile", str(folder / "experiment.yaml")),
         *("--workflow-profile", str(repository / "profiles" / "default"), *arguments),
     ]
 
 
 def snakemake(folder, *arguments, expect=0, repository=REPOSITORY):
-    done = subprocess.run(
-        command(folder, *arguments, repository=repository),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=folder,
-    )
-    assert done.returncode == expect, done.stdout
-    return done.stdout
+    status, printed = run_snakemake(options(folder, *arguments, repository=repository), folder)
+    assert status == expect, printed
+    return printed
 
 
 @pytest.fixture(scope="session")
@@ -300,7 +295,7 @@ def assert_same(folder, other):
 def test_killed_run_resumes_on_one_core_to_the_same_bytes(experiment, finished, tmp_path):
     folder = copy_of(experiment, tmp_path / "run")
     run = subprocess.Popen(
-        command(folder, "--cores", "2"),
+        [sys.executable, "-m", "snakemake", *options(folder, "--cores", "2")],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,
