@@ -29,6 +29,9 @@ def run_snakemake(arguments, folder):
 
 
 def _serve():
+    # It imports the first two itself, later: with its plugin for SLURM, and to check a config.
+    import jsonschema  # noqa: F401
+    import pandas  # noqa: F401
     import snakemake.cli  # noqa: F401
 
     for line in sys.stdin:
