@@ -72,6 +72,44 @@ def test_copies_are_not_asked_for_twice():
     assert len(found(np.ones((6, 3)), 4)[0]) == 1
 
 
+def test_images_of_groups_that_were_not_asked_come_first():
+    # One film of which the parts lie far apart, and four images that have no group.
+    points, codes = clouds([30, 30, 30, 4], apart=50)
+    groups = np.where(codes == 3, [f"{place}.jpg" for place in range(len(codes))], "film")
+    assert sorted(codes[found(points, 4)[0]]) == [0, 1, 2, 3]
+    assert sorted(codes[found(points, 4, groups=groups)[0]])[1:] == [3, 3, 3]
+    # As many groups as images, all alone: nothing changes.
+    for made, other in zip(
+        found(points, 6, groups=np.arange(len(codes))), found(points, 6), strict=True
+    ):
+        np.testing.assert_array_equal(made, other)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_groups_take_turns_and_the_sum_is_near_to_the_least(seed):
+    rng = np.random.default_rng(seed)
+    points, groups = rng.standard_normal((14, 3)), rng.permutation(14) % 4
+    square = squareform(pdist(points).astype(np.float32)).astype(np.float64)
+    for count in (3, 4, 6):
+        images, nearest = found(points, count, groups=groups)
+        often = np.bincount(groups[images], minlength=4)
+        assert len(set(images.tolist())) == count and np.ptp(often) <= 1
+        np.testing.assert_array_equal(nearest, square[images].argmin(axis=0))
+        best = min(
+            cost(square, some)
+            for some in combinations(range(14), count)
+            if np.ptp(np.bincount(groups[list(some)], minlength=4)) <= 1
+        )
+        assert best <= cost(square, images) < 1.2 * best
+
+
+def test_groups_that_have_nothing_new_are_not_asked_again():
+    # A group of copies, and one of images that differ.
+    points = np.concatenate([np.zeros((5, 2)), 10 + np.arange(10).reshape(5, 2)])
+    images, _ = found(points, 5, groups=np.repeat([0, 1], 5))
+    assert (images < 5).sum() == 1 and len(set(images)) == 5
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Two networks' distances of 30 images without labels, which differ in their scale."""
@@ -112,6 +150,16 @@ def test_more_images_asked_for_than_there_are(folder, caplog):
     table = read_table(folder / "ask.csv")
     assert sorted(table.image) == sorted(f"{place}.jpg" for place in range(30))
     assert "50 images to label were asked for; there are 30 that differ" in caplog.text
+
+
+def test_groups_are_those_of_the_manifest(folder):
+    table = read_table(folder / "manifest.csv")
+    table["group"] = ["film"] * 20 + [""] * 10
+    write_table(table, folder / "groups.csv")
+    for manifest, films in (("manifest.csv", 2), ("groups.csv", 1)):
+        write_ask(folder / manifest, [folder / "one/layer.npy"], folder / "ask.csv", count=3)
+        places = read_table(folder / "ask.csv").image.str.removesuffix(".jpg").astype(int)
+        assert (places < 20).sum() == films
 
 
 def test_a_dataset_of_copies_alone(folder, caplog):

@@ -13,7 +13,7 @@ from ..distances.passes import BLOCK, class_sums, to_each_image
 from ..distances.reading import open_distances
 from ..files import no_space
 from ..kernels import kernel
-from ..manifest import read_manifest
+from ..manifest import groups_of, read_manifest
 from ..readings import Reading
 from ..tables import write_table
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _ROUNDS = 20
 
 
-def asked(distances, count, *, threads=1, progress=True):
+def asked(distances, count, *, groups=None, threads=1, progress=True):
     """Return ``count`` images that are near to all others, and for each image the nearest of them.
 
     They are medoids: the sum of the distances of all images to the nearest of them is to be
@@ -38,6 +38,9 @@ def asked(distances, count, *, threads=1, progress=True):
         Of n images.
     count : int
         At least 1.
+    groups : (n,) array, optional
+        Images of one group depend on one another, so that a second one tells less: the images
+        come from as many groups as there are, before any is asked again.
     threads : int
         They do not change the result.
     progress : bool
@@ -52,6 +55,7 @@ def asked(distances, count, *, threads=1, progress=True):
     """
     condensed, n = np.asarray(distances.condensed), distances.n
     work = {"threads": threads, "progress": progress}
+    group = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     images = [int(class_sums(condensed, np.zeros(n, np.int64), **work)[:, 0].argmin())]
     left = distances.rows(images)[0].astype(np.float64)
     while len(images) < min(count, n):
@@ -65,19 +69,20 @@ def asked(distances, count, *, threads=1, progress=True):
         )
         if gains.max() <= 0:
             break
+        often = np.bincount(group[images], minlength=n)[group]
+        gains[often > often[gains > 0].min()] = 0
         images.append(int(gains.argmax()))
         left = np.minimum(left, distances.rows(images[-1:])[0])
     for _ in range(_ROUNDS):
-        nearest = distances.rows(images).argmin(axis=0)
+        nearest, before = distances.rows(images).argmin(axis=0), list(images)
         sums = class_sums(condensed, nearest, **work)
-        own = np.where(nearest[:, None] == np.arange(sums.shape[1]), sums, np.inf)
-        moved = [
-            int(own[:, place].argmin()) if (nearest == place).any() else image
-            for place, image in enumerate(images)
-        ]
-        if moved == images:
+        for place, image in enumerate(images):
+            others = np.bincount(group[np.delete(images, place)], minlength=n)[group]
+            own = (nearest == place) & (others <= others[image])
+            if own.any():
+                images[place] = int(np.where(own, sums[:, place], np.inf).argmin())
+        if images == before:
             break
-        images = moved
     return np.array(images), distances.rows(images).argmin(axis=0)
 
 
@@ -87,6 +92,7 @@ def write_ask(manifest, distances, output, *, metric="angle", count=10, threads=
     Parameters
     ----------
     manifest : path
+        Of the groups, where it has any, as many are asked as can be.
     distances : list of path
         Condensed Euclidean distances, one layer of each network. Of several the mean is taken,
         each having been scaled to the mean distance 1.
@@ -102,7 +108,9 @@ def write_ask(manifest, distances, output, *, metric="angle", count=10, threads=
     """
     images = read_manifest(manifest)
     with _mean(list(map(Path, distances)), metric, len(images), threads) as opened:
-        places, nearest = asked(opened, count, threads=threads, progress=progress)
+        places, nearest = asked(
+            opened, count, groups=groups_of(images), threads=threads, progress=progress
+        )
     if len(places) < count:
         log.warning(
             "%s: %d images to label were asked for; there are %d that differ, and these are all.",
