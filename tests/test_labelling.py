@@ -416,6 +416,20 @@ def test_labels_are_not_expected_to_be_right_for_the_sake_of_a_group(tmp_path):
     assert expected["group"].low < 0.5 < expected["group"].high
 
 
+def test_the_interval_holds_what_comes_true_in_few_groups_without_label():
+    """Films that are right or wrong as a whole: 60 with a label, one frame each, and 20 without."""
+    rng, labels = np.random.default_rng(5), np.array([""] * 460)
+    codes = np.repeat([0, -1], [60, 400])
+    covered = {None: [], 20: []}
+    for _ in range(400):
+        right, truth = rng.random(60) < 0.7, np.repeat(rng.random(20) < 0.7, 20).mean()
+        probability = np.full(460, right.mean())
+        for unseen, held in covered.items():
+            _, low, high, *_ = expected_accuracy(probability, labels, codes, right, 0, 60, unseen)
+            held.append(low <= truth <= high)
+    assert np.mean(covered[None]) < 0.8 and 0.9 < np.mean(covered[20]) < 0.99
+
+
 def test_five_labels_of_clear_classes_label_all(tmp_path):
     """All methods at both depths have all right: the deepest is taken, by Poisson learning."""
     points, codes = planted([20] * 5, apart=60.0)

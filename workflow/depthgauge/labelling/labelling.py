@@ -173,8 +173,8 @@ def write_labels(
         ``extractor,layer,pooling,metric,method,labelled,classes,left_out,left_out_accuracy`` and,
         for the chosen one, ``expected_accuracy,low,high,unlabelled,propagated,
         propagated_accuracy``: if all images without label took the one proposed, with a 95 %
-        interval (by the number of labelled images left out, or of their groups); and of those
-        that do take it.
+        interval (by the numbers of labelled images left out and of those without label, or of
+        their groups); and of those that do take it.
     dataset : str
         For the seed.
     metrics : sequence of str
@@ -224,9 +224,13 @@ def write_labels(
     right = np.array([candidate.right for candidate in tried])
     left_out = None if groups is None else groups[labelled[evaluated]]
     chosen, optimism = best(right, rng, left_out)
-    independent = len(evaluated) if groups is None else len(np.unique(left_out))
+    independent = unseen = None
+    if groups is not None:
+        independent, unseen = len(np.unique(left_out)), len(np.unique(groups[codes < 0]))
     probability, label = decided_labels(tried[chosen], codes, classes, confidence, independent)
-    expected = expected_accuracy(probability, label, codes, right[chosen], optimism, independent)
+    expected = expected_accuracy(
+        *(probability, label, codes, right[chosen], optimism), independent, unseen
+    )
     _write_accuracy(accuracy, names, right, chosen, expected, codes)
     origin = np.where(label != "", "propagated", "unlabelled")
     origin[labelled], label[labelled] = "given", images.label.to_numpy()[labelled]
@@ -307,13 +311,13 @@ def decided_labels(candidate, codes, classes, confidence, independent=None):
     return probability, label
 
 
-def expected_accuracy(probability, label, codes, right, optimism, independent=None):
+def expected_accuracy(probability, label, codes, right, optimism, independent=None, unseen=None):
     """Return how right labels are expected to be: what ``write_labels`` says of the chosen one.
 
     The interval is Wilson's (1927) of two shares that differ by chance, that of the e images
-    left out and that of the u without label: of 1 / (1/e + 1/u) images. It stands around the
-    expectation of which the calibration's caution is taken back, so that it holds 1 where all
-    of those left out are right.
+    left out and that of the u without label, or of their groups: of 1 / (1/e + 1/u). It stands
+    around the expectation of which the calibration's caution is taken back, so that it holds 1
+    where all of those left out are right.
 
     Parameters
     ----------
@@ -324,8 +328,9 @@ def expected_accuracy(probability, label, codes, right, optimism, independent=No
         Of the candidate, see ``Candidate``.
     optimism : float
         Of its choice, see ``best``.
-    independent : int, optional
-        How many groups those left out come in; each image by itself if not given.
+    independent, unseen : int, optional
+        How many groups those left out, and those without label, come in; each image by itself if
+        not given.
 
     Returns
     -------
@@ -340,7 +345,8 @@ def expected_accuracy(probability, label, codes, right, optimism, independent=No
     )
     cautious = cautious_targets(right).mean()
     centre = np.clip(expected + right.mean() - cautious, 0, 1)
-    low, high = wilson(centre, 1 / (1 / (independent or len(right)) + 1 / max(rest.sum(), 1)))
+    e, u = independent or len(right), unseen or max(rest.sum(), 1)
+    low, high = wilson(centre, 1 / (1 / e + 1 / u))
     return expected, low, high, rest.sum(), taken.sum(), of_taken
 
 
