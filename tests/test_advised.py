@@ -213,6 +213,30 @@ def test_where_some_have_a_label_the_layer_that_proposes_labels_counts(results, 
     close(np.load(folder / "features.npy"), expected(results, CELLS["frozen graph, as it is"]))
 
 
+def test_a_cell_of_ones_own_choice_without_a_verdict(results, tmp_path, caplog):
+    made = results / "datasets/photos"
+
+    def run(*cells, columns=("extractor", "layer", "pooling", "metric")):
+        pd.DataFrame(cells, columns=columns).to_csv(tmp_path / "cell.csv", index=False)
+        places = made / "manifest.csv", made / "images", results / "networks/graph.pb"
+        readme = tmp_path / "mine/README.md"
+        options = "--dataset", "photos", "--means", results / "means/photos", "-o", readme
+        return invoke("advised", tmp_path / "cell.csv", *places, *options).exit_code
+
+    cell = CELLS["frozen graph, mean"]
+    assert run(cell) == 0
+    close(np.load(tmp_path / "mine/features.npy"), expected(results, cell))
+    for wrong, said in (
+        ([("graph", "middle", "mean", "angle")], "has no layer 'middle'; it has shallow, deep"),
+        ([("other", "shallow", "mean", "angle")], "none of the extractor 'other'"),
+        ([("graph", "shallow", "max", "angle")], "cell.csv: expected verdict.csv, or one row with"),
+        ([("graph", "shallow", "cls", "angle")], "shallow of graph is not read 'cls', but flat or"),
+        ([cell, cell], "cell.csv: expected verdict.csv, or one row with extractor, layer,"),
+    ):
+        assert run(*wrong) == 1 and said in caplog.text
+    assert run(("graph", "shallow"), columns=("extractor", "layer")) == 1
+
+
 def test_nearest_images_are_those_of_all_distances(results, tmp_path):
     folder = export(results, CELLS["frozen graph, mean"], tmp_path / "advised")
     images = pd.read_csv(folder / "images.csv")

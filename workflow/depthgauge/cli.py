@@ -514,7 +514,8 @@ def verdict():
 def advised():
     """Write the features of the cell that ADVICE (verdict.csv) has, and their extractor.
 
-    NETWORKS are all graphs (EXTRACTOR.pb or .onnx); the output is README.md, beside which all lies.
+    ADVICE may be a table of your own: one row of extractor, layer, pooling and metric. NETWORKS are
+    all graphs (EXTRACTOR.pb or .onnx); the output is README.md, beside which all lies.
     """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..capacity import check_features_disk
-from ..described import read_description
+from ..described import read_description, read_layer
 from ..distances.shards import open_shard
 from ..errors import UserError
 from ..files import atomic, remove
@@ -24,7 +24,7 @@ from ..fingerprint import (
 from ..manifest import read_manifest
 from ..networks.features import features as extract
 from ..networks.vectors import write_vector_graph
-from ..readings import KEYS, pooled, pooled_name
+from ..readings import KEYS, METRICS, POOLINGS, pooled, pooled_name
 from ..tables import read_table, write_table
 from .readme import readme
 
@@ -59,7 +59,8 @@ def write_advised(
     Parameters
     ----------
     advice : path
-        verdict.csv; or the accuracy.csv of ``labels``, of a dataset of which some images have one.
+        verdict.csv; or the accuracy.csv of ``labels``, of a dataset of which some images have one;
+        or a table of one's own, ``extractor,layer,pooling,metric``, of one row.
     manifest, images : path
         The dataset's.
     networks : list of path
@@ -81,7 +82,8 @@ def write_advised(
     Raises
     ------
     UserError
-        If ``advice`` does not know the dataset, or a network or a mean is missing; as ``features``.
+        If ``advice`` does not know the dataset, or names what there is not, or a network or a mean
+        is missing; as ``features``.
     """
     folder = Path(output).parent
     cell = _cell(advice, dataset)
@@ -95,7 +97,12 @@ def write_advised(
     graph = _network(networks, cell["extractor"])
     layers = graph.with_suffix(".json")
     described = read_description(layers)
-    layer = next(one for one in described["layers"] if one["layer"] == cell["layer"])
+    _, layer = read_layer(layers, cell["layer"])
+    if len(layer["shape"]) > 1 and cell["pooling"] not in layer["poolings"]:
+        raise UserError(
+            f"{advice}: {cell['layer']} of {cell['extractor']} is not read {cell['pooling']!r}, "
+            f"but {' or '.join(layer['poolings'])}."
+        )
     source = pooled(layer, cell["pooling"])
     table = read_manifest(manifest)
     part_files = [
@@ -144,8 +151,16 @@ def _cell(path, dataset):
     advice = read_table(path)
     if "expected_accuracy" in advice:  # of `labels`: that of the candidate that was taken
         rows = advice[advice.expected_accuracy.notna()]
-    else:
+    elif "scope" in advice:
         rows = advice[(advice.scope == "dataset") & (advice.dataset == dataset)]
+    else:  # one's own
+        rows = advice.reindex(columns=["extractor", "layer", *KEYS])
+        names = {"pooling": POOLINGS, "metric": METRICS}
+        if len(rows) != 1 or not all(rows[key].isin(names[key]).all() for key in KEYS):
+            raise UserError(
+                f"{path}: expected verdict.csv, or one row with extractor, layer, pooling (one of "
+                f"{', '.join(POOLINGS)}) and metric ({' or '.join(METRICS)})."
+            )
     if rows.empty:
         raise UserError(f"{path}: says nothing of the dataset {dataset!r}.")
     cell = {key: rows.iloc[0][key] for key in ("extractor", "layer", *KEYS)}
