@@ -5,7 +5,12 @@ from depthgauge.config import SCHEMA, checked_config, checked_spec, read_config
 from depthgauge.datasets import check_apart
 from depthgauge.errors import UserError
 
-CONFIGS = ["config.yaml", "tests/configs/mnist.yaml", "tests/configs/slurm.yaml"]
+CONFIGS = [
+    "config.yaml",
+    "tests/configs/mnist.yaml",
+    "tests/configs/real_sets.yaml",
+    "tests/configs/slurm.yaml",
+]
 
 
 def embedded():
