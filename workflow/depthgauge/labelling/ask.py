@@ -69,16 +69,17 @@ def asked(distances, count, *, groups=None, threads=1, progress=True):
         )
         if gains.max() <= 0:
             break
-        often = np.bincount(group[images], minlength=n)[group]
-        gains[often > often[gains > 0].min()] = 0
+        was_asked = np.isin(group, group[images])
+        if gains[~was_asked].max(initial=0) > 0:
+            gains[was_asked] = 0
         images.append(int(gains.argmax()))
         left = np.minimum(left, distances.rows(images[-1:])[0])
     for _ in range(_ROUNDS):
         nearest, before = distances.rows(images).argmin(axis=0), list(images)
         sums = class_sums(condensed, nearest, **work)
         for place, image in enumerate(images):
-            others = np.bincount(group[np.delete(images, place)], minlength=n)[group]
-            own = (nearest == place) & (others <= others[image])
+            was_asked = np.isin(group, group[np.delete(images, place)])
+            own = (nearest == place) & (~was_asked | was_asked[image])
             if own.any():
                 images[place] = int(np.where(own, sums[:, place], np.inf).argmin())
         if images == before:
