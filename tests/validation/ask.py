@@ -6,10 +6,10 @@ RESULTS is the folder of a finished run, whose labelled datasets are taken; thei
 judge, and to answer what is asked. Images are chosen, as many as there are classes and twice as
 many, and labelled; the rest is labelled from them at each network, at five sixths of its depth.
 A row a set, network, way to choose and way to label. The ways to choose are those of
-`labelling/ask.py` (`medoids`, of the mean over the networks, and of the network alone), facility
-location without the second step, kernel herding (Chen et al. 2010), ProbCover (Yehuda et al. 2022)
-and TypiClust (Hacohen et al. 2022), the latter two on these distances, and `random`, the mean of
-40 draws.
+`labelling/ask.py` (`medoids`), facility location without the second step, kernel herding (Chen et
+al. 2010), ProbCover (Yehuda et al. 2022) and TypiClust (Hacohen et al. 2022), the latter two on
+these distances, by the network alone or, of three of them, by the mean over the networks; and
+`random`, the mean of 40 draws.
 """
 
 import argparse
@@ -69,12 +69,16 @@ def compared(by_angle, codes, count):
     rng = np.random.default_rng(1)
     draws = [rng.permutation(n)[:count] for _ in range(DRAWS)]
     mean = np.mean([one / one.mean(dtype=np.float64) for one in by_angle.values()], axis=0)
-    together = asked(Distances(mean), count, progress=False)[0]
+    together, nearest = asked(Distances(mean), count, progress=False)
+    typical_together = typical(squareform(mean), together, nearest)
+    located_together = facility_location(squareform(mean), count)
     for net, condensed in by_angle.items():
         distances = Distances(condensed)
         square = squareform(condensed).astype(np.float64)
         chosen = {
             "medoids, all networks": [together],
+            "facility location, all networks": [located_together],
+            "TypiClust, all networks": [typical_together],
             "medoids": [asked(distances, count, progress=False)[0]],
             "facility location": [facility_location(square, count)],
             "kernel herding": [herding(square, count)],

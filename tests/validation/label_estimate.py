@@ -50,11 +50,13 @@ def main():
     options = parser.parse_args()
     rows = []
     with TemporaryDirectory() as scratch:
-        for kind, name, codes, paths in problems(options, Path(scratch)):
+        for kind, name, images, codes, paths in problems(options, Path(scratch)):
             counts, draws = label_splits(codes, options.labels, options.trials, options.seed)
             for count in counts:
                 for number, drawn in enumerate(draws):
-                    found = trial(codes, drawn[:, :count].ravel(), paths, number, options.threads)
+                    found = trial(
+                        images, codes, drawn[:, :count].ravel(), paths, number, options.threads
+                    )
                     row = {"kind": kind, "set": name, "labels_per_class": count, "trial": number}
                     rows.append(row | found)
             table = pd.DataFrame(rows)
@@ -64,7 +66,7 @@ def main():
 
 
 def problems(options, scratch):
-    """Yield (kind, name, codes, paths of the distances) of each set."""
+    """Yield (kind, name, images, codes, paths of the distances) of each set."""
     for number, (classes, images, dim, apart) in enumerate(PLANTED):
         rng = np.random.default_rng([options.seed, number])
         codes = np.repeat(np.arange(classes), images)
@@ -75,7 +77,8 @@ def problems(options, scratch):
         for share, path in zip((0.4, 0.7, 1), paths, strict=True):
             points = share * apart * centres + rng.standard_normal((len(codes), dim))
             np.save(path, pdist(points).astype(np.float32))
-        yield "planted", folder.parent.name, codes, paths
+        names = [f"{place}.jpg" for place in range(len(codes))]
+        yield "planted", folder.parent.name, names, codes, paths
     found = sorted((options.results or scratch).glob("datasets/*/manifest.csv"))
     for manifest in found:
         name = manifest.parent.name
@@ -84,15 +87,15 @@ def problems(options, scratch):
         # Copied: distances by angle are made beside them.
         shutil.copytree(options.results / "distances" / name, scratch / name)
         paths = sorted((scratch / name).glob(f"{options.extractor or '*'}/*.npy"))
-        yield "real", name, class_codes(read_manifest(manifest).label)[0], paths
+        table = read_manifest(manifest)
+        yield "real", name, table.image, class_codes(table.label)[0], paths
 
 
-def trial(codes, labelled, paths, seed, threads):
+def trial(images, codes, labelled, paths, seed, threads):
     """Return what was expected of the labels for the rest, and what came true."""
     folder = paths[0].parents[1]
     labels = np.full(len(codes), "", object)
     labels[labelled] = codes[labelled].astype(str)
-    images = [f"{place}.jpg" for place in range(len(codes))]
     write_table(pd.DataFrame({"image": images, "label": labels}), folder / "few.csv")
     made = folder / "labels.csv", folder / "accuracy.csv"
     how = {"metrics": ("euclidean", "angle"), "confidence": 0, "seed": seed, "threads": threads}
