@@ -1,5 +1,7 @@
 """Near copies: planted ones against brute force, their order, bad input, the sheet, the report."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,8 +37,10 @@ def brute_force(points):
     """The ratio of every pair, as it is defined."""
     square = squareform(pdist(points).astype(np.float32)).astype(np.float64)
     order = np.sort(square + np.diag([np.inf] * len(points)), axis=1)
-    scale = order[:, K - 1]
-    return np.minimum(square / np.minimum(scale[:, None], scale), 1)
+    second, last = (
+        np.minimum(square / np.minimum(order[:, [k - 1]], order[:, k - 1]), 1) for k in (2, K)
+    )
+    return (second * last**2) ** (1 / 3)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -81,6 +85,15 @@ def test_a_dataset_of_copies_alone_and_one_of_two_images():
     assert set(ratios) == {0} and set(groups) == {0}
     pairs, ratios, groups = near_copies([[table_of(np.array([[0.0], [1.0]]), k=1)]])
     assert len(pairs) == 0 and set(groups) == {0, 1}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_one_copy_of_a_picture_and_four_are_both_listed_before_all_else(seed):
+    copies = [(0, 1), (2, 3), (2, 4), (2, 5), (2, 6)]
+    points = planted(seed, copies=copies, apart=0.2)
+    pairs, ratios, _ = near_copies([[table_of(points)]])
+    assert set(map(tuple, pairs[:11].tolist())) == {(0, 1), *combinations(range(2, 7), 2)}
+    assert ratios[10] < RATIO
 
 
 def manifest_of(labels, splits=None):

@@ -1,15 +1,17 @@
 """Near copies, planted in real images: how well rules find them, at every depth and reading.
 
-    python tests/validation/near_copies.py RESULTS --extractor googlenet --cache CACHE \\
-        --output near_copies.csv
+    python tests/validation/near_copies.py RESULTS --extractor googlenet --extractor lite0 \\
+        --cache CACHE --output near_copies.csv
 
 RESULTS is the folder of a finished run that kept its features (`keep_features`). Copies of some
 images of its sets are made: saved as JPEG of quality 40, cropped to 90 % of each side at a random
-place, 15 % brighter, mirrored; each kind of other images. They go through the run's own network and
-join the images of the run. Pairs of images are ranked by each rule; the average precision is that
-of the planted pairs of a kind among all pairs but those of other kinds. Precision, of all kinds at
-once, and recall are those at the rule's threshold. The rules of FiftyOne (cosine distance below
-0.2) and cleanlab (below 0.13 of the median of the nearest) are theirs by default, on this network.
+place, 15 % brighter, mirrored; each kind of 20 other images (`one` copy), and of 12 more images
+all four (`four` copies). They go through the run's own networks and join the images of the run.
+Pairs of images are ranked by each rule; the average precision is that of the pairs of an image and
+its copy of a kind, one or four, among these and all pairs that are no copies of one image.
+Precision, of all kinds at once, and recall are those at the rule's threshold. The rules of FiftyOne
+(cosine distance below 0.2) and cleanlab (below 0.13 of the median of the nearest) are theirs by
+default, on this network. Of several networks the rule is tried on all at once, too.
 """
 
 import argparse
@@ -30,7 +32,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from scipy.spatial.distance import squareform
 from sklearn.metrics import average_precision_score
 
-COPIES = 20  # of each kind
+COPIES, GROUPS = 20, 12  # images with one copy, of each kind; and with one of each kind
 
 
 def crop(picture, rng):
@@ -49,11 +51,16 @@ KINDS = {
 
 
 def planted(results, plan, name, extractor, cache):
-    """Return the places of the originals, [kinds, copies], and the copies' features by layer."""
+    """Return the copies' originals [copies], kinds, whether they have four, features by layer."""
     file = cache / f"{name}-{extractor}.npz"
     images = read_manifest(results / "datasets" / name / "manifest.csv").image
     rng = np.random.default_rng(1)
-    originals = rng.permutation(len(images))[: len(KINDS) * COPIES].reshape(-1, COPIES)
+    drawn = rng.permutation(len(images))[: len(KINDS) * COPIES + GROUPS]
+    alone, grouped = np.split(drawn, [len(KINDS) * COPIES])
+    originals = np.concatenate([alone, np.repeat(grouped, len(KINDS))])
+    kinds = np.concatenate(
+        [np.repeat(np.arange(len(KINDS)), COPIES), np.tile(np.arange(len(KINDS)), GROUPS)]
+    )
     if not file.exists():
         run, size, resample = network(results, plan, name, extractor)
         from depthgauge.networks.pixels import load_pixels
@@ -61,15 +68,16 @@ def planted(results, plan, name, extractor, cache):
         made = []
         with TemporaryDirectory() as scratch:
             copy = Path(scratch, "copy.jpg")
-            for (change, quality), places in zip(KINDS.values(), originals, strict=True):
-                for place in places:
-                    with Image.open(results / "datasets" / name / "images" / images[place]) as one:
-                        change(one.convert("RGB"), rng).save(copy, quality=quality)
-                    values = run(load_pixels(copy, size, resample)[None])
-                    made.append([np.asarray(value[0]) for value in values])
-        layers = zip(plan.layers[extractor], zip(*made, strict=True), strict=True)
-        np.savez(file, **{layer: np.stack(values) for layer, values in layers})
-    return originals, np.load(file)
+            for place, kind in zip(originals, kinds, strict=True):
+                change, quality = list(KINDS.values())[kind]
+                with Image.open(results / "datasets" / name / "images" / images[place]) as one:
+                    change(one.convert("RGB"), rng).save(copy, quality=quality)
+                values = run(load_pixels(copy, size, resample)[None])
+                made.append([np.asarray(value[0]) for value in values])
+        layers = list(zip(plan.layers[extractor], zip(*made, strict=True), strict=True))
+        deep = layers[len(layers) // 2 :]
+        np.savez(file, **{layer: np.stack(values) for layer, values in deep})
+    return originals, kinds, np.arange(len(kinds)) >= len(alone), np.load(file)
 
 
 def network(results, plan, name, extractor):
@@ -108,53 +116,83 @@ def squares(results, plan, name, extractor, copies):
             yield f"{layer} {pooling}", apart, 1 - products / lengths / lengths[:, None]
 
 
-def compared(results, plan, name, extractor, cache):
-    """Yield a row for each rule and kind of copy."""
-    originals, copies = planted(results, plan, name, extractor, cache)
-    ratios, flat = {}, []
-    for reading, apart, cosine in squares(results, plan, name, extractor, copies):  # noqa: B007
-        euclidean = Distances(squareform(apart, checks=False).astype(np.float32))
-        by_angle = Distances(np.concatenate(list(angles(euclidean))))
-        pairs, found, _ = near_copies([[nearest_neighbours(by_angle, 8, progress=False)]], ratio=2)
-        ratios[reading] = np.ones_like(apart)
-        ratios[reading][tuple(pairs.T)] = found
-        if reading.endswith("flat"):
-            flat.append(ratios[reading])
-    n = len(apart)
-    kinds = np.full((n, n), -1)
-    kinds[originals.ravel(), n - originals.size + np.arange(originals.size)] = np.repeat(
-        np.arange(len(KINDS)), COPIES
-    )
-    nearest = np.median((cosine + np.diag([np.inf] * n)).min(axis=0))
-    rules = {f"ratio, {reading}, angle": (found, RATIO) for reading, found in ratios.items()}
-    rules |= {
-        "least ratio, flat, angle": (np.minimum.reduce(flat), RATIO),
-        "mean of logarithms, flat, angle": (
-            np.exp(np.mean(np.log(np.maximum(flat, 1e-6)), 0)),
-            RATIO,
-        ),
-        "cosine of the last, FiftyOne": (cosine, 0.2),
-        "cosine of the last, cleanlab": (cosine, 0.13 * nearest),
-    }
+def compared(results, plan, name, extractors, cache):
+    """Yield a row for each rule, kind of copy, and one copy or four."""
+    depths = {}
+    for extractor in extractors:
+        originals, kinds, four, copies = planted(results, plan, name, extractor, cache)
+        rules, flat = {}, []
+        for reading, apart, cosine in squares(results, plan, name, extractor, copies):  # noqa: B007
+            euclidean = Distances(squareform(apart, checks=False).astype(np.float32))
+            by_angle = Distances(np.concatenate(list(angles(euclidean))))
+            table = nearest_neighbours(by_angle, 8, progress=False)
+            rules[f"{reading}, angle"] = ratios([[table]]), RATIO
+            if reading.endswith("flat"):
+                flat.append((squareform(by_angle.condensed), table))
+        tables = depths[extractor] = [table for _, table in flat]
+        nearest = np.median((cosine + np.diag([np.inf] * len(cosine))).min(axis=0))
+        rules |= {
+            "least of all depths, flat, angle": (ratios([tables]), RATIO),
+            "the same, by the eighth neighbour alone": (by_one(flat, 8), 0.6),
+            "the same, by the second neighbour alone": (by_one(flat, 2), 0.8),
+            "cosine of the last, FiftyOne": (cosine, 0.2),
+            "cosine of the last, cleanlab": (cosine, 0.13 * nearest),
+        }
+        for row in rated(rules, originals, kinds, four):
+            yield {"set": name, "network": extractor} | row
+    if len(extractors) > 1:
+        rules = {"least of all depths, flat, angle": (ratios(list(depths.values())), RATIO)}
+        for row in rated(rules, originals, kinds, four):
+            yield {"set": name, "network": "all"} | row
+
+
+def ratios(networks):
+    """Return the ratio of every pair, as ``near_copies`` does of those that are listed."""
+    n = len(networks[0][0][0])
+    pairs, found, _ = near_copies(networks, ratio=2)
+    square = np.ones((n, n))
+    square[tuple(pairs.T)] = found
+    return square
+
+
+def by_one(depths, rank):
+    """Return the least ratio by the neighbour of one rank alone."""
+    found = []
+    for apart, (_, near) in depths:
+        scale = near[:, rank - 1].astype(np.float64)
+        found.append(np.minimum(apart / np.minimum(scale[:, None], scale), 1))
+    return np.minimum.reduce(found)
+
+
+def rated(rules, originals, kinds, four):
+    """Yield what each rule is worth; rules are (scores [n, n], limit) by name."""
+    n = len(next(iter(rules.values()))[0])
+    copies = n - len(originals) + np.arange(len(originals))
+    of = np.arange(n)
+    of[copies] = originals
+    codes = np.where(of[:, None] == of, -2, -1)  # copies of one image, and no copies
+    codes[originals, copies] = kinds + len(KINDS) * four
     upper = np.triu_indices(n, 1)
-    kinds = kinds[upper]
+    codes = codes[upper]
     for rule, (scores, limit) in rules.items():
         scores = scores[upper]
         listed = scores < limit
-        for row, kind in enumerate(KINDS):
-            counted, own = (kinds == row) | (kinds < 0), kinds == row
+        for code in range(2 * len(KINDS)):
+            own = codes == code
+            counted = own | (codes == -1)
             yield {
-                **{"set": name, "rule": rule, "kind": kind},
+                **{"rule": rule, "kind": list(KINDS)[code % len(KINDS)]},
+                "copies": "four" if code >= len(KINDS) else "one",
                 "average_precision": average_precision_score(own[counted], -scores[counted]),
                 "recall": listed[own].mean(),
-                "precision": (kinds[listed] >= 0).mean() if listed.any() else np.nan,
+                "precision": (codes[listed] != -1).mean() if listed.any() else np.nan,
             }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("results", type=Path)
-    parser.add_argument("--extractor", required=True)
+    parser.add_argument("--extractor", dest="extractors", action="append", required=True)
     parser.add_argument("--set", dest="sets", action="append")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -162,7 +200,7 @@ def main():
     options.cache.mkdir(parents=True, exist_ok=True)
     plan, rows = read_plan(options.results / "plan.json"), []
     for name in options.sets or plan.with_labels():
-        rows += compared(options.results, plan, name, options.extractor, options.cache)
+        rows += compared(options.results, plan, name, options.extractors, options.cache)
         table = pd.DataFrame(rows)
         table.to_csv(options.output, index=False, lineterminator="\n", float_format="%.4f")
         print(
@@ -172,8 +210,14 @@ def main():
 
 
 def summary(table):
-    values = ["average_precision", "recall", "precision"]
-    return table.pivot_table(values, "rule", "kind")[values].round(2).to_string()
+    """Return the average precision by kind, and what is found of all kinds."""
+    by = ["network", "rule"]
+    found = table.pivot_table("average_precision", by, ["copies", "kind"])
+    for copies, some in table.groupby("copies"):
+        for value in ("average_precision", "recall"):
+            found[copies, f"mean {value}"] = some.groupby(by)[value].mean()
+    found["", "precision"] = table.groupby(by).precision.mean()
+    return found.round(2).to_string()
 
 
 if __name__ == "__main__":

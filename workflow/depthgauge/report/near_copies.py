@@ -11,16 +11,20 @@ from ..errors import UserError
 from ..manifest import read_manifest
 from ..tables import read_table, write_table
 
-RATIO = 0.6
+RATIO = 0.7
 KINDS = ["conflict", "leak", "copy"]
 
 
 def near_copies(networks, *, ratio=RATIO):
     """Return the pairs of images that are far nearer to each other than to others.
 
-    A pair is measured by its distance over that of the last listed neighbour of either image, of
-    the one that is nearer: both must stand out of what surrounds them. (A local scale as of
-    Zelnik-Manor & Perona 2004, *Self-tuning spectral clustering*, who take the seventh neighbour.)
+    A pair is measured by its distance over that of a neighbour of either image, of the one that is
+    nearer: both must stand out of what surrounds them. (A local scale as of Zelnik-Manor & Perona
+    2004, *Self-tuning spectral clustering*, who take the seventh neighbour.) By the second
+    neighbour a picture that was copied once stands out best, by the last one listed a picture of
+    which there are several copies; the ratio is the geometric mean of both, in which the latter
+    counts twice, and neither more than 1 (docs/statistics.md).
+
     Of the depths of a network the one counts at which a pair stands out most, since a picture that
     was saved again is nearly itself to shallow layers, and one that was mirrored to deep ones. Of
     several networks it is the geometric mean. A pair that is not among the nearest has 1. Labels
@@ -63,13 +67,13 @@ def _ratios(indices, distances):
     n, k = indices.shape
     apart = np.asarray(distances, np.float64)
     own, other = np.repeat(np.arange(n), k), indices.ravel()
-    scale = np.minimum(apart[own, -1], apart[other, -1])
-    apart = apart.ravel()
-    # Among images that are all at no distance, so is the pair.
-    ratios = np.divide(apart, scale, out=np.ones_like(apart), where=scale > 0)
-    ratios[apart == 0] = 0
-    with np.errstate(divide="ignore"):
-        logarithms = np.log(np.minimum(ratios, 1))
+    logarithms = 0
+    for rank, weight in ((min(2, k), 1 / 3), (k, 2 / 3)):
+        scale = np.minimum(apart[own, rank - 1], apart[other, rank - 1])
+        ratios = np.divide(apart.ravel(), scale, out=np.ones(n * k), where=scale > 0)
+        ratios[apart.ravel() == 0] = 0  # among images that are all at no distance, too
+        with np.errstate(divide="ignore"):
+            logarithms = logarithms + weight * np.log(np.minimum(ratios, 1))
     return np.minimum(own, other) * n + np.maximum(own, other), logarithms
 
 
