@@ -1,6 +1,6 @@
 """How well wrong labels are found: planted ones, ranked here and by cleanlab.
 
-    python tests/validation/wrong_labels.py RESULTS --set NAME ... --output wrong_labels.csv
+    python tests/validation/wrong_labels.py RESULTS --output wrong_labels.csv
 
 RESULTS is the folder of a finished run that kept its features. Of each set 5 % of the labels are
 made wrong, at random or to the class that lies nearest, and the depth and reading of each network
@@ -42,12 +42,12 @@ SHARE, FOLDS = 0.05, 5
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("results", type=Path)
-    parser.add_argument("--set", action="append", dest="sets", required=True)
-    parser.add_argument("--trials", type=int, default=5)
+    parser.add_argument("--set", action="append", dest="sets", help="all, if not given")
+    parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     plan, rows = read_plan(options.results / "plan.json"), []
-    for name in options.sets:
+    for name in options.sets or plan.with_labels():
         manifest = options.results / "datasets" / name / "manifest.csv"
         codes, _ = class_codes(read_manifest(manifest).label)
         cells = {net: read_cells(options.results, plan, name, net) for net in plan.layers}
