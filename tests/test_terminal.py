@@ -146,6 +146,8 @@ def test_what_is_stopped_says_how_to_end_its_jobs_and_how_to_go_on(tmp_path, tol
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        # Where tests run in the background, interrupts are ignored, by what they start as well.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     shown = []
     for line in started.stdout:
