@@ -17,10 +17,11 @@ from depthgauge.figures.contact_sheet import draw_most_stable
 from depthgauge.figures.maps import draw_maps
 from depthgauge.figures.network import draw_network
 from depthgauge.figures.samples import draw_samples
-from depthgauge.figures.style import styled, symbols
+from depthgauge.figures.style import line_by_line, new_figure, styled, symbols
 from depthgauge.figures.table import write_table_one
 from depthgauge.figures.violins import draw_violins
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 from scipy.stats import gaussian_kde
@@ -579,3 +580,18 @@ def test_boxes_of_any_graph_lie_apart(tmp_path, seed):
     table = pd.read_csv(tmp_path / "network.csv")
     assert len(table) == 60
     assert not table.duplicated(["x_inches", "y_inches"]).any()
+
+
+@pytest.mark.parametrize("count, most", [(0, 3), (1, 3), (4, 3), (10, 9), (7, 3), (9, 3), (28, 5)])
+def test_legends_read_line_by_line(count, most):
+    entries, columns = line_by_line(list(range(count)), most)
+    assert columns <= most
+    figure = new_figure(5, 3)
+    handles = [Line2D([], [], label=str(entry)) for entry in entries]
+    legend = figure.legend(handles=handles, ncols=columns)
+    figure.draw_without_rendering()
+    boxes = {int(text.get_text()): text.get_window_extent() for text in legend.get_texts()}
+    read = sorted(boxes, key=lambda entry: (-round(boxes[entry].y0), boxes[entry].x0))
+    assert read == list(range(count))
+    lengths = np.unique([round(box.y0) for box in boxes.values()], return_counts=True)[1]
+    assert len(lengths) == -(-count // most)  # no more lines than are needed

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from ..manifest import few_groups
 from ..readings import KEYS, METRICS, POOLINGS
 from ..tables import read_table
-from .style import COLUMN, GREY, INK, PAGE, RED, new_figure, save, shorten, styled
+from .style import COLUMN, GREY, INK, PAGE, RED, line_by_line, new_figure, save, shorten, styled
 
 _NORMAL = 1.959964  # the 97.5th percentile: of a 95 % interval
 _MEASURES = {  # the one that decides first
@@ -188,12 +188,13 @@ def _figure(table, cell):
     of = "" if np.isnan(whole) else f" of {whole:,.0f}"
     note = f"Layers in order of depth; n = {cell.images:,}{of} images, {cell.classes} classes; "
     if key_lines:
+        readings, columns = line_by_line(list(looks), -(-len(looks) // key_lines))
         figure.legend(
-            handles=[_key(reading, *look) for reading, look in looks.items()],
+            handles=[_key(reading, *looks[reading]) for reading in readings],
             title=cell.dataset,
             title_fontsize=8,
             loc="outside upper center",
-            ncols=-(-len(looks) // key_lines),
+            ncols=columns,
             handlelength=2.6,
         )
         note += "lines: readings, a pooling and a metric; points: the best reading of each layer"

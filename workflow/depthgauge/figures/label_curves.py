@@ -6,7 +6,18 @@ from matplotlib.ticker import NullLocator
 
 from ..labelling.label_summary import label_summary
 from ..tables import read_table, write_table
-from .style import COLUMN, GREY, PAGE, in_words, new_figure, save, shorten, styled, symbols
+from .style import (
+    COLUMN,
+    GREY,
+    PAGE,
+    in_words,
+    line_by_line,
+    new_figure,
+    save,
+    shorten,
+    styled,
+    symbols,
+)
 
 _IN_A_ROW = 4
 _NAMES = {
@@ -120,11 +131,12 @@ def _figure(curves, title, seed):
     n = int(curves.hidden.iloc[0])
     first = curves.iloc[0]
     narrow = figure.get_figwidth() < 5
+    named, columns = line_by_line(list(handles), 3 if narrow else 5)
     figure.legend(
-        handles.values(),
-        handles.keys(),
+        [handles[name] for name in named],
+        named,
         loc="outside upper center",
-        ncols=3 if narrow else 5,
+        ncols=columns,
         title=title,
         title_fontsize=8,
     )

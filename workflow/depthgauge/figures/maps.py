@@ -20,6 +20,7 @@ from .style import (
     RASTERISE_FROM,
     in_reading_order,
     in_words,
+    line_by_line,
     new_figure,
     save,
     shorten,
@@ -201,13 +202,14 @@ def _figure(table, title, perplexity, seed):
         _panel(axes, panel, symbol, area)
     figure.suptitle(title, color=INK)
     names = [name for name in [*classes, ""] if classes and name in set(table.label)]
+    names, legend_columns = line_by_line(names, legend_columns)
     legend = figure.legend(
         handles=[_key(name, *symbol[name]) for name in names],
         title=f"t-SNE; the axes have no unit. n = {n:,} images; "
         f"perplexity {usable_perplexity(perplexity, n):.3g}; seed {seed}",
         title_fontsize=6.5,
         loc="outside lower center",
-        ncols=max(1, min(legend_columns, len(names))),
+        ncols=legend_columns,
         handletextpad=0.1,
         columnspacing=0.8,
     )

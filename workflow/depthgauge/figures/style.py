@@ -90,6 +90,16 @@ def shorten(name, letters):
     return name if len(name) <= letters else f"{name[: letters // 3]}…{name[-(letters * 2 // 3) :]}"
 
 
+def line_by_line(entries, most):
+    """Return the entries of a legend in the order in which it reads by lines, and its columns.
+
+    Matplotlib fills a legend column by column. Lines hold ``most`` entries at most, and are of
+    about one length.
+    """
+    columns = -(-len(entries) // -(-len(entries) // most)) if entries else 1
+    return [one for column in range(columns) for one in entries[column::columns]], columns
+
+
 def in_words(title):
     """Return the title of a figure, DATASET · EXTRACTOR, as part of a sentence."""
     return title.replace("  ·  ", " by ")
