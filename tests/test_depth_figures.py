@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from depthgauge.cli import main
 from depthgauge.figures.depths import draw_depths
 from depthgauge.figures.heatmap import draw_heatmap
+from legends import read_legend
 from PIL import Image
 
 RNG = np.random.default_rng(3)
@@ -272,7 +273,7 @@ def test_depths_of_several_readings(tmp_path, monkeypatch):
     ]
 
     figure = drawn_figure(cells, advised, monkeypatch)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+    assert read_legend(figure) == [
         *("flat, euclidean", "flat, angle", "mean, euclidean", "mean, angle")
     ]
     top = figure.axes[0]

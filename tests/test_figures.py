@@ -20,6 +20,7 @@ from depthgauge.figures.samples import draw_samples
 from depthgauge.figures.style import line_by_line, new_figure, styled, symbols
 from depthgauge.figures.table import write_table_one
 from depthgauge.figures.violins import draw_violins
+from legends import read_legend
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -215,7 +216,7 @@ def test_legend_names_every_class_and_unlabelled_maps_have_none(tmp_path, monkey
 
     def legend(given):
         draw_maps(given, tmp_path / "maps", title="t", perplexity=30, seed=7)
-        return [text.get_text() for text in figures[-1].legends[0].get_texts()]
+        return read_legend(figures[-1])
 
     assert legend(embeddings(classes=12)) == [f"class{i}" for i in range(12)]  # 2 before 10
     assert legend(embeddings(classes=0)) == []
@@ -589,9 +590,6 @@ def test_legends_read_line_by_line(count, most):
     figure = new_figure(5, 3)
     handles = [Line2D([], [], label=str(entry)) for entry in entries]
     legend = figure.legend(handles=handles, ncols=columns)
-    figure.draw_without_rendering()
-    boxes = {int(text.get_text()): text.get_window_extent() for text in legend.get_texts()}
-    read = sorted(boxes, key=lambda entry: (-round(boxes[entry].y0), boxes[entry].x0))
-    assert read == list(range(count))
-    lengths = np.unique([round(box.y0) for box in boxes.values()], return_counts=True)[1]
-    assert len(lengths) == -(-count // most)  # no more lines than are needed
+    assert read_legend(figure) == list(map(str, range(count)))
+    lines = {round(text.get_window_extent().y0) for text in legend.get_texts()}
+    assert len(lines) == -(-count // most)  # no more than are needed
