@@ -493,9 +493,8 @@ def jobs_of_figures(table):
             **dict(command=command, stem=f"results/{stem.as_posix()}", dataset=dataset),
             "extractor": stem.name if len(stem.parts) == 3 + bool(dataset) else "",
         }
-        figure["caption"] = os.path.abspath(
-            f"{figure['stem']}.txt"
-        )  # what is to be said of it
+        # What is to be said of it.
+        figure["caption"] = os.path.abspath(f"{figure['stem']}.txt")
         jobs.setdefault((figure["needs"], dataset), []).append(
             SimpleNamespace(**figure)
         )
