@@ -106,7 +106,7 @@ def test_other_files_are_passed_over_in_one_line(folder, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         manifest, notes = make(tmp_path / "out", spec(folder))
     assert len(manifest) == 6
-    assert notes[1]["note"] == (
+    assert notes[0]["note"] == (
         "ignored 4 files that are no images: 1 .csv, 1 .db, 1 .txt, 1 without ending"
     )
     assert len([r for r in caplog.records if "ignored 4 files" in r.message]) == 1
@@ -180,8 +180,8 @@ def test_unreadable_files_are_all_named_or_left_out(folder, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
     manifest, notes = make(tmp_path / "out", spec(folder, skip_unreadable=True))
     assert len(manifest) == 6
-    assert "3 unreadable" in notes[1]["note"]
-    assert {note["image"] for note in notes[2:]} == {"cat/empty.png", "dog/cut.png", "dog/text.jpg"}
+    assert "3 unreadable" in notes[0]["note"]
+    assert {note["image"] for note in notes[1:]} == {"cat/empty.png", "dog/cut.png", "dog/text.jpg"}
 
 
 def test_nothing_left_to_read(tmp_path):
@@ -222,7 +222,7 @@ def test_loose_images_have_no_label_if_that_is_said(folder, tmp_path):
     assert manifest.label.tolist() == ["cat"] * 3 + ["dog"] * 3 + [""] * 3
     assert manifest.source.tolist()[6:] == ["0.png", "1.png", "2.png"]
     assert image_count("x", partly) == 9
-    assert notes[0]["note"] == "2 classes, 3 images without label"
+    assert notes[0]["note"] == "3 images without label"
 
 
 def test_a_named_sub_folder_has_no_labels(folder, tmp_path):

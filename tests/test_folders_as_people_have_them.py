@@ -371,7 +371,7 @@ def test_copies_are_left_out_and_counted_in_four_places(tmp_path, caplog):
     said = "8 images are exact copies of others, pixel by pixel, and left out"
     assert said in noted(notes) and said in caplog.text
     assert f"8 of 16, {said}" in in_table(tmp_path, tmp_path / "out")
-    assert noted(notes, "each")["x/2two.bmp"] == "copy of x/2one.png" and len(notes) == 10
+    assert noted(notes, "each")["x/2two.bmp"] == "copy of x/2one.png" and len(notes) == 9
 
 
 def test_copies_with_other_labels_are_named_with_both(folder, tmp_path, caplog):

@@ -249,18 +249,20 @@ def test_a_run_writes_its_config_and_ways_to_the_pages(photos, monkeypatch, capl
     assert "seed: 7" in (folder / "config.yaml.before").read_text()
     # Paths in it are seen from where it lies, by the workflow and by the look before it.
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    config["datasets"]["photos"]["labels"] = "corrections.csv"
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
     rows = [f"{file.relative_to(photos)},{i % 2}" for i, file in enumerate(photos.rglob("*.png"))]
     (folder / "corrections.csv").write_text("\n".join(["image,label", *rows]))
-    done = invoke("run", photos)
-    assert done.exit_code == 0, done.output
+    monkeypatch.setenv("HOME", str(folder.resolve()))
+    for place in ("corrections.csv", "~/corrections.csv"):
+        config["datasets"]["photos"]["labels"] = place
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        done = invoke("run", photos)
+        assert done.exit_code == 0, done.output
     Started.returncode = 3
     assert invoke("run", photos).exit_code == 3
     # One broken by hand is told by its line; asked for anew, it is kept beside the new one.
     Started.returncode = 0
     (folder / "config.yaml").write_text("seed: 1\ndatasets: {a: {kind: digits}\nextractors: {}\n")
-    assert invoke("run", photos).exit_code == 1 and len(started) == 5
+    assert invoke("run", photos).exit_code == 1 and len(started) == 6
     assert "photos-depthgauge/config.yaml: line 3: is no YAML" in caplog.text
     assert invoke("run", photos, "--layers", 2).exit_code == 0
     assert "kind: digits}" in (folder / "config.yaml.before").read_text()

@@ -78,7 +78,7 @@ def results(tmp_path):
     verdict |= {"layer": "layer_1"} | FLAT | {"recipe": "Take all values of layer_1."}
     verdict |= {"headline": HEADLINE, "detail": DETAIL, "numbers": "AUC 0.700."}
     verdict |= {"answer": "use", "certainty": "firm", "guessing": 0.25, "knn1_half": 0.975}
-    verdict["layer_stability"] = 1.0
+    verdict |= {"layer_stability": 1.0, "quality": "very well"}
     of_net = verdict | {"scope": "depth", "headline": "Use layer layer_1."}
     table(folder / "verdict.csv", [verdict, of_net])
     worst = {
@@ -196,17 +196,16 @@ def test_page_says_what_the_tables_say(results):
 
 def test_checks_of_how_much_is_right():
     cell = {"smallest_class": 10, "largest_class": 10, "images": 20}
-    of = {"answer": "use", "guessing": 0.2}
 
-    def told(right, doubted=0):
-        found = checks({**of, "knn1_half": right}, cell, [{}] * doubted, None, {})
+    def told(quality, doubted=0):
+        verdict = {"answer": "use", "quality": quality, "knn1_half": 0.59}
+        found = checks(verdict, cell, [{}] * doubted, None, {})
         return [words for mark, words in found if mark == "look"]
 
-    assert told(0.61) == [] and told(0.59) == [
-        "of 100 pictures 41 are most like one of another class"
-    ]
-    assert told(0.9, 4) == ["4 of 20 pictures may have a wrong label"]
-    assert told(0.9, 5) == ["5 of 20 pictures look more like another class"]
+    weak = ["of 100 pictures 41 are most like one of another class"]
+    assert told("fairly well") == [] and told("somewhat") == told("poorly") == weak
+    assert told("very well", 4) == ["4 of 20 pictures may have a wrong label"]
+    assert told("very well", 5) == ["5 of 20 pictures look more like another class"]
 
 
 def test_checks_of_near_copies():
@@ -216,9 +215,9 @@ def test_checks_of_near_copies():
         found = checks(verdict, cell, [], near and {"pairs": 2, "images": 3, **near}, {})
         return [words for mark, words in found if "copies" in words and mark == "look"]
 
-    assert told(conflicts=0, leaks=0) == ["3 pictures are near copies"]
+    assert told(conflicts=0, leaks=0) == ["3 of 20 pictures are near copies"]
     assert told(conflicts=1, leaks=2) == [
-        "3 pictures are near copies, 1 pair of two labels, 2 pairs in two splits"
+        "3 of 20 pictures are near copies, 1 pair of two labels, 2 pairs in two splits"
     ]
     assert told() == []
 

@@ -177,24 +177,29 @@ def test_verbose_shows_snakemakes_own_lines_and_a_dry_run_counts(tmp_path):
     assert status == 0 and "Job stats:" in lines
 
 
-def test_a_mistake_in_the_config_is_said_without_where_it_was_raised(tmp_path):
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "c.yaml").write_text(
-        "datasets: {photos: {kind: folder, path: pictuers}}\nextractors: {pca: {kind: pca}}\n"
-    )
+def refused(folder):
+    """The lines that a dry run of c.yaml prints, which is refused."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
             *("--configfile", "c.yaml", "--workflow-profile", "none", "--cores", "1"),
             *("--logger", "depthgauge", "--dry-run"),
         ],
-        cwd=tmp_path,
+        cwd=folder,
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
+    return done.stderr.splitlines()
+
+
+def test_a_mistake_in_the_config_is_said_without_where_it_was_raised(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "c.yaml").write_text(
+        "datasets: {photos: {kind: folder, path: pictuers}}\nextractors: {pca: {kind: pca}}\n"
+    )
+    assert refused(tmp_path) == [
         "ERROR: datasets.photos: pictuers: does not exist; did you mean 'pictures'? Expected a "
         "folder of images, with one sub-folder for each class."
     ]
@@ -208,19 +213,7 @@ def test_a_config_that_snakemake_cannot_read_is_told_by_its_line(tmp_path):
     assert config_error(words).startswith(said)
     assert config_error([f"--configfile={broken}"]).startswith(said)
     assert config_error(["--cores", str(broken)]) == ""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
-            *("--configfile", "c.yaml", "--workflow-profile", "none", "--cores", "1"),
-            *("--logger", "depthgauge", "--dry-run"),
-        ],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    (line,) = refused(tmp_path)
     assert line.startswith("c.yaml: line 2: is no YAML: ")
 
 

@@ -40,8 +40,9 @@ def read_yaml(path):
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{path}: line {line}: is not in UTF-8; save the file as that.") from None
     try:
-        tree = yaml.compose(text, yaml.SafeLoader)
-        value = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        tree = loader.get_single_node()
+        value = None if tree is None else loader.construct_document(tree)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         try:
             return json.loads(text)  # which may be indented by tabs

@@ -14,6 +14,7 @@ from depthgauge.cli import main as depthgauge_command
 from depthgauge.code import code_digest
 from depthgauge.described import read_layers
 from depthgauge.errors import UserError
+from depthgauge.figures.kinds import SHOWN
 from depthgauge.fingerprint import fingerprint, is_foreign, sha256
 from depthgauge.networks.dims import check_dims
 from depthgauge.not_fetched import not_fetched
@@ -51,9 +52,6 @@ if caches:
 FOUND = (
     {} if workflow.is_main_process else json.loads(os.getenv("DEPTHGAUGE_FOUND", "{}"))
 )
-
-for file in workflow.configfiles:
-    legible(file)
 
 try:
     PLAN = make_plan(config, FOUND)
@@ -488,9 +486,12 @@ def jobs_of_figures(table):
         stem = Path(file).with_suffix("")
         command = commands[stem.parts[1]]
         figure = {
-            **dict(outputs={}),
+            "outputs": {},
             **table[command],
-            **dict(command=command, stem=f"results/{stem.as_posix()}", dataset=dataset),
+            "command": command,
+            "stem": f"results/{stem.as_posix()}",
+            "dataset": dataset,
+            "called": SHOWN[stem.parts[1]],
             "extractor": stem.name if len(stem.parts) == 3 + bool(dataset) else "",
         }
         # What is to be said of it.

@@ -20,7 +20,12 @@ def stop(error):
 def legible(file):
     """The path of a config file, if it can be read; Snakemake would say neither line nor file."""
     try:
-        read_config(file)
+        if workflow.is_main_process:  # jobs need not look again
+            read_config(file)
     except UserError as error:
         stop(error)
     return file
+
+
+for file in workflow.configfiles:
+    legible(file)

@@ -2,13 +2,12 @@
 # and what is to be said of it (TXT) beside. Those of a dataset that need the same are drawn
 # in one job, whose start takes longer than a figure.
 
-# By command: the folder of the figures; what one is called; what it needs, and with which others it
-# is drawn so; the files that it is drawn from, and how they are handed to the command; and options
-# of which the values count.
+# By command: the folder of the figures; what one needs, and with which others it is drawn so; the
+# files that it is drawn from, and how they are handed to the command; and options of which the
+# values count.
 FIGURES = {
     "depths": dict(
         kind="depths",
-        called="all depths of all networks",
         needs="verdict",
         inputs=dict(goodness="results/goodness.csv", verdict="results/verdict.csv"),
         handed=lambda figure, files: [files.goodness, files.verdict],
@@ -16,7 +15,6 @@ FIGURES = {
     ),
     "violins": dict(
         kind="violins",
-        called="goodness and its null",
         needs="results",
         inputs=dict(
             rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
@@ -27,7 +25,6 @@ FIGURES = {
     ),
     "heatmap": dict(
         kind="heatmaps",
-        called="class by class",
         needs="results",
         inputs=dict(
             classes=per_layer(
@@ -40,7 +37,6 @@ FIGURES = {
     ),
     "maps": dict(
         kind="maps",
-        called="maps",
         needs="results",
         inputs=dict(
             embeddings=per_layer(
@@ -61,7 +57,6 @@ FIGURES = {
     ),
     "contact-sheet": dict(
         kind="contact_sheets",
-        called="images of each cluster",
         needs="results",
         inputs=dict(
             images="results/datasets/{dataset}/images",
@@ -82,7 +77,6 @@ FIGURES = {
     ),
     "ask-sheet": dict(
         kind="ask",
-        called="images to label first",
         needs="results",
         inputs=dict(
             images="results/datasets/{dataset}/images",
@@ -93,7 +87,6 @@ FIGURES = {
     ),
     "near-copies-sheet": dict(
         kind="near_copies",
-        called="near copies",
         needs="results",
         inputs=dict(
             images="results/datasets/{dataset}/images",
@@ -104,7 +97,6 @@ FIGURES = {
     ),
     "misplaced-sheet": dict(
         kind="misplaced",
-        called="misplaced images",
         needs="verdict",
         inputs=dict(
             images="results/datasets/{dataset}/images",
@@ -119,7 +111,6 @@ FIGURES = {
     ),
     "label-curves": dict(
         kind="labelling",
-        called="labelling from few labels",
         needs="results",
         inputs=dict(
             trials=[
@@ -141,7 +132,6 @@ FIGURES = {
     ),
     "samples": dict(
         kind="samples",
-        called="images",
         needs="images",
         inputs=dict(
             images="results/datasets/{dataset}/images",
@@ -152,7 +142,6 @@ FIGURES = {
     ),
     "schematic": dict(
         kind="networks",
-        called="schematic",
         needs="networks",
         # Learned from one dataset or another, the network looks the same.
         inputs=dict(nodes=any_network(".csv"), layers=any_network(".json")),
@@ -161,7 +150,6 @@ FIGURES = {
     ),
     "learning-curve": dict(
         kind="learning_curves",
-        called="learning curve",
         needs="results",
         inputs=dict(history="results/models/{dataset}/{extractor}_history.csv"),
         handed=lambda figure, files: [files.history],
@@ -169,7 +157,6 @@ FIGURES = {
     ),
     "reconstructions": dict(
         kind="reconstructions",
-        called="reconstructions",
         needs="results",
         inputs=dict(examples="results/models/{dataset}/{extractor}_examples.npz"),
         handed=lambda figure, files: [files.examples],

@@ -118,18 +118,21 @@ def pictures(name, spec, sources, seed, scratch):
         )
     ]
     found = sum(map(len, classes.values()))
-    note = f"{len(classes) - ('' in classes)} classes" if classes.keys() - {""} else "unlabelled"
-    if "" in classes and len(classes) > 1:
-        note += f", {sum(label == '' for label, _ in chosen)} images without label"
+    said = []
+    if "" in classes:
+        without = f"{sum(label == '' for label, _ in chosen)} images without label"
+        said.append(without if len(classes) > 1 else "unlabelled")
     if len(made) < found:
-        note += f", {len(made)} of {found} images chosen at random"
-    for key, values in told.items():
-        note += f", {_say_told(key, values)}"
+        said.append(f"{len(made)} of {found} images chosen at random")
+    said += [_say_told(key, values) for key, values in told.items()]
     splits = Counter(picture.split for picture in made if picture.split)
     if splits:
-        note += f", of the splits {', '.join(f'{part} {n}' for part, n in splits.items())}"
-    note += _about_groups(name, told.get("group"), [label for label, _ in chosen], paths)
-    return made, [Note("", "", len(made), note), *notes]
+        said.append(f"of the splits {', '.join(f'{part} {n}' for part, n in splits.items())}")
+    asked = _about_groups(name, told.get("group"), [label for label, _ in chosen], paths)
+    notes = [*(Note("", "", "", question) for question in asked), *notes]
+    if said:
+        notes.insert(0, Note("", "", len(made), ", ".join(said)))
+    return made, notes
 
 
 def _told(name, spec, paths, of_images):
@@ -149,7 +152,7 @@ def _told(name, spec, paths, of_images):
 
 
 def _about_groups(name, groups, labels, paths):
-    """Warn of a class of one group; where no groups are told, ask, and return the question."""
+    """Warn of a class of one group; where no groups are told, ask, and return the questions."""
     if groups is not None:
         of_class = {}  # an image without a group is one by itself
         for place, label in enumerate(labels):
@@ -162,17 +165,17 @@ def _about_groups(name, groups, labels, paths):
                 name,
                 ", ".join(alone),
             )
-        return ""
+        return []
     classes = np.unique(labels, return_inverse=True)[1]
     pattern = asked_by_names(groups_by_names(paths), classes)
     if not pattern:
-        return ""
+        return []
     question = (
         "do images belong together whose names share a part (one film, one person, one slide)? "
         f"Then add the line `{line_of(pattern)}` to the dataset in the config"
     )
     log.warning("datasets: %s: %s.", name, question)
-    return f"; {question}"
+    return [question]
 
 
 def _say_told(key, values):

@@ -188,7 +188,7 @@ def _figure(table, cell):
     of = "" if np.isnan(whole) else f" of {whole:,.0f}"
     note = f"Layers in order of depth; n = {cell.images:,}{of} images, {cell.classes} classes; "
     if key_lines:
-        readings, columns = line_by_line(list(looks), -(-len(looks) // key_lines))
+        readings, columns = line_by_line(list(looks), int(width / 1.15))
         figure.legend(
             handles=[_key(reading, *looks[reading]) for reading in readings],
             title=cell.dataset,

@@ -93,7 +93,8 @@ def run_pictures(
     config = None
     if file.exists() and not (networks or layers or quick or labels or group or split):
         config, spec = _kept(file, pictures)
-        labels, split = spec.get("labels") and output / spec["labels"], spec.get("split")
+        labels, split = spec.get("labels"), spec.get("split")
+        labels = labels and output / Path(labels).expanduser()
     looks = look(pictures, labels, split)
     print("\n".join(looks.lines()))
     if config is not None:

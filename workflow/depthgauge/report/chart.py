@@ -4,6 +4,7 @@ from html import escape
 
 from markupsafe import Markup
 
+from ..figures.style import shorten
 from ..statistics.wording import of_100
 
 _WIDTH, _HEIGHT = 400, 210
@@ -77,9 +78,9 @@ def accuracy_chart(cells, advised, networks, controls=()):
                 parts.append(f'<circle class="advised" {centre} r="8"/>')
         labels.append((y(shares[-1]), f"{_MARKS[place % len(_MARKS)]} {network}", look))
     for height, text, look in _apart(labels):
-        short = text if len(text) <= 19 else f"{text[:18]}…"
+        short = escape(shorten(text, 19))
         parts.append(
-            f'<text class="label {look}" x="{end + 8}" y="{height + 4:.1f}">{escape(short)}</text>'
+            f'<text class="label {look}" x="{end + 8}" y="{height + 4:.1f}">{short}</text>'
         )
     told = "same class, of 100 pictures" + ("; hollow: worse for certain" if worse else "")
     parts.append(f'<text class="axis" x="2" y="12">{told}</text>')
@@ -89,7 +90,7 @@ def accuracy_chart(cells, advised, networks, controls=()):
         ends = f"shallow: {several[0][0]}", f"deep: {several[0][-1]}"
     places = (_LEFT, "start"), (end, "end")
     for text, (at, anchor) in zip(ends, places, strict=True):
-        short = escape(text if len(text) <= 22 else f"{text[:21]}…")
+        short = escape(shorten(text, 22))
         parts.append(
             f'<text class="axis" x="{at}" y="{_HEIGHT - 8}" text-anchor="{anchor}">{short}</text>'
         )

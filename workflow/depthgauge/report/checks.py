@@ -1,8 +1,7 @@
 """What to look at before a verdict is believed, in a line each."""
 
-from ..statistics.wording import of_100
+from ..statistics.wording import WEAK, of_100
 
-WELL = 0.5  # of the way from guessing to all
 ENOUGH = 10  # images of a class, from which its neighbours tell something
 MANY = 0.2  # of all images
 BALANCED = 3  # times as many images of the largest class as of the smallest
@@ -29,9 +28,8 @@ def checks(verdict, cell, misplaced, near, controls):
         found.append(("bad", "classes differ by no more than chance"))
     else:
         found.append(("good", "classes differ by more than chance"))
-        guessing, right = verdict["guessing"], verdict["knn1_half"]
-        if right - guessing < WELL * (1 - guessing):
-            wrong = of_100(1 - right)
+        if verdict["quality"] in WEAK:
+            wrong = of_100(1 - verdict["knn1_half"])
             found.append(("look", f"of 100 pictures {wrong} are most like one of another class"))
     smallest, largest = int(cell["smallest_class"]), int(cell["largest_class"])
     enough = f"{smallest:,} pictures or more of each class"
@@ -60,7 +58,7 @@ def checks(verdict, cell, misplaced, near, controls):
     if str(verdict.get("nuisance_warning")) == "True":
         found.append(("look", "neighbours share the nuisance rather than the class"))
     if near and near["pairs"]:
-        told = f"{near['images']:,} pictures are near copies"
+        told = f"{near['images']:,} of {int(cell['images']):,} pictures are near copies"
         worse = {"conflicts": "of two labels", "leaks": "in two splits"}
         of_two = {what: near[key] for key, what in worse.items() if near[key]}
         told += "".join(f", {n:,} pair{'s' * (n > 1)} {what}" for what, n in of_two.items())
@@ -68,10 +66,17 @@ def checks(verdict, cell, misplaced, near, controls):
     elif near:
         found.append(("good", "no near copies"))
     if misplaced:
-        images = int(cell["images"])
-        few = len(misplaced) <= MANY * images  # of more it is hardly the labels
-        what = "may have a wrong label" if few else "look more like another class"
-        found.append(("look", f"{len(misplaced):,} of {images:,} pictures {what}"))
+        doubted = labels_doubted(misplaced, cell)
+        what = "may have a wrong label" if doubted else "look more like another class"
+        found.append(("look", f"{len(misplaced):,} of {int(cell['images']):,} pictures {what}"))
     elif verdict["answer"] != "none":
         found.append(("good", "no picture looks misplaced"))
     return found
+
+
+def labels_doubted(misplaced, cell):
+    """Return whether the labels may be wrong of images that another one fits better.
+
+    Of many it is hardly their labels, but a layer that does not tell the classes apart.
+    """
+    return len(misplaced) <= MANY * int(cell["images"])

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ..datasets import about
 from ..described import read_layers
+from ..figures.kinds import SHOWN
 from ..figures.style import in_reading_order
 from ..files import atomic
 from ..manifest import few_groups
@@ -19,7 +20,7 @@ from ..statistics.recipe import reading_words, recipe_code
 from ..statistics.wording import of_100
 from ..tables import read_benchmark, read_table, write_table
 from .chart import accuracy_chart
-from .checks import MANY, checks
+from .checks import checks, labels_doubted
 from .claims import NOT_TESTABLE
 from .confusions import confusions
 from .embedded import embedded_figure, embedded_thumbnail
@@ -44,20 +45,6 @@ _TABLES = {  # what each of the tables about all datasets holds
     "claims": "the claims held against this run",
     "clusters": "groups that form without labels, and how stable they are",
     "table_1": "the datasets",
-}
-_FIGURES = {  # what the figures of each kind show
-    "depths": "all measures of all layers against depth",
-    "maps": "the pictures on a map, layer by layer",
-    "violins": "goodness beside that of shuffled labels",
-    "heatmaps": "how far classes are apart, pair by pair",
-    "misplaced": "pictures that lie among those of another class",
-    "labelling": "how many labels are enough",
-    "contact_sheets": "groups that form without labels",
-    "near_copies": "near copies, pair by pair",
-    "samples": "some pictures of each class",
-    "ask": "pictures to label first",
-    "learning_curves": "how the autoencoder learned",
-    "reconstructions": "what the autoencoder makes of the pictures",
 }
 _WORST = 12  # misplaced images that are shown
 _SIDE = 96  # of their thumbnails, in pixels
@@ -182,7 +169,7 @@ def _dataset(name, found, tables):
         "name": name,
         **about(name, plan.config["datasets"][name]),
         "counted": counted[0] if counted else None,
-        "left_out": _left_out(name, counted[0] if counted else None, found),
+        "left_out": _left_out(name, found),
         "labels": _labels(name, found),
         "near_copies": near,
         "verdict": verdict,
@@ -197,7 +184,7 @@ def _dataset(name, found, tables):
         **dict.fromkeys(("confusions", "code", "chart")),
         "advised": _advised(name, found),
         "lacking": _lacking(name, found),
-        "more": [(_FIGURES[kind], files) for kind, files in figures.items() if files],
+        "more": [(SHOWN[kind], files) for kind, files in figures.items() if files],
     }
     own = [f"/{verdict['extractor']}.png" if verdict and verdict.get("extractor") else ".png"]
     shown = ("ask", "maps", "violins", "samples", "labelling")
@@ -231,7 +218,7 @@ def _advice(name, verdict, cells, ranking, near, found):
         "others": [cell for cell in cells if cell not in best],
         "misplaced": misplaced[:_WORST],
         "misplaced_count": len(misplaced),
-        "labels_doubted": len(misplaced) <= MANY * cells[0]["images"],
+        "labels_doubted": labels_doubted(misplaced, cells[0]),
         "confusions": _confusions(name, verdict, found),
         **_computed(verdict, found),
     }
@@ -315,17 +302,14 @@ def _shown(file, found):
     }
 
 
-def _left_out(name, counted, found):
+def _left_out(name, found):
     """Return sentences: what of a dataset was left out, and why."""
     said, plan = [], found.plan
-    plain = f"{(counted or {}).get('classes')} classes"  # which stand in the heading
     for note in found.rows(f"datasets/{name}/notes.csv"):
         if note.get("image"):  # one file of those that another note counts
             continue
-        expected, there = note.get("expected", ""), note.get("found", "")
-        count = f"{there} of {expected} images" if expected and expected != there else ""
-        if note.get("note") == plain and not count:
-            continue
+        expected, counted = note.get("expected", ""), note.get("found", "")
+        count = f"{counted} of {expected} images" if expected and expected != counted else ""
         phrases = filter(None, [count, note.get("note")])
         said.append(": ".join(filter(None, [note.get("part"), ", ".join(phrases)])))
     if plan.labelled[name] == "none":

@@ -152,9 +152,7 @@ def _numbers(row):
             points += f" (95 % interval {100 * row['worse_low']:.1f} to "
             points += f"{100 * row['worse_high']:.1f})"
         yield f"Next is {row['next']}, in half of the images worse than the best by {points}."
-    at = ".".join(row[name] for name in ("layer", *KEYS))
-    if row["scope"] == "dataset":
-        at = f"{row['extractor']}/{at}"
+    at = ".".join([_own_layer(row), *(row[name] for name in KEYS)])
     if row["most_accurate"] != at:
         yield (
             f"{row['most_accurate']} is the most accurate by less than a point; of such the one "
@@ -169,15 +167,18 @@ def _numbers(row):
         yield f"Other measures, which do not decide, are highest elsewhere: {told}."
     if row["groups_suspected"]:
         yield how_to_tell(row["groups_line"])
-    own = row["layer"] if row["scope"] == "depth" else f"{row['extractor']}/{row['layer']}"
-    if own in row["spread_warning"].split(";"):
-        yield f"Beware at {own}: {SPREAD}."
+    if _own_layer(row) in row["spread_warning"].split(";"):
+        yield f"Beware at {_own_layer(row)}: {SPREAD}."
 
 
 def _other_layers(row, cells):
     layers = cells.layer if row["scope"] == "depth" else cells.extractor + "/" + cells.layer
-    own = row["layer"] if row["scope"] == "depth" else f"{row['extractor']}/{row['layer']}"
-    return layers[layers != own]
+    return layers[layers != _own_layer(row)]
+
+
+def _own_layer(row):
+    """Return what the layer advised is called, among those of its network or of all."""
+    return row["layer"] if row["scope"] == "depth" else f"{row['extractor']}/{row['layer']}"
 
 
 def _reading(row):
