@@ -190,3 +190,4 @@ def test_accuracy_with_copies_and_without():
     assert with_copies == pytest.approx((2 / 3 + 2 / 3 + 2 / 3 + 1 / 3) / 4)
     assert without == pytest.approx((0 + 0 + 2 / 3 + 1 / 3) / 4)
     assert accuracies(near, labels, {})[0] == accuracies(near, labels, {})[1]
+    assert accuracies(near, labels, dict.fromkeys(labels, "1")) is None  # all are one picture

@@ -222,6 +222,32 @@ def test_checks_of_near_copies():
     assert told() == []
 
 
+def test_near_copies_are_shown_group_by_group(results):
+    pairs = [(1, "conflict", 0, 1), (1, "copy", 1, 2)]
+    pairs += [(group, "copy", 2 * group, 2 * group + 1) for group in range(2, 8)]
+    rows = [
+        {"group": group, "kind": kind, "ratio": 0.2, "image": f"{one}", "other": f"{other}"}
+        | {"label": "plover", "other_label": "stork" if kind == "conflict" else "plover"}
+        for group, kind, one, other in pairs
+    ]
+    table(results / "near_copies/planted.csv", rows)
+    labels = {"image": [f"{place}" for place in range(16)], "label": ["plover", "stork"] * 8}
+    table(results / "datasets/planted/manifest.csv", labels)
+    near = [(f"{i}", rank, f"{(i + rank) % 16}") for i in range(16) for rank in (1, 2)]
+    near = pd.DataFrame(near, columns=["image", "rank", "neighbour"])
+    table(results / "neighbours/planted/network/layer_1.csv", near)
+    text = text_of(page_of(results))
+    assert "15 pictures, in 7 groups, are far more like each other" in text
+    assert "Of 8 pairs 1 has two labels." in text and "So many are hardly copies" not in text
+    # Of labels that take turns the second neighbour has one's own, which is the nearest in a third.
+    assert "of the same class for 33 of 100 pictures" in text
+    assert "One pair of each of the first 6 groups: 0 ( plover ) and 1 ( stork ) 4 (" in text
+    assert "14 ( plover )" not in text
+    rows = pd.read_csv(results / "table_1.csv")
+    rows.assign(samples=29).to_csv(results / "table_1.csv", index=False)
+    assert "So many are hardly copies" in text_of(page_of(results))
+
+
 def test_how_to_compute_it(results):
     text = text_of(page_of(results))
     assert "How to compute it Take all values of layer_1. The features of these pictures" in text

@@ -78,7 +78,7 @@ def accuracy_chart(cells, advised, networks, controls=()):
                 parts.append(f'<circle class="advised" {centre} r="8"/>')
         labels.append((y(shares[-1]), f"{_MARKS[place % len(_MARKS)]} {network}", look))
     for height, text, look in _apart(labels):
-        short = escape(shorten(text, 19))
+        short = escape(shorten(text, 17))
         parts.append(
             f'<text class="label {look}" x="{end + 8}" y="{height + 4:.1f}">{short}</text>'
         )

@@ -66,7 +66,7 @@ def accuracies(neighbours, labels, groups):
 
     Of the listed neighbours, see ``statistics.accuracy.expected_in_half``; without near copies
     those of an image's own group are passed over, as if a group were one image. An image of which
-    none is left then is no part of either.
+    none is left then is no part of either; where that is all of them, return None.
 
     Parameters
     ----------
@@ -81,9 +81,11 @@ def accuracies(neighbours, labels, groups):
     right = label(image) == label(other)
     apart = (group(image) != group(other)) | (group(image) == "")
     counted = apart.any(axis=1)
+    if not counted.any():
+        return None
     expected = []
     for listed in (np.ones_like(apart), apart):
         weights = listed * 0.5 ** np.cumsum(listed, axis=1)
         shares = (weights * right).sum(axis=1)[counted] / weights.sum(axis=1)[counted]
-        expected.append(float(shares.mean()) if counted.any() else float("nan"))
+        expected.append(float(shares.mean()))
     return tuple(expected)
