@@ -152,7 +152,9 @@ def on(cluster, folder):
 def faults(cluster, folder):
     """Run once more, and let happen what happens on clusters."""
     # Each attempt at `network` may have 1,500 MB more; the first is too small for TensorFlow.
+    # The jobs whose node is to die are held until another one hangs: else they might be done.
     arguments = (*PROFILE, *TOY, "--set-resources", "network:mem_mb=1500*attempt")
+    arguments += ("places_inception_untrained:slurm_extra=--hold",)
     arguments += ("--", *MADE)
     run = start(folder, "faults", on(cluster, folder), *arguments)
     running(cluster, run, "features_inception_untrained")
@@ -177,29 +179,43 @@ def faults(cluster, folder):
     cluster.ask("scontrol", "update", f"JobId={job['id']}", "TimeLimit=1")
     print(f"Job {job['id']} ({job['rule']}) hangs; it has one minute.", flush=True)
 
-    job = running(cluster, run, "places_inception_untrained", elsewhere=job["node"])
+    job = running(cluster, run, "places_inception_untrained", not_on=job["node"])
     cluster.kill_node(job["node"])
     print(f"Node {job['node']} dies under job {job['id']} ({job['rule']}).", flush=True)
+    dead = job["node"]
     while run.going():
-        states = {one["id"]: one["state"] for one in cluster.jobs()}
-        if states[job["id"]] == "NODE_FAIL":
-            cluster.start_node(job["node"])
-            print(f"Node {job['node']} is started again.", flush=True)
-            break
+        jobs = cluster.jobs()
+        release(cluster, jobs, job["rule"])  # those submitted since, its second attempt among them
+        states = {one["id"]: one["state"] for one in jobs}
+        if dead and states[job["id"]] == "NODE_FAIL":
+            cluster.start_node(dead)
+            print(f"Node {dead} is started again.", flush=True)
+            dead = None
         time.sleep(1)
     run.finish()
 
 
-def running(cluster, run, rule, elsewhere=None):
-    """Wait for a job of a rule to run, not on the node ``elsewhere``, and return it."""
+def running(cluster, run, rule, not_on=None):
+    """Wait for a job of a rule to run, not on the node ``not_on``, and return it."""
     while run.going():
-        for job in cluster.jobs():
-            if job["rule"] == rule and job["state"] == "RUNNING" and job["node"] != elsewhere:
+        jobs = cluster.jobs()
+        release(cluster, jobs, rule, not_on)
+        for job in jobs:
+            if job["rule"] == rule and job["state"] == "RUNNING" and job["node"] != not_on:
                 processes = cluster.processes(job["node"], job["id"])
                 if len(processes) > 2:  # it has begun
                     return job
         time.sleep(0.3)
     run.fail(f"no job of {rule} was seen running")
+
+
+def release(cluster, jobs, rule, not_on=None):
+    """Let the jobs of a rule that were submitted held start, not on the node ``not_on``."""
+    for job in jobs:
+        if job["rule"] == rule and job["state"] == "PENDING":
+            if not_on:
+                cluster.ask("scontrol", "update", f"JobId={job['id']}", f"ExcNodeList={not_on}")
+            cluster.ask("scontrol", "release", job["id"])
 
 
 def compare(folder, name, all_but=None):
