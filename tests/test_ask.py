@@ -1,4 +1,4 @@
-"""Which images to label first: medoids by brute force, copies, too few images, and the sheet."""
+"""Which images to label first: by brute force, copies, too few images, and the sheet."""
 
 from itertools import combinations
 
@@ -42,15 +42,15 @@ def greedy(square, count):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_no_worse_than_greedy_and_near_to_the_best_of_all_choices(seed):
+def test_the_greedy_choice_by_its_definition_and_near_to_the_best_of_all(seed):
     points = np.random.default_rng(seed).standard_normal((14, 3))
     square = squareform(pdist(points).astype(np.float32)).astype(np.float64)
     images, nearest = found(points, 3)
     assert len(set(images.tolist())) == 3
     np.testing.assert_array_equal(nearest, square[images].argmin(axis=0))
     best = min(cost(square, some) for some in combinations(range(14), 3))
-    assert best <= cost(square, images) <= cost(square, greedy(square, 3)) + 1e-6
-    assert cost(square, images) < 1.15 * best
+    assert images.tolist() == greedy(square, 3)
+    assert best <= cost(square, images) < 1.2 * best
     # One image is the medoid of all.
     assert found(points, 1)[0].tolist() == [square.sum(axis=1).argmin()]
 
@@ -112,31 +112,26 @@ def test_groups_that_have_nothing_new_are_not_asked_again():
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two networks' distances of 30 images without labels, which differ in their scale."""
+    """Distances of 30 images without labels."""
     points, _ = clouds([10, 10, 10])
-    noise = np.random.default_rng(4).standard_normal(points.shape)
     (tmp_path / "images").mkdir()
     images = [f"{place}.jpg" for place in range(30)]
     for place, name in enumerate(images):
         Image.new("RGB", (12, 8), (8 * place, 90, 90)).save(tmp_path / "images" / name)
     table = {"image": images, "label": "", "source": [f"there/{name}" for name in images]}
     write_table(pd.DataFrame(table), tmp_path / "manifest.csv")
-    for net, features in (("one", points), ("other", 1000 * noise)):
-        (tmp_path / net).mkdir()
-        np.save(tmp_path / net / "layer.npy", pdist(features).astype(np.float32))
+    np.save(tmp_path / "layer.npy", pdist(points).astype(np.float32))
     return tmp_path
 
 
-def test_networks_count_alike_whatever_the_scale_of_their_distances(folder):
-    paths = [folder / net / "layer.npy" for net in ("one", "other")]
+def test_the_table_is_what_is_asked_by_angle_whatever_the_threads(folder):
     made = []
     for threads in (1, 2):
         made.append(folder / f"ask{threads}.csv")
-        write_ask(folder / "manifest.csv", paths, made[-1], count=4, threads=threads)
+        write_ask(folder / "manifest.csv", folder / "layer.npy", made[-1], count=4, threads=threads)
     assert made[0].read_bytes() == made[1].read_bytes()
-    by_angle = [np.concatenate(list(angles(Distances(np.load(path))))) for path in paths]
-    mean = sum(one.astype(np.float64) / one.mean(dtype=np.float64) for one in by_angle) / 2
-    images, nearest = asked(Distances(mean.astype(np.float32)), 4, progress=False)
+    by_angle = np.concatenate(list(angles(Distances(np.load(folder / "layer.npy")))))
+    images, nearest = asked(Distances(by_angle), 4, progress=False)
     table = read_table(made[0])
     assert table.columns.tolist() == ["rank", "image", "stands_for", "source"]
     assert table["rank"].tolist() == [1, 2, 3, 4]
@@ -146,7 +141,7 @@ def test_networks_count_alike_whatever_the_scale_of_their_distances(folder):
 
 
 def test_more_images_asked_for_than_there_are(folder, caplog):
-    write_ask(folder / "manifest.csv", [folder / "one/layer.npy"], folder / "ask.csv", count=50)
+    write_ask(folder / "manifest.csv", folder / "layer.npy", folder / "ask.csv", count=50)
     table = read_table(folder / "ask.csv")
     assert sorted(table.image) == sorted(f"{place}.jpg" for place in range(30))
     assert "50 images to label were asked for; there are 30 that differ" in caplog.text
@@ -157,22 +152,21 @@ def test_groups_are_those_of_the_manifest(folder):
     table["group"] = ["film"] * 20 + [""] * 10
     write_table(table, folder / "groups.csv")
     for manifest, films in (("manifest.csv", 2), ("groups.csv", 1)):
-        write_ask(folder / manifest, [folder / "one/layer.npy"], folder / "ask.csv", count=3)
+        write_ask(folder / manifest, folder / "layer.npy", folder / "ask.csv", count=3)
         places = read_table(folder / "ask.csv").image.str.removesuffix(".jpg").astype(int)
         assert (places < 20).sum() == films
 
 
 def test_a_dataset_of_copies_alone(folder, caplog):
-    np.save(folder / "one/layer.npy", np.zeros(30 * 29 // 2, np.float32))
-    both = [folder / "one/layer.npy"] * 2
-    write_ask(folder / "manifest.csv", both, folder / "ask.csv", count=3)
+    np.save(folder / "layer.npy", np.zeros(30 * 29 // 2, np.float32))
+    write_ask(folder / "manifest.csv", folder / "layer.npy", folder / "ask.csv", count=3)
     assert read_table(folder / "ask.csv").stands_for.tolist() == [30]
     assert "there are 1 that differ" in caplog.text
 
 
 def test_from_the_command_line_to_the_sheet(folder):
     for line in (
-        ["ask", "manifest.csv", "one/layer.npy", "-o", "ask.csv", "--count", "7"],
+        ["ask", "manifest.csv", "layer.npy", "-o", "ask.csv", "--count", "7"],
         ["ask-sheet", "sheet", "images", "ask.csv", "--title", "birds"],
     ):
         with pytest.MonkeyPatch.context() as patch:

@@ -455,13 +455,13 @@ def mislabelled():
 
 @stage("labelling.ask:write_ask")
 @file("manifest")
-@files("distances")
+@file("distances")
 @output
 @click.option("--metric", type=click.Choice(METRICS))
 @click.option("--count", type=click.IntRange(1), help="How many images to ask for.")
 @threads
 def ask():
-    """Write which images of MANIFEST (CSV) to label first, by their mean DISTANCES (.npy)."""
+    """Write which images of MANIFEST (CSV) to label first, by their DISTANCES (.npy)."""
 
 
 @stage("statistics.multiplicity:write_goodness_table")

@@ -246,13 +246,16 @@ class Plan:
 
     def near_copy_cells(self, dataset):
         """Return the cells by whose neighbours near copies are told: no controls, from half way."""
-        controls = self.controls()
-        asked = [name for name in self.layers if name not in controls] or list(self.layers)
         return [
             (dataset, name, layer)
-            for name in asked
+            for name in self.no_controls()
             for layer in self.layers[name][len(self.layers[name]) // 2 :]
         ]
+
+    def no_controls(self):
+        """Return the extractors that are no controls; where all are, all of them."""
+        controls = self.controls()
+        return [name for name in self.layers if name not in controls] or list(self.layers)
 
     def unlabelled_layer(self, extractor):
         """Return the layer that is looked at first where no labels say which is best.

@@ -205,17 +205,12 @@ def reading_followed(wildcards):
     return "--reading " + ".".join(usual)
 
 
-def unlabelled_distances(extractors):
-    """The distances of each network that are looked at first where there are no labels."""
-    return [
-        f"results/distances/{{dataset}}/{extractor}/"
-        + readings.pooled_name(
-            PLAN.unlabelled_layer(extractor),
-            readings.usual(PLAN.poolings[extractor], PLAN.metrics).pooling,
-        )
-        + ".npy"
-        for extractor in extractors
-    ]
+def unlabelled_distances():
+    """The distances that are looked at where there are no labels: of the first trained network."""
+    extractor = PLAN.no_controls()[0]
+    layer = PLAN.unlabelled_layer(extractor)
+    pooling = readings.usual(PLAN.poolings[extractor], PLAN.metrics).pooling
+    return f"results/distances/{{dataset}}/{extractor}/{readings.pooled_name(layer, pooling)}.npy"
 
 
 def network_file(suffix):

@@ -159,7 +159,7 @@ rule mislabelled:
 rule ask:
     input:
         manifest="results/datasets/{dataset}/manifest.csv",
-        distances=unlabelled_distances(PLAN.layers),
+        distances=unlabelled_distances(),
     output:
         "results/ask/{dataset}.csv",
     log:
@@ -170,10 +170,10 @@ rule ask:
         "../../envs/depthgauge.yaml"
     threads: threads_up_to(8)
     resources:
-        # Two networks by angle, 4,000 images: 0.3 GB; the matrices are mapped, not held.
+        # The matrix is mapped, not held; by angle there is a second one.
         mem_mb=per_attempt(
             lambda wildcards: 700
-            + (1 + len(PLAN.layers)) * pairs_mb(wildcards.dataset)
+            + 2 * pairs_mb(wildcards.dataset)
             + CONFIG["ask"] * IMAGES[wildcards.dataset] // 10_000
         ),
         runtime=per_attempt(

@@ -1,17 +1,12 @@
 """Which images to label first: those that lie nearest to all others."""
 
 import logging
-from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryFile
 
 import numpy as np
 
-from ..distances.matrix import Distances
-from ..distances.passes import BLOCK, class_sums, to_each_image
+from ..distances.passes import class_sums, to_each_image
 from ..distances.reading import open_distances
-from ..files import no_space
 from ..kernels import kernel
 from ..manifest import groups_of, read_manifest
 from ..readings import Reading
@@ -19,18 +14,14 @@ from ..tables import write_table
 
 log = logging.getLogger(__name__)
 
-_ROUNDS = 20
-
 
 def asked(distances, count, *, groups=None, threads=1, progress=True):
     """Return ``count`` images that are near to all others, and for each image the nearest of them.
 
-    They are medoids: the sum of the distances of all images to the nearest of them is to be
-    small. The first is the image nearest to all; each next one is that which makes the sum least
-    (facility location, Nemhauser et al. 1978); then, in turn, all images go to the nearest and
-    each takes the image nearest to all of its own, until nothing changes, 20 times at most
-    (k-medoids, Park & Jun 2009). The matrix is read once for each image and each round, and
-    memory is O(n count).
+    The sum of the distances of all images to the nearest of these is to be small. The first is
+    the image nearest to all; each next one is that which makes the sum least (facility location,
+    Nemhauser et al. 1978, *An analysis of approximations for maximizing submodular set
+    functions*). The matrix is read once for each image, and memory is O(n count).
 
     Parameters
     ----------
@@ -48,8 +39,7 @@ def asked(distances, count, *, groups=None, threads=1, progress=True):
     Returns
     -------
     images : (m,) int array
-        In the order in which they were found. Fewer than ``count`` where all others are copies
-        of these.
+        The most telling first. Fewer than ``count`` where all others are copies of these.
     nearest : (n,) int array
         Of each image, its place in ``images``.
     """
@@ -74,16 +64,6 @@ def asked(distances, count, *, groups=None, threads=1, progress=True):
             gains[was_asked] = 0
         images.append(int(gains.argmax()))
         left = np.minimum(left, distances.rows(images[-1:])[0])
-    for _ in range(_ROUNDS):
-        nearest, before = distances.rows(images).argmin(axis=0), list(images)
-        sums = class_sums(condensed, nearest, **work)
-        for place, image in enumerate(images):
-            was_asked = np.isin(group, group[np.delete(images, place)])
-            own = (nearest == place) & (~was_asked | was_asked[image])
-            if own.any():
-                images[place] = int(np.where(own, sums[:, place], np.inf).argmin())
-        if images == before:
-            break
     return np.array(images), distances.rows(images).argmin(axis=0)
 
 
@@ -94,9 +74,8 @@ def write_ask(manifest, distances, output, *, metric="angle", count=10, threads=
     ----------
     manifest : path
         Of the groups, where it has any, as many are asked as can be.
-    distances : list of path
-        Condensed Euclidean distances, one layer of each network. Of several the mean is taken,
-        each having been scaled to the mean distance 1.
+    distances : path
+        Condensed Euclidean distances.
     output : path
         CSV, one row per image to label, the most telling first: ``rank,image,stands_for`` (and
         ``source`` as the manifest has it). An image stands for those to which it is the nearest
@@ -108,7 +87,8 @@ def write_ask(manifest, distances, output, *, metric="angle", count=10, threads=
     progress : bool
     """
     images = read_manifest(manifest)
-    with _mean(list(map(Path, distances)), metric, len(images), threads) as opened:
+    reading = Reading("", metric)
+    with open_distances(distances, reading, expected=len(images), threads=threads) as opened:
         places, nearest = asked(
             opened, count, groups=groups_of(images), threads=threads, progress=progress
         )
@@ -121,35 +101,6 @@ def write_ask(manifest, distances, output, *, metric="angle", count=10, threads=
     table.insert(0, "rank", range(1, len(places) + 1))
     table.insert(2, "stands_for", np.bincount(nearest, minlength=len(places)))
     write_table(table, output)
-
-
-@contextmanager
-def _mean(paths, metric, n, threads):
-    """Open the mean of several distances, of which each has the mean 1."""
-    with ExitStack() as stack:
-        all_of_them = [
-            stack.enter_context(
-                open_distances(path, Reading("", metric), expected=n, threads=threads)
-            )
-            for path in paths
-        ]
-        if len(all_of_them) == 1:
-            yield all_of_them[0]
-            return
-        arrays = [one.condensed for one in all_of_them]
-        starts = range(0, len(arrays[0]), BLOCK)
-        scales = [
-            sum(array[a : a + BLOCK].sum(dtype=np.float64) for a in starts) / len(array) or 1.0
-            for array in arrays
-        ]
-        stack.enter_context(no_space(paths[0]))
-        file = stack.enter_context(TemporaryFile(dir=paths[0].parent))
-        for a in starts:
-            parts = zip(arrays, scales, strict=True)
-            mean = sum(array[a : a + BLOCK] / scale for array, scale in parts) / len(arrays)
-            file.write(mean.astype(np.float32))
-        file.flush()
-        yield Distances(np.memmap(file, np.float32, "r", shape=arrays[0].shape), paths[0])
 
 
 @kernel()
