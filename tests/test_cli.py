@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from depthgauge import cli, stage
 from depthgauge.cli import main
-from depthgauge.report.near_copies import RATIO
+from depthgauge.report.near_copies import LIMIT
 from depthgauge.stage import Stages, signature
 
 RULES = Path(cli.__file__).parents[1] / "rules"
@@ -70,7 +70,7 @@ def test_signatures_are_those_of_the_functions():
         **dict.fromkeys(["manifest", "distances", "folder"], ...),
         **{"rows": None, "reading": None, "k": 8, "threads": 1, "progress": True},
     }
-    assert signature("report.near_copies:write_near_copies")["ratio"] == RATIO
+    assert signature("report.near_copies:write_near_copies")["limit"] == LIMIT
     assert signature("datasets:make_dataset")["seed"] is ...  # by name alone, without a default
 
 

@@ -16,8 +16,8 @@ default, on this network. Of several networks the rule is tried on all at once, 
 
 import argparse
 import json
+from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,8 @@ from depthgauge.distances.neighbours import nearest_neighbours
 from depthgauge.manifest import read_manifest
 from depthgauge.plan import read_plan
 from depthgauge.readings import pooled_name
-from depthgauge.report.near_copies import RATIO, near_copies
+from depthgauge.report.agreement import agreement, details
+from depthgauge.report.near_copies import LIMIT, near_copies
 from PIL import Image, ImageEnhance, ImageOps
 from scipy.spatial.distance import squareform
 from sklearn.metrics import average_precision_score
@@ -50,10 +51,11 @@ KINDS = {
 }
 
 
-def planted(results, plan, name, extractor, cache):
-    """Return the copies' originals [copies], kinds, whether they have four, features by layer."""
-    file = cache / f"{name}-{extractor}.npz"
-    images = read_manifest(results / "datasets" / name / "manifest.csv").image
+def planted(results, name, cache):
+    """Make the copies; return files, their originals [copies], kinds, whether they have four."""
+    folder = cache / name
+    source = results / "datasets" / name
+    images = read_manifest(source / "manifest.csv").image
     rng = np.random.default_rng(1)
     drawn = rng.permutation(len(images))[: len(KINDS) * COPIES + GROUPS]
     alone, grouped = np.split(drawn, [len(KINDS) * COPIES])
@@ -61,23 +63,30 @@ def planted(results, plan, name, extractor, cache):
     kinds = np.concatenate(
         [np.repeat(np.arange(len(KINDS)), COPIES), np.tile(np.arange(len(KINDS)), GROUPS)]
     )
-    if not file.exists():
+    files = [folder / f"{place:03d}.jpg" for place in range(len(kinds))]
+    folder.mkdir(exist_ok=True)
+    for file, place, kind in zip(files, originals, kinds, strict=True):
+        change, quality = list(KINDS.values())[kind]
+        with Image.open(source / "images" / images[place]) as one:
+            change(one.convert("RGB"), rng).save(file, quality=quality)
+    return files, originals, kinds, np.arange(len(kinds)) >= len(alone)
+
+
+def features(results, plan, name, extractor, files, cache):
+    """Return what a network says of the copies, by layer, from half way on."""
+    kept = cache / f"{name}-{extractor}.npz"
+    if not kept.exists():
         run, size, resample = network(results, plan, name, extractor)
         from depthgauge.networks.pixels import load_pixels
 
         made = []
-        with TemporaryDirectory() as scratch:
-            copy = Path(scratch, "copy.jpg")
-            for place, kind in zip(originals, kinds, strict=True):
-                change, quality = list(KINDS.values())[kind]
-                with Image.open(results / "datasets" / name / "images" / images[place]) as one:
-                    change(one.convert("RGB"), rng).save(copy, quality=quality)
-                values = run(load_pixels(copy, size, resample)[None])
-                made.append([np.asarray(value[0]) for value in values])
+        for file in files:
+            values = run(load_pixels(file, size, resample)[None])
+            made.append([np.asarray(value[0]) for value in values])
         layers = list(zip(plan.layers[extractor], zip(*made, strict=True), strict=True))
         deep = layers[len(layers) // 2 :]
-        np.savez(file, **{layer: np.stack(values) for layer, values in deep})
-    return originals, kinds, np.arange(len(kinds)) >= len(alone), np.load(file)
+        np.savez(kept, **{layer: np.stack(values) for layer, values in deep})
+    return np.load(kept)
 
 
 def network(results, plan, name, extractor):
@@ -118,21 +127,31 @@ def squares(results, plan, name, extractor, copies):
 
 def compared(results, plan, name, extractors, cache):
     """Yield a row for each rule, kind of copy, and one copy or four."""
+    files, originals, kinds, four = planted(results, name, cache)
+    folder = results / "datasets" / name
+    images = [folder / "images" / one for one in read_manifest(folder / "manifest.csv").image]
+    pictures = [details(file) for file in [*images, *files]]
+
+    @lru_cache(None)
+    def agree(one, other):
+        return agreement(pictures[one], pictures[other])
+
     depths = {}
     for extractor in extractors:
-        originals, kinds, four, copies = planted(results, plan, name, extractor, cache)
+        copies = features(results, plan, name, extractor, files, cache)
         rules, flat = {}, []
         for reading, apart, cosine in squares(results, plan, name, extractor, copies):  # noqa: B007
             euclidean = Distances(squareform(apart, checks=False).astype(np.float32))
             by_angle = Distances(np.concatenate(list(angles(euclidean))))
             table = nearest_neighbours(by_angle, 8, progress=False)
-            rules[f"{reading}, angle"] = ratios([[table]]), RATIO
+            rules[f"{reading}, angle, without pictures"] = ratios([[table]]), 0.7
             if reading.endswith("flat"):
                 flat.append((squareform(by_angle.condensed), table))
         tables = depths[extractor] = [table for _, table in flat]
         nearest = np.median((cosine + np.diag([np.inf] * len(cosine))).min(axis=0))
         rules |= {
-            "least of all depths, flat, angle": (ratios([tables]), RATIO),
+            "the rule": (ratios([tables], agree), LIMIT),
+            "without pictures": (ratios([tables]), 0.7),
             "the same, by the eighth neighbour alone": (by_one(flat, 8), 0.6),
             "the same, by the second neighbour alone": (by_one(flat, 2), 0.8),
             "cosine of the last, FiftyOne": (cosine, 0.2),
@@ -141,15 +160,19 @@ def compared(results, plan, name, extractors, cache):
         for row in rated(rules, originals, kinds, four):
             yield {"set": name, "network": extractor} | row
     if len(extractors) > 1:
-        rules = {"least of all depths, flat, angle": (ratios(list(depths.values())), RATIO)}
+        networks = list(depths.values())
+        rules = {
+            "the rule": (ratios(networks, agree), LIMIT),
+            "without pictures": (ratios(networks), 0.7),
+        }
         for row in rated(rules, originals, kinds, four):
             yield {"set": name, "network": "all"} | row
 
 
-def ratios(networks):
-    """Return the ratio of every pair, as ``near_copies`` does of those that are listed."""
+def ratios(networks, agree=None):
+    """Return what ``near_copies`` goes by, of every pair."""
     n = len(networks[0][0][0])
-    pairs, found, _ = near_copies(networks, ratio=2)
+    pairs, found, _, _ = near_copies(networks, agree, limit=2)
     square = np.ones((n, n))
     square[tuple(pairs.T)] = found
     return square
@@ -186,6 +209,7 @@ def rated(rules, originals, kinds, four):
                 "average_precision": average_precision_score(own[counted], -scores[counted]),
                 "recall": listed[own].mean(),
                 "precision": (codes[listed] != -1).mean() if listed.any() else np.nan,
+                "own": (codes[listed] == -1).sum(),
             }
 
 
@@ -217,6 +241,7 @@ def summary(table):
         for value in ("average_precision", "recall"):
             found[copies, f"mean {value}"] = some.groupby(by)[value].mean()
     found["", "precision"] = table.groupby(by).precision.mean()
+    found["", "own listed"] = table.groupby(by).own.mean()
     return found.round(2).to_string()
 
 

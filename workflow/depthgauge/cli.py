@@ -675,11 +675,12 @@ def neighbours():
 
 @stage("report.near_copies:write_near_copies")
 @file("manifest")
+@place("images")
 @files("neighbours")
 @output
-@click.option("--ratio", type=click.FloatRange(0, 1))
+@click.option("--limit", type=click.FloatRange(0, 1))
 def near_copies():
-    """List pairs of images far nearer to each other than to others, from NEIGHBOURS (LAYER.csv).
+    """List pairs of IMAGES far nearer to each other than to others, from NEIGHBOURS (LAYER.csv).
 
     NEIGHBOURS are layers of one or several networks, EXTRACTOR/LAYER.csv. Exact copies are no part
     of a dataset; these are a picture saved, cut, mirrored or lit otherwise, or two of one scene.

@@ -211,6 +211,7 @@ for extractor, layers in PLAN.layers.items():
 rule near_copies:
     input:
         manifest="results/datasets/{dataset}/manifest.csv",
+        images="results/datasets/{dataset}/images",
         neighbours=lambda wildcards: [
             "results/neighbours/{}/{}/{}.csv".format(*cell)
             for cell in PLAN.near_copy_cells(wildcards.dataset)
@@ -225,17 +226,20 @@ rule near_copies:
         "../../envs/depthgauge.yaml"
     threads: 1
     resources:
+        # Details of 4,000 pictures: 0.15 GB.
         mem_mb=per_attempt(
-            lambda wildcards: 700
+            lambda wildcards: 900
             + IMAGES[wildcards.dataset] * len(PLAN.cells([wildcards.dataset])) // 1000
         ),
-        runtime=per_attempt(10),
+        # Eight pairs of an image, of one or two milliseconds each.
+        runtime=per_attempt(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 1000),
     params:
         code=code("near-copies"),
     message:
         "Looking for near copies in {wildcards.dataset}"
     shell:
-        "depthgauge near-copies {input.manifest} {input.neighbours} --output {output} --log {log}"
+        "depthgauge near-copies {input.manifest} {input.images} {input.neighbours}"
+        " --output {output} --log {log}"
 
 
 rule cluster_table:

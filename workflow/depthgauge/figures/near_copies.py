@@ -43,8 +43,7 @@ def draw_near_copies(images, table, stem, *, title=""):
     whose = title or "the dataset"
     caption = (
         f"{count} of images of {whose} that are far nearer to each other than to "
-        "others: two labels first, then two splits. The ratio is that of their distance to the "
-        "distance of the last listed neighbour."
+        "others: two labels first, then two splits. A picture is 0 apart from itself."
         if len(found)
         else f"No two images of {whose} are far nearer to each other than to others."
     )
@@ -95,6 +94,6 @@ def _texts(pair):
     names = (getattr(pair, "source", pair.image), getattr(pair, "other_source", pair.other))
     return [
         (labels, RED if pair.kind == "conflict" else INK),
-        (", ".join([*said, f"ratio {pair.ratio:.2f}"]), RED if pair.kind == "leak" else GREY),
+        (", ".join([*said, f"{pair.apart:.2f} apart"]), RED if pair.kind == "leak" else GREY),
         (" · ".join(shorten(Path(name).name, _LETTERS) for name in names), GREY),
     ]

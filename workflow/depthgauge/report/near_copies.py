@@ -1,5 +1,6 @@
-"""Near copies: images far nearer to each other than to others. Exact copies are left out before."""
+"""Near copies: images far nearer to each other than to others, point by point, too."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +8,18 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ..distances.passes import bar
 from ..errors import UserError
 from ..manifest import read_manifest
 from ..tables import read_table, write_table
+from .agreement import agreement, details
 
-RATIO = 0.7
+LIMIT = 0.3
 KINDS = ["conflict", "leak", "copy"]
+_HELD = 4_000  # pictures that are held in memory: 0.2 GB
 
 
-def near_copies(networks, *, ratio=RATIO):
+def near_copies(networks, agree=None, *, limit=LIMIT):
     """Return the pairs of images that are far nearer to each other than to others.
 
     A pair is measured by its distance over that of a neighbour of either image, of the one that is
@@ -30,36 +34,50 @@ def near_copies(networks, *, ratio=RATIO):
     several networks it is the geometric mean. A pair that is not among the nearest has 1. Labels
     are not asked.
 
+    What looks alike to a network need not be a copy. So the ratio is multiplied by how far the
+    pictures are from agreeing, sqrt(1 - r), r being the correlation of their details: it is 1 for
+    pictures that have nothing in common, and 0 for one picture.
+
     Parameters
     ----------
     networks : list of list of (indices, distances)
         Of each network its depths, as from ``neighbours.nearest_neighbours``: (n, k) arrays,
         nearest first.
-    ratio : float
-        Pairs below it are near copies.
+    agree : function of two ints, optional
+        The correlation of the details of two pictures, by their places; asked of pairs whose
+        ratio is below 1. Left out, it is 0.
+    limit : float
+        Pairs of which the product is below it are near copies.
 
     Returns
     -------
     pairs : (m, 2) int array
         The places of two images, the smaller first.
-    ratios : (m,) float array
-        In ascending order.
+    apart : (m,) float array
+        The products, in ascending order.
+    agreed : (m,) float array
+        The correlations.
     groups : (n,) int array
         Images that pairs link, be it by others, are of one group; all others stand alone.
     """
     n = len(networks[0][0][0])
     listed = [[_ratios(*table) for table in depths] for depths in networks]
-    pairs = np.unique(np.concatenate([keys for depths in listed for keys, _ in depths]))
-    logs = np.zeros((len(networks), len(pairs)))
+    keys = np.unique(np.concatenate([keys for depths in listed for keys, _ in depths]))
+    logs = np.zeros((len(networks), len(keys)))
     for row, depths in zip(logs, listed, strict=True):
-        for keys, logarithms in depths:
-            np.minimum.at(row, np.searchsorted(pairs, keys), logarithms)
-    ratios = np.exp(logs.mean(axis=0))
-    order = np.argsort(ratios, kind="stable")
-    order = order[ratios[order] < ratio]
-    pairs = np.stack(np.divmod(pairs[order], n), axis=1)
+        for of_depth, logarithms in depths:
+            np.minimum.at(row, np.searchsorted(keys, of_depth), logarithms)
+    apart, agreed = np.exp(logs.mean(axis=0)), np.zeros(len(keys))
+    pairs = np.stack(np.divmod(keys, n), axis=1)
+    if agree is not None:
+        asked = np.flatnonzero(apart < 1)
+        agreed[asked] = [agree(*map(int, pair)) for pair in pairs[asked]]
+        apart *= np.sqrt(1 - np.clip(agreed, 0, 1))
+    order = np.argsort(apart, kind="stable")
+    order = order[apart[order] < limit]
+    pairs = pairs[order]
     links = coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n))
-    return pairs, ratios[order], connected_components(links, directed=False)[1]
+    return pairs, apart[order], agreed[order], connected_components(links, directed=False)[1]
 
 
 def _ratios(indices, distances):
@@ -77,14 +95,14 @@ def _ratios(indices, distances):
     return np.minimum(own, other) * n + np.maximum(own, other), logarithms
 
 
-def near_copy_table(manifest, networks, *, ratio=RATIO):
+def near_copy_table(manifest, networks, agree=None, *, limit=LIMIT):
     """Return the near copies of a dataset: contradicting ones first, then those across splits.
 
     Parameters
     ----------
     manifest : DataFrame
         Of n images: image, label; ``split`` and ``source`` where there are any.
-    networks, ratio
+    networks, agree, limit
         As for ``near_copies``.
 
     Returns
@@ -92,52 +110,70 @@ def near_copy_table(manifest, networks, *, ratio=RATIO):
     DataFrame
         One row per pair. ``group`` numbers the images that pairs link, from 1, in the order of
         the rows; ``kind`` is *conflict*, two labels, *leak*, one label or none and two splits, or
-        *copy*; then ``ratio``, and of both images what the manifest has. The group with the worst
-        kind comes first, of several that with the least ratio.
+        *copy*; ``apart`` is what makes them near copies, ``agreement`` the correlation of their
+        details; then comes what the manifest has of both images. The group with the worst kind
+        comes first, of several that with the nearest pair.
     """
-    pairs, ratios, groups = near_copies(networks, ratio=ratio)
+    pairs, measured, agreed, groups = near_copies(networks, agree, limit=limit)
     columns = [name for name in ("image", "label", "split", "source") if name in manifest]
     one, other = (manifest[columns].iloc[side].reset_index(drop=True) for side in pairs.T)
-    apart = {name: (one[name] != other[name]).to_numpy() for name in columns}
+    differ = {name: (one[name] != other[name]).to_numpy() for name in columns}
     known = (one.label != "").to_numpy() & (other.label != "").to_numpy()
     kind = np.select(
-        [apart["label"] & known, apart.get("split", np.zeros(len(pairs), bool))], [0, 1], 2
+        [differ["label"] & known, differ.get("split", np.zeros(len(pairs), bool))], [0, 1], 2
     )
     table = pd.concat(
         [one, other.add_prefix("other_").rename(columns={"other_image": "other"})], axis=1
     )
     table.insert(0, "group", groups[pairs[:, 0]])
     table.insert(1, "kind", kind)
-    table.insert(2, "ratio", ratios)
+    table.insert(2, "apart", measured)
+    table.insert(3, "agreement", agreed)
     of_group = table.groupby("group")
-    table["worst"], table["least"] = of_group.kind.transform("min"), of_group.ratio.transform("min")
-    table = table.sort_values(["worst", "least", "group", "kind", "ratio"], kind="stable")
+    table["worst"], table["least"] = of_group.kind.transform("min"), of_group.apart.transform("min")
+    table = table.sort_values(["worst", "least", "group", "kind", "apart"], kind="stable")
     table["group"] = pd.factorize(table.group)[0] + 1
     table["kind"] = np.array(KINDS)[table.kind]
     return table.drop(columns=["worst", "least"]).reset_index(drop=True)
 
 
-def write_near_copies(manifest, neighbours, output, *, ratio=RATIO):
+def write_near_copies(manifest, images, neighbours, output, *, limit=LIMIT, progress=True):
     """Write the table of ``near_copy_table``, from what ``write_neighbours`` wrote.
 
     Parameters
     ----------
     manifest : path
+    images : path
+        The folder that its ``image`` column refers to.
     neighbours : sequence of path
         EXTRACTOR/LAYER.csv: those of one folder are of one network.
     output : path
-    ratio : float
+    limit : float
+    progress : bool
 
     Raises
     ------
     UserError
-        If neighbours are not those of the images of the manifest, in its order.
+        If neighbours are not those of the images of the manifest, in its order, or an image is
+        missing or cannot be read.
     """
-    images = read_manifest(manifest)
+    table = read_manifest(manifest)
     networks = {}
     for path in map(Path, neighbours):
-        networks.setdefault(path.parent, []).append(_neighbours(path, images.image))
-    write_table(near_copy_table(images, list(networks.values()), ratio=ratio), output)
+        networks.setdefault(path.parent, []).append(_neighbours(path, table.image))
+
+    @lru_cache(_HELD)
+    def details_of(place):
+        return details(Path(images, table.image[place]))
+
+    with bar(progress=progress, unit=" pairs", desc="near copies") as done:
+
+        def agree(one, other):
+            done.update()
+            return agreement(details_of(one), details_of(other))
+
+        found = near_copy_table(table, list(networks.values()), agree, limit=limit)
+    write_table(found, output)
 
 
 def _neighbours(path, images):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .embedded import embedded_thumbnail
-from .near_copies import RATIO
+from .near_copies import LIMIT
 
 _SHOWN, _SIDE = 6, 96  # pairs; pixels of a picture
 
@@ -23,7 +23,7 @@ def near_copies_told(name, verdict, found):
     Returns
     -------
     dict
-        ``file``; ``ratio``, below which a pair is listed by default; ``pairs``, ``conflicts``,
+        ``file``; ``limit``, below which a pair is listed by default; ``pairs``, ``conflicts``,
         ``leaks``, ``groups`` and ``images``, how many; ``shown``, the first row of each of the
         first groups, with ``pictures``; ``accuracy``, (with, without) near copies at the cell
         advised, of the listed neighbours, or None.
@@ -39,7 +39,7 @@ def near_copies_told(name, verdict, found):
     groups = {row[side]: row["group"] for row in rows for side in ("image", "other")}
     told = {
         "file": file,
-        "ratio": RATIO,
+        "limit": LIMIT,
         "pairs": len(rows),
         "conflicts": kinds.count("conflict"),
         "leaks": sum(row.get("split") != row.get("other_split") for row in rows),
