@@ -4,9 +4,11 @@ from pathlib import Path
 
 from ..report.thumbnails import thumbnail
 from ..tables import read_table
-from .style import GREY, PAGE, new_figure, save, shorten, styled
+from .page import new_page, put
+from .style import PAGE, save, shorten, styled
 
 _COLUMNS = 5
+_ABOVE, _BELOW, _GAP = 0.3, 0.3, 0.1  # inches: for texts, and between pictures
 _PIXELS = 300  # greatest side of a picture in the figure
 _LETTERS = 24  # of a file name
 
@@ -39,15 +41,24 @@ def draw_ask(images, asked, stem, *, title=""):
     side = PAGE / _COLUMNS
     rows = -(-len(table) // _COLUMNS)
     with styled():
-        figure = new_figure(PAGE, rows * (side + 0.3) + 0.3)
-        grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
-        for axes in grid:
-            axes.set_axis_off()
-        for axes, row in zip(grid, table.itertuples(), strict=False):
-            axes.imshow(thumbnail(Path(images, row.image), _PIXELS))
+        figure, axes = new_page(
+            PAGE,
+            _ABOVE + rows * (side + _BELOW) + 0.1,
+            title="  ·  ".join(filter(None, [title, "to label first"])),
+            note=f"{len(table)} of {n:,} images",
+        )
+        for place, row in enumerate(table.itertuples()):
+            line, column = divmod(place, _COLUMNS)
+            left, top = column * side, _ABOVE + line * (side + _BELOW)
+            picture = thumbnail(Path(images, row.image), _PIXELS)
+            put(axes, picture, left + _GAP / 2, top, side - _GAP)
             name = shorten(str(getattr(row, "source", row.image)), _LETTERS)
-            text = f"{row.rank}. {name}\nstands for {row.stands_for:,}"
-            axes.text(0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=6)
-        figure.suptitle("  ·  ".join(filter(None, [title, "to label first"])))
-        figure.supxlabel(f"{len(table)} of {n:,} images", fontsize=6, color=GREY)
+            axes.text(
+                *(
+                    left + side / 2,
+                    top + side,
+                    f"{row.rank}. {name}\nstands for {row.stands_for:,}",
+                ),
+                **{"ha": "center", "va": "top", "fontsize": 6},
+            )
         save(figure, stem, table, caption)

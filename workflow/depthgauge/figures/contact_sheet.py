@@ -10,11 +10,12 @@ from ..manifest import read_manifest
 from ..readings import KEYS, Reading
 from ..report.thumbnails import thumbnail
 from ..tables import read_table
+from .page import new_page, put
 from .samples import spread
-from .style import GREY, INK, PAGE, new_figure, save, shorten, styled
+from .style import GREY, INK, PAGE, save, shorten, styled
 
 _ROWS, _COLUMNS = 24, 10
-_BESIDE = 1.0  # inches for the captions
+_BESIDE, _ABOVE, _BELOW, _GAP = 1.0, 0.28, 0.32, 0.06  # inches: for texts, and between pictures
 _PIXELS = 160  # greatest side of a picture in the figure
 _LETTERS = 12  # of a class name
 _ORDER = "from the surest of the cluster, left, to the least sure, at equal steps"
@@ -128,27 +129,20 @@ def _caption(number, group):
 
 def _figure(images, drawn, captions, title, note):
     side = (PAGE - _BESIDE) / _COLUMNS
-    figure = new_figure(PAGE, len(captions) * side + 0.6)
-    figure.get_layout_engine().set(w_pad=0.05, h_pad=0.03, wspace=0, hspace=0)
-    grid = figure.subplots(len(captions), _COLUMNS, squeeze=False)
-    for axes in grid.ravel():
-        axes.set_axis_off()
+    figure, axes = new_page(
+        PAGE,
+        _ABOVE + len(captions) * side + _BELOW,
+        title=title,
+        note=f"{note}\nimages of a row: {_ORDER}",
+    )
     for image in drawn.itertuples():
-        grid[image.row, image.column].imshow(thumbnail(images / image.image, _PIXELS))
-    for axes, lines in zip(grid[:, 0], captions, strict=True):
+        left, top = _BESIDE + image.column * side, _ABOVE + image.row * side
+        picture = thumbnail(images / image.image, _PIXELS)
+        put(axes, picture, left + _GAP / 2, top + _GAP / 2, side - _GAP)
+    for row, lines in enumerate(captions):
         for place, (line, colour) in enumerate(zip(lines, (INK, GREY, GREY), strict=False)):
             axes.text(
-                *(-0.08, 0.78 - 0.28 * place, line),
-                transform=axes.transAxes,
-                ha="right",
-                va="center",
-                fontsize=6,
-                color=colour,
+                *(_BESIDE - _GAP, _ABOVE + side * (row + 0.22 + 0.28 * place), line),
+                **{"ha": "right", "va": "center", "fontsize": 6, "color": colour},
             )
-    figure.suptitle(title)
-    figure.supxlabel(
-        f"{note}\nimages of a row: {_ORDER}",
-        fontsize=6,
-        color=GREY,
-    )
     return figure

@@ -5,7 +5,8 @@ from pathlib import Path
 from ..readings import KEYS, Reading
 from ..report.thumbnails import thumbnail
 from ..tables import read_table
-from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
+from .page import new_page, put
+from .style import GREY, INK, PAGE, RED, save, shorten, styled
 
 _COLUMNS, _LINES = 8, 3
 _PIXELS = 220  # greatest side of a picture in the figure
@@ -81,17 +82,20 @@ def _reading(row, advised):
 
 def _figure(images, table, drawn, title):
     lines = -(-len(drawn) // _COLUMNS)
-    height = 0.55 + lines * (_SIDE + _BELOW)
-    figure = new_figure(PAGE, height)
-    figure.set_layout_engine("none")  # every picture has its place
+    count = int(table.misplaced.sum())
+    figure, axes = new_page(
+        PAGE,
+        0.55 + lines * (_SIDE + _BELOW),
+        title=title,
+        note=f"{f'the worst {len(drawn)} of {count:,}' if count else 'no image is'} misplaced, of "
+        f"n = {len(table):,} images: most of the nearest neighbours have other labels, and "
+        "goodness is below the median of the class",
+    )
     for place, image in enumerate(drawn.itertuples()):
         line, column = divmod(place, _COLUMNS)
-        left = PAGE / _COLUMNS * (column + 0.5) - _SIDE / 2
-        bottom = height - 0.28 - line * (_SIDE + _BELOW) - _SIDE
-        size = (left / PAGE, bottom / height, _SIDE / PAGE, _SIDE / height)
-        axes = figure.add_axes(size, anchor="S")
-        axes.set_axis_off()
-        axes.imshow(thumbnail(images / image.image, _PIXELS))
+        middle, top = PAGE / _COLUMNS * (column + 0.5), 0.28 + line * (_SIDE + _BELOW)
+        picture = thumbnail(images / image.image, _PIXELS)
+        put(axes, picture, middle - _SIDE / 2, top, _SIDE, standing=True)
         # Where its own label has most neighbours, though fewer than half, no other one stands out.
         elected = image.neighbours_label != image.label
         near = f"“{shorten(image.neighbours_label, _LETTERS)}”" if elected else "several others"
@@ -103,22 +107,8 @@ def _figure(images, table, drawn, title):
             (f"(its class {image.class_goodness:.2f})", 5, GREY),
         ]
         for row, (text, fontsize, colour) in enumerate(texts):
-            figure.text(
-                *((left + _SIDE / 2) / PAGE, (bottom - 0.04 - 0.1 * row) / height, text),
-                ha="center",
-                va="top",
-                fontsize=fontsize,
-                color=colour,
+            axes.text(
+                *(middle, top + _SIDE + 0.04 + 0.1 * row, text),
+                **{"ha": "center", "va": "top", "fontsize": fontsize, "color": colour},
             )
-    figure.suptitle(title, color=INK, y=1 - 0.06 / height)
-    count = int(table.misplaced.sum())
-    figure.text(
-        *(0.5, 0.06 / height),
-        f"{f'the worst {len(drawn)} of {count:,}' if count else 'no image is'} misplaced, of "
-        f"n = {len(table):,} images: most of the nearest neighbours have other labels, and "
-        "goodness is below the median of the class",
-        ha="center",
-        fontsize=6,
-        color=GREY,
-    )
     return figure

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ..report.thumbnails import thumbnail
 from ..tables import read_table
-from .style import GREY, INK, PAGE, RED, new_figure, save, shorten, styled
+from .page import new_page, put
+from .style import GREY, INK, PAGE, RED, save, shorten, styled
 
 _PAIRS, _LINES = 4, 3
 _PIXELS = 220  # greatest side of a picture in the figure
@@ -48,37 +49,24 @@ def draw_near_copies(images, table, stem, *, title=""):
         else f"No two images of {whose} are far nearer to each other than to others."
     )
     lines = -(-len(drawn) // _PAIRS)
-    height = 0.5 + lines * (_SIDE + _BELOW)
+    below = f"{len(drawn)} of {count}" if len(found) == len(drawn) else count.lower()
     with styled():
-        figure = new_figure(PAGE, height)
-        figure.set_layout_engine("none")  # every picture has its place
+        figure, axes = new_page(
+            PAGE,
+            0.5 + lines * (_SIDE + _BELOW),
+            title="  ·  ".join(filter(None, [title, "near copies"])),
+            note=below if len(found) else "none found",
+        )
         for place, pair in enumerate(drawn.itertuples()):
             line, column = divmod(place, _PAIRS)
-            middle = PAGE / _PAIRS * (column + 0.5)
-            bottom = height - 0.28 - line * (_SIDE + _BELOW) - _SIDE
+            middle, top = PAGE / _PAIRS * (column + 0.5), 0.28 + line * (_SIDE + _BELOW)
             for name, left in ((pair.image, middle - _SIDE - 0.01), (pair.other, middle + 0.01)):
-                size = (left / PAGE, bottom / height, _SIDE / PAGE, _SIDE / height)
-                axes = figure.add_axes(size, anchor="S")
-                axes.set_axis_off()
-                axes.imshow(thumbnail(Path(images, name), _PIXELS))
+                put(axes, thumbnail(Path(images, name), _PIXELS), left, top, _SIDE, standing=True)
             for row, (text, colour) in enumerate(_texts(pair)):
-                figure.text(
-                    *(middle / PAGE, (bottom - 0.04 - 0.1 * row) / height, text),
-                    ha="center",
-                    va="top",
-                    fontsize=6 - (row > 0),
-                    color=colour,
+                axes.text(
+                    *(middle, top + _SIDE + 0.04 + 0.1 * row, text),
+                    **{"ha": "center", "va": "top", "fontsize": 6 - (row > 0), "color": colour},
                 )
-        figure.suptitle(
-            "  ·  ".join(filter(None, [title, "near copies"])), color=INK, y=1 - 0.06 / height
-        )
-        below = f"{len(drawn)} of {count}" if len(found) == len(drawn) else count.lower()
-        figure.text(
-            *(0.5, 0.06 / height, below if len(found) else "none found"),
-            ha="center",
-            fontsize=6,
-            color=GREY,
-        )
         save(figure, stem, drawn, caption)
 
 

@@ -324,8 +324,7 @@ def _figure(boxes, schematic, labels, title):
     height = schematic.bottoms[-1] + 0.05
     kinds = [kind for kind in _KINDS if any(box.kind == kind for box in boxes.values())]
     width, left = _width(schematic, labels, len(kinds))
-    figure = new_figure(width, height)
-    figure.set_layout_engine("none")  # everything has its place in inches
+    figure = new_figure(width, height, layout=None)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(-left, width - left), ylim=(height, 0))
     axes.set_axis_off()
     half_width, half_height = 0.32 * cell, 0.3 * _TRACK * scale

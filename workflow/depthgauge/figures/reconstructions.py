@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 
 from ..files import check_whole
-from .style import GREY, PAGE, in_words, new_figure, save, styled
+from .page import new_page, put
+from .style import PAGE, in_words, save, styled
 
 _ROWS = ("original", "reconstruction")
+_BESIDE = 0.8  # inches for their names
 
 
 def reconstructions_figure(stem, examples, *, title="", latent):
@@ -46,20 +48,20 @@ def draw_reconstructions(examples, stem, *, title="", latent):
 
 def _figure(original, decoded, title, latent, errors):
     n = len(original)
-    side = min((PAGE - 0.8) / n, 0.9)
-    figure = new_figure(max(side * n + 0.8, PAGE / 2), 2 * side + 0.6)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    grid = figure.subplots(2, n, squeeze=False)
-    for axes, pixels in zip(grid.ravel(), [*original, *decoded], strict=True):
-        axes.imshow(pixels, interpolation="nearest")
-        axes.set_axis_off()
-    for axes, row in zip(grid[:, 0], _ROWS, strict=True):
-        axes.text(-0.08, 0.5, row, ha="right", va="center", fontsize=6.5, transform=axes.transAxes)
-    figure.suptitle(title)
-    figure.supxlabel(
-        f"{n} of the images held out; {latent:,} values each, mean squared error "
+    side = min((PAGE - _BESIDE) / n, 0.9)
+    width = max(side * n + _BESIDE, PAGE / 2)
+    figure, axes = new_page(
+        width,
+        2 * side + 0.5,
+        title=title,
+        note=f"{n} of the images held out; {latent:,} values each, mean squared error "
         f"{errors.mean():.4f}",
-        fontsize=6.5,
-        color=GREY,
     )
+    left = (width + _BESIDE - side * n) / 2
+    for row, (name, pictures) in enumerate(zip(_ROWS, (original, decoded), strict=True)):
+        top = 0.28 + side * row
+        for place, pixels in enumerate(pictures):
+            at = (left + side * place + 0.02, top + 0.02)
+            put(axes, pixels, *at, side - 0.04, interpolation="nearest")
+        axes.text(left - 0.04, top + side / 2, name, ha="right", va="center", fontsize=6.5)
     return figure

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from ..errors import UserError
-from ..image_file import image_file
 from ..manifest import read_manifest
-from .style import COLUMN, GREY, PAGE, in_reading_order, new_figure, save, shorten, styled
+from ..report.thumbnails import thumbnail
+from .page import new_page, put
+from .style import COLUMN, PAGE, in_reading_order, save, shorten, styled
 
 _ROWS = 12  # classes up to which each has a row of its own
 _COLUMNS = 7  # of the grid otherwise
 _LETTERS = 16  # of a class name
 _TALLEST = 6.5  # inches that the pictures may take
+_ABOVE, _GAP = 0.28, 0.04  # inches: above the pictures, and between them
 _PIXELS = 300  # greatest side of a picture in the figure
 
 
@@ -83,33 +83,23 @@ def _figure(images, drawn, title, n, classes, in_rows):
     below = 0.18 if labelled and not in_rows else 0.0
     side = min((PAGE - beside) / columns, _TALLEST / rows, 1.1)
     width = max(side * columns + beside, COLUMN)
-    figure = new_figure(width, rows * (side + below) + 0.5)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.ravel():
-        axes.set_axis_off()
+    what = f"{classes} classes" if labelled else "not labelled"
+    figure, axes = new_page(
+        width,
+        _ABOVE + rows * (side + below) + 0.22,
+        title=title,
+        note=f"{len(drawn)} of {n:,} images, {what}",
+    )
+    middle = (width + beside - side * columns) / 2
     for sample in drawn.itertuples():
-        axes = grid[sample.row, sample.column]
-        axes.imshow(_pixels(images / sample.image))
+        left, top = middle + sample.column * side, _ABOVE + sample.row * (side + below)
+        put(axes, thumbnail(images / sample.image, _PIXELS), left, top, side - _GAP)
         name = shorten(sample.label or "no label", _LETTERS)
         if labelled and not in_rows:
-            place = {"x": 0.5, "y": -0.04, "ha": "center", "va": "top"}
+            at, align = (left + side / 2, top + side), {"ha": "center", "va": "top"}
         elif labelled and sample.column == 0:
-            place = {"x": -0.08, "y": 0.5, "ha": "right", "va": "center"}
+            at, align = (left - 0.06, top + side / 2), {"ha": "right", "va": "center"}
         else:
             continue
-        axes.text(s=name, transform=axes.transAxes, fontsize=6.5, **place)
-    figure.suptitle(title)
-    what = f"{classes} classes" if labelled else "not labelled"
-    figure.supxlabel(f"{len(drawn)} of {n:,} images, {what}", fontsize=6.5, color=GREY)
+        axes.text(*at, name, fontsize=6.5, **align)
     return figure
-
-
-def _pixels(path):
-    try:
-        with Image.open(image_file(path)) as image:
-            image = image.convert("RGB")
-    except OSError as error:
-        raise UserError(f"{path}: not a readable image ({error}).") from error
-    image.thumbnail((_PIXELS, _PIXELS), Image.Resampling.LANCZOS)
-    return np.asarray(image)

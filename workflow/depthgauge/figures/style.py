@@ -50,6 +50,7 @@ _STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 0.8,
     "figure.titlesize": 8,
+    "image.composite_image": False,  # pictures of a page stay as they are
     "pdf.fonttype": 42,
     "path.simplify": False,
 }
@@ -60,9 +61,9 @@ def styled():
     return matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **_STYLE})
 
 
-def new_figure(width, height):
-    """Return an empty figure of ``width`` x ``height`` inches, laid out by constraints."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+def new_figure(width, height, layout="constrained"):
+    """Return an empty figure of ``width`` x ``height`` inches, laid out by constraints if at all."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
@@ -124,6 +125,7 @@ def save(figure, stem, table, caption):
         ):
             warnings.filterwarnings("ignore", "Glyph .* missing from font")  # said already
             figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
+        figure.set_layout_engine(None)  # all has its place now, and is not drawn twice
     write_table(table, stem.with_name(f"{stem.name}.csv"))
     with atomic(stem.with_name(f"{stem.name}.txt")) as beside:
         beside.write_text(f"{caption}\n", encoding="utf-8")
