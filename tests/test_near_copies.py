@@ -239,12 +239,20 @@ def test_what_looks_alike_to_a_network_is_no_copy_where_the_pictures_differ(fold
     by_distance = near_copies([near], limit=0.7)[0]
     assert {(5, 6), (7, 25)} <= set(map(tuple, by_distance.tolist()))
     # Where they agree, what makes them near copies is the product.
-    pairs, apart, agreed, _ = near_copies([near], lambda one, other: 0.75, limit=2)
+    # Where few of the neighbours agree, what makes near copies is the product.
+    told = {(3, 4): 0.96, (5, 6): 0.84, (7, 25): -1}
+    pairs, apart, agreed, _ = near_copies(
+        [near], lambda one, other: told.get((one, other), 0.36), limit=2
+    )
     alone = near_copies([near], limit=2)
     of_alone = dict(zip(map(tuple, alone[0].tolist()), alone[1], strict=True))
+    factors = {(3, 4): 0.25, (5, 6): 0.5}  # sqrt(1 - r), over the 0.8 of the others
     for pair, value, correlation in zip(map(tuple, pairs.tolist()), apart, agreed, strict=True):
-        assert value == pytest.approx(of_alone[pair] * (1 if of_alone[pair] == 1 else 0.5))
-        assert correlation == (0 if of_alone[pair] == 1 else 0.75)
+        assert value == pytest.approx(of_alone[pair] * factors.get(pair, 1))
+        assert correlation == (0 if of_alone[pair] == 1 else told.get(pair, 0.36))
+    # Where all agree, all are one picture.
+    same = near_copies([near], lambda one, other: 1.0, limit=2)[1]
+    assert (same == 0).sum() == (alone[1] < 1).sum()
 
 
 def table_of_neighbours(table, images):

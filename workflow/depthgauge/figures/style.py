@@ -62,7 +62,7 @@ def styled():
 
 
 def new_figure(width, height, layout="constrained"):
-    """Return an empty figure of ``width`` x ``height`` inches, laid out by constraints if at all."""
+    """Return an empty figure of ``width`` x ``height`` inches, laid out by constraints or not."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     return figure

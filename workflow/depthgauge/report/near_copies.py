@@ -14,7 +14,7 @@ from ..manifest import read_manifest
 from ..tables import read_table, write_table
 from .agreement import agreement, details
 
-LIMIT = 0.3
+LIMIT = 0.35
 KINDS = ["conflict", "leak", "copy"]
 _HELD = 4_000  # pictures that are held in memory: 0.2 GB
 
@@ -35,8 +35,9 @@ def near_copies(networks, agree=None, *, limit=LIMIT):
     are not asked.
 
     What looks alike to a network need not be a copy. So the ratio is multiplied by how far the
-    pictures are from agreeing, sqrt(1 - r), r being the correlation of their details: it is 1 for
-    pictures that have nothing in common, and 0 for one picture.
+    pictures are from agreeing, sqrt(1 - r), r being the correlation of their details, over what
+    is usual among the pairs that are listed, their median; to differ more than that does not
+    count. The factor is 0 for one picture, and 1 for pictures that agree no better than others.
 
     Parameters
     ----------
@@ -72,7 +73,9 @@ def near_copies(networks, agree=None, *, limit=LIMIT):
     if agree is not None:
         asked = np.flatnonzero(apart < 1)
         agreed[asked] = [agree(*map(int, pair)) for pair in pairs[asked]]
-        apart *= np.sqrt(1 - np.clip(agreed, 0, 1))
+        differ = np.sqrt(1 - np.clip(agreed, 0, 1))
+        usual = np.median(differ[asked]) if len(asked) else 0
+        apart[asked] *= np.minimum(differ[asked] / (usual or 1), 1)
     order = np.argsort(apart, kind="stable")
     order = order[apart[order] < limit]
     pairs = pairs[order]
