@@ -233,8 +233,8 @@ def test_images_are_misplaced_by_the_best_reading(tmp_path):
 @pytest.mark.parametrize(
     "others, title",
     [
-        ("deep.flat.angle", "d  ·  e  ·  shallow (mean, angle; the depth advised)"),
-        ("deep.mean.angle", "d  ·  e  ·  shallow (the depth advised)"),
+        ("deep.flat.angle", "d  ·  e  ·  shallow (mean, angle; the depth advised for it)"),
+        ("deep.mean.angle", "d  ·  e  ·  shallow (the depth advised for it)"),
     ],
 )
 def test_title_of_the_sheet_names_the_reading_where_there_are_several(

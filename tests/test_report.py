@@ -19,6 +19,7 @@ from depthgauge.figures.violins import draw_violins
 from depthgauge.plan import Plan
 from depthgauge.report import report
 from depthgauge.report.checks import checks
+from depthgauge.report.other_groups import other_groups
 from depthgauge.report.report import write_report
 from PIL import Image
 from test_figures import cells, embeddings
@@ -72,8 +73,10 @@ def results(tmp_path):
     ranking = rows[["dataset", "extractor", "layer", *FLAT, "knn1_half"]].assign(family="all")
     ranking = ranking.assign(worse_by=[0.225, 0], worse_low=[0.2, 0], worse_high=[0.25, 0])
     table(folder / "ranking.csv", ranking.assign(may_be_best=[0, 1]))
-    for name in ("comparisons", "clusters"):
-        table(folder / f"{name}.csv", {"dataset": ["planted"]})
+    table(folder / "comparisons.csv", {"dataset": ["planted"]})
+    clusters = {"dataset": "planted", "extractor": "network", "layer": ["layer_0", "layer_1"]}
+    clusters |= {"clusters": 4, "stability": [0.9, 1.0], "ami": [0.02, 0.9]}
+    table(folder / "clusters.csv", clusters)
     verdict = {"scope": "dataset", "dataset": "planted", "extractor": "network"}
     verdict |= {"layer": "layer_1"} | FLAT | {"recipe": "Take all values of layer_1."}
     verdict |= {"headline": HEADLINE, "detail": DETAIL, "numbers": "AUC 0.700."}
@@ -177,7 +180,7 @@ def test_page_says_what_the_tables_say(results):
     assert "planted : 800 pictures of 4 classes certainty of the choice: ●●● firm" in text
     assert f"firm {HEADLINE} {DETAIL} The numbers of planted AUC 0.700." in text
     assert text.index(HEADLINE) < text.index("Every layer of every network")
-    assert "network, layer_1 97.5 as good 170,528 – network, layer_0 75.0 worse by 22.5 " in text
+    assert "network, layer_1 97.5 as good 170,528 network, layer_0 75.0 worse by 22.5 " in text
     assert "network, layer_1 1.318 1.01 to 1.4 0.005 0.005 0.7" in text
     assert "classes differ by more than chance a class has only 9 pictures the largest" in text
     assert "no control in this run no near copies 1 of 800 pictures may have a wrong label" in text
@@ -199,7 +202,7 @@ def test_checks_of_how_much_is_right():
 
     def told(quality, doubted=0):
         verdict = {"answer": "use", "quality": quality, "knn1_half": 0.59}
-        found = checks(verdict, cell, [{}] * doubted, None, {})
+        found = checks(verdict, cell, [{}] * doubted, None, None, {})
         return [words for mark, words in found if mark == "look"]
 
     weak = ["of 100 pictures 41 are most like one of another class"]
@@ -208,11 +211,49 @@ def test_checks_of_how_much_is_right():
     assert told("very well", 5) == ["5 of 20 pictures look more like another class"]
 
 
+def test_checks_of_how_even_classes_are():
+    verdict = {"answer": "none"}
+
+    def told(smallest, largest):
+        cell = {"smallest_class": smallest, "largest_class": largest, "images": 100}
+        return checks(verdict, cell, [], None, None, {})[2]
+
+    assert told(20, 30) == ("good", "classes are balanced")
+    assert told(20, 60) == ("none", "classes have 20 to 60 pictures")
+    assert told(10, 90) == ("look", "the largest class is 9 times the smallest")
+
+
+def test_groups_that_are_not_the_classes_are_told():
+    """Two batches, found at every depth; classes by which nothing is sorted."""
+
+    def row(layer, stability, ami, clusters=2):
+        return {"layer": layer, "clusters": clusters, "stability": stability, "ami": ami}
+
+    batches = [row("one", 0.9, 0.02), row("two", 1.0, 0.05), row("three", 1.0, 0.06)]
+    assert other_groups(batches)["layer"] == "three"
+    assert other_groups([*batches, row("four", 1.0, 0.7)]) is None  # the classes stand out as well
+    assert other_groups([row("one", 0.7, 0.02)]) is None
+    assert other_groups([row("one", 1.0, 0.0, clusters=1), {"layer": "two", "clusters": 0}]) is None
+    cell = {"smallest_class": 50, "largest_class": 50, "images": 100}
+    found = checks({"answer": "none"}, cell, [], None, batches[0], {})
+    assert ("look", "pictures form 2 groups that are not the classes") in found
+
+
+def test_page_shows_groups_that_are_not_the_classes(results):
+    assert "Groups that are not the classes" not in text_of(page_of(results))
+    clusters = pd.read_csv(results / "clusters.csv").assign(ami=[0.02, 0.01])
+    table(results / "clusters.csv", clusters)
+    text = text_of(page_of(results))
+    assert "pictures form 4 groups that are not the classes" in text
+    assert "form 4 groups at network, layer layer_1. They come again" in text
+    assert "(adjusted mutual information 0.01;" in text
+
+
 def test_checks_of_near_copies():
     verdict, cell = {"answer": "none"}, {"smallest_class": 10, "largest_class": 10, "images": 20}
 
     def told(**near):
-        found = checks(verdict, cell, [], near and {"pairs": 2, "images": 3, **near}, {})
+        found = checks(verdict, cell, [], near and {"pairs": 2, "images": 3, **near}, None, {})
         return [words for mark, words in found if "copies" in words and mark == "look"]
 
     assert told(conflicts=0, leaks=0) == ["3 of 20 pictures are near copies"]

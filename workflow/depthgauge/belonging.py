@@ -6,14 +6,18 @@ import numpy as np
 
 # Parts of a path that images of one group may share, the most telling first: a folder within that
 # of the class, the first word of the name, all but its counter, and the counter alone, where ...
-_WORDS = (
-    r"^[^/]+/([^/]+)/",
-    r"([^/_ -]+)[_ -][^/]*\d\.[^./]+$",
-    r"([^/]+)[_ -][A-Za-z]*\d+\.[^./]+$",
-    r"[_ -][A-Za-z]*(\d+)\.[^./]+$",
-)
+_WORDS = {
+    r"^[^/]+/([^/]+)/": "a sub-folder within that of the class",
+    r"([^/_ -]+)[_ -][^/]*\d\.[^./]+$": "the first word of their names",
+    r"([^/]+)[_ -][A-Za-z]*\d+\.[^./]+$": "their names but for the last number",
+    r"[_ -][A-Za-z]*(\d+)\.[^./]+$": "the last number of their names",
+}
 # ... numbers that follow one another tell the group: all but the last digits of the counter.
-_RUNS = (r"(\d*)\d\d\d\.[^./]+$", r"(\d*)\d\d\.[^./]+$", r"([^/]*)\d\.[^./]+$")
+_RUNS = {
+    r"(\d*)\d\d\d\.[^./]+$": "the number in their names but for its last three digits",
+    r"(\d*)\d\d\.[^./]+$": "the number in their names but for its last two digits",
+    r"([^/]*)\d\.[^./]+$": "their names but for the last digit",
+}
 FEWEST = 10  # groups, for names to be asked about that neighbours say nothing of
 
 
@@ -95,6 +99,12 @@ def _of_class_and_group(units, codes):
     both = codes * (units.max() + 1) + units
     _, places, counts = np.unique(both, return_inverse=True, return_counts=True)
     return counts[places]
+
+
+def shared_part(line):
+    """Return in words what images share that a line of the config puts together, or ""."""
+    words = {line_of(pattern): words for pattern, words in (_WORDS | _RUNS).items()}
+    return words.get(line, "")
 
 
 def line_of(pattern):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .belonging import shared_part
 from .plan import read_plan
 from .readings import KEYS
 from .tables import read_table
@@ -35,19 +36,27 @@ def print_summary(results, *, table=False):
             for rows in (read_table(results / f"{name}.csv") for name in ("goodness", "verdict"))
         )
         answers = verdict[verdict.scope == "dataset"].to_dict("records")
-        parts = [line for row in answers for line in (*_card(row, plan), "")]
+        counts = dict(zip(goodness.dataset, goodness.images, strict=True))
+        if "population_images" in goodness:
+            counts |= dict(goodness[["dataset", "population_images"]].dropna().itertuples(False))
+        parts = [line for row in answers for line in (*_card(row, counts[row["dataset"]]), "")]
         if table:
             parts = [_numbers(goodness), "", *parts]
     print("\n".join([*parts, _where_to_look(results, plan)]))
 
 
-def _card(row, plan):
+def _card(row, images):
     """Return the lines of a dataset's verdict."""
-    pictures = f"{row['dataset']}: {plan.images[row['dataset']]:,} pictures"
+    pictures = f"{row['dataset']}: {int(images):,} pictures"
     certainty = f"certainty of the choice: {row['certainty']}" if row["certainty"] else ""
     lines = [f"{pictures:<{_WIDTH - len(certainty)}}{certainty}".rstrip()]
     for text in (row["headline"], row["detail"]):
         lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    if row.get("groups_line"):
+        share = shared_part(row["groups_line"]) or "what it says"
+        lines.append(f"  Those that share {share} are told by this line")
+        lines.append("  in the config, or by what it holds after `depthgauge run --group`:")
+        lines.append(f"      {row['groups_line']}")
     return lines
 
 

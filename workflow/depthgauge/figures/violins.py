@@ -42,7 +42,7 @@ def draw_violins(rows, nulls, stem, *, seed):
     """Draw the goodness of every layer of one extractor on one dataset.
 
     Above, the true goodness against depth, with the null at the same scale. Below, the
-    null alone, magnified: violins of the goodness under permuted labels (Gaussian kernel
+    null alone, at its scale: violins of the goodness under permuted labels (Gaussian kernel
     density, Scott's bandwidth, from the least to the greatest value; bars from the 2.5th
     to the 97.5th percentile and between the quartiles, a dot at the median), each with p
     and the distance of the truth from the null's mean in the null's standard deviations.
@@ -80,10 +80,10 @@ def _caption(rows, seed):
     return (
         f"Clustering goodness of {first.dataset} at {len(rows)} layers of {first.extractor}: the "
         "mean distance of images of different labels over that of images of one label. Above, "
-        "with the true labels (red), in order of depth; below, magnified, under permuted labels: "
-        "density, middle 50 and 95 per cent and median, and the distance of the true value in "
-        f"their standard deviations. n = {first.images:,} images in {first.classes} classes; "
-        f"{first.permutations:,} permutations; seed {seed}. Goodness and p"
+        "with the true labels (red), in order of depth; below, at their scale, under permuted "
+        "labels: density, middle 50 and 95 per cent and median, and the distance of the true "
+        f"value in their standard deviations. n = {first.images:,} images in {first.classes} "
+        f"classes; {first.permutations:,} permutations; seed {seed}. Goodness and p"
         f"{', each layer in its best reading, p not corrected for that' * any(rows.reading)}: "
         f"{layers}."
     )
@@ -139,11 +139,11 @@ def _figure(rows, nulls, table, seed):
         for place, layer in zip(places, layers, strict=True):
             _violin(axes, place, layer)
     _truth(above, places, rows)
-    _magnified(below, places, rows, layers, nulls, fontsize=6 if inches > 0.6 else 4.8)
+    _at_their_scale(below, places, rows, layers, nulls, fontsize=6 if inches > 0.6 else 4.8)
 
     first = rows.iloc[0]
     above.set_ylabel("goodness (ratio)\nbetween / within classes")
-    below.set_ylabel("goodness (ratio), magnified,\nunder permuted labels")
+    below.set_ylabel("goodness (ratio)\nunder permuted labels")
     below.set_xlim(0.4, count + 0.6)
     _name_layers(below, places, rows, inches)
     read = ", its best reading," * any(rows.reading)
@@ -222,7 +222,7 @@ def _truth(axes, places, rows):
         )
 
 
-def _magnified(axes, places, rows, layers, nulls, fontsize):
+def _at_their_scale(axes, places, rows, layers, nulls, fontsize):
     """Scale the axis to the nulls; show the truth in it, or the way to it."""
     values = np.concatenate([nulls[layer] for layer in rows.layer] + [[1.0]])
     values = values[np.isfinite(values)]

@@ -82,7 +82,7 @@ def accuracy_chart(cells, advised, networks, controls=()):
         parts.append(
             f'<text class="label {look}" x="{end + 8}" y="{height + 4:.1f}">{short}</text>'
         )
-    told = "same class, of 100 pictures" + ("; hollow: worse for certain" if worse else "")
+    told = "same class, of 100 pictures" + ("; hollow: worse" if worse else "")
     parts.append(f'<text class="axis" x="2" y="12">{told}</text>')
     several = [list(layers) for layers in by_network.values() if len(layers) > 1]
     ends = "shallow", "deep"

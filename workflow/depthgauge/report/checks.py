@@ -4,10 +4,10 @@ from ..statistics.wording import WEAK, of_100
 
 ENOUGH = 10  # images of a class, from which its neighbours tell something
 MANY = 0.2  # of all images
-BALANCED = 3  # times as many images of the largest class as of the smallest
+BALANCED, UNBALANCED = 1.5, 3  # times as many images of the largest class as of the smallest
 
 
-def checks(verdict, cell, misplaced, near, controls):
+def checks(verdict, cell, misplaced, near, groups, controls):
     """Return (mark, words) of each check; the mark is good, look, bad or none.
 
     Parameters
@@ -20,6 +20,8 @@ def checks(verdict, cell, misplaced, near, controls):
         The images that lie among those of other classes, at the depth advised.
     near : dict or None
         What ``near_copies_told`` says of near copies.
+    groups : dict or None
+        What ``other_groups`` finds.
     controls : dict of str to str
         See ``Plan.controls``.
     """
@@ -37,8 +39,10 @@ def checks(verdict, cell, misplaced, near, controls):
         enough = f"a class has only {smallest} picture{'s' * (smallest != 1)}"
     found.append(("good" if smallest >= ENOUGH else "look", enough))
     times = largest / smallest
-    if times > BALANCED:
+    if times > UNBALANCED:
         found.append(("look", f"the largest class is {times:.0f} times the smallest"))
+    elif times > BALANCED:
+        found.append(("none", f"classes have {smallest:,} to {largest:,} pictures"))
     else:
         found.append(("good", "classes are balanced"))
     control = verdict.get("control", "").split("/")[0]
@@ -57,6 +61,10 @@ def checks(verdict, cell, misplaced, near, controls):
         found.append(("look", "pictures may belong together"))
     if str(verdict.get("nuisance_warning")) == "True":
         found.append(("look", "neighbours share the nuisance rather than the class"))
+    if groups:
+        found.append(
+            ("look", f"pictures form {groups['clusters']} groups that are not the classes")
+        )
     if near and near["pairs"]:
         told = f"{near['images']:,} of {int(cell['images']):,} pictures are near copies"
         worse = {"conflicts": "of two labels", "leaks": "in two splits"}

@@ -25,6 +25,7 @@ from .claims import NOT_TESTABLE
 from .confusions import confusions
 from .embedded import embedded_figure, embedded_thumbnail
 from .near_copies_told import near_copies_told
+from .other_groups import other_groups
 from .run_record import run_record
 
 _PAGE = Path(__file__).parent / "page"
@@ -76,7 +77,7 @@ def write_report(plan, output, record):
     planned = [name for name in plan.tables() if found.have(f"{name}.csv")]
     labelled = plan.with_labels()
     about_these = dict.fromkeys(("goodness", "verdict", "ranking"), labelled)
-    about_these["table_1"] = plan.datasets
+    about_these |= dict.fromkeys(("table_1", "clusters"), plan.datasets)
     tables = {
         name: [row for row in found.rows(f"{name}.csv") if plan.has(row, names)]
         for name, names in about_these.items()
@@ -152,9 +153,9 @@ def _is_of_the_run(claim, plan):
 def _dataset(name, found, tables):
     """Return what the page says of a dataset."""
     plan = found.plan
-    cells, verdicts, counted, ranking = (
+    cells, verdicts, counted, ranking, clusters = (
         [row for row in tables.get(table, []) if row["dataset"] == name]
-        for table in ("goodness", "verdict", "table_1", "ranking")
+        for table in ("goodness", "verdict", "table_1", "ranking", "clusters")
     )
     found.have(f"datasets/{name}/manifest.csv")
     asked, mislabelled = plan.ask(name), plan.mislabelled(name)
@@ -181,24 +182,24 @@ def _dataset(name, found, tables):
         "advised_figures": {},
         "labels_doubted": False,
         **dict.fromkeys(("best", "others", "misplaced", "means", "checks"), ()),
-        **dict.fromkeys(("confusions", "code", "chart")),
+        **dict.fromkeys(("confusions", "code", "chart", "other_groups", "timed", "counted_all")),
         "advised": _advised(name, found),
         "lacking": _lacking(name, found),
         "more": [(SHOWN[kind], files) for kind, files in figures.items() if files],
     }
     own = [f"/{verdict['extractor']}.png" if verdict and verdict.get("extractor") else ".png"]
-    shown = ("ask", "maps", "violins", "samples", "labelling")
+    shown = ("ask", "maps", "violins", "samples", "labelling", "contact_sheets")
     for kind in shown:
         ends = own if kind not in ("ask", "samples") else [".png"]
         files = [file for file in figures.get(kind, []) if file.endswith(tuple(ends))]
         if files:
             about_it["advised_figures"][kind] = _shown(files[0], found)
     if verdict and cells:
-        about_it |= _advice(name, verdict, cells, ranking, near, found)
+        about_it |= _advice(name, verdict, cells, ranking, clusters, near, found)
     return about_it
 
 
-def _advice(name, verdict, cells, ranking, near, found):
+def _advice(name, verdict, cells, ranking, clusters, near, found):
     """Return what the page says of a dataset's verdict."""
     plan, key = found.plan, ("extractor", "layer", *KEYS)
     ranks = {tuple(row[k] for k in key): row for row in ranking if row["family"] == "all"}
@@ -211,11 +212,15 @@ def _advice(name, verdict, cells, ranking, near, found):
         cell["seconds"] = seconds.get(cell["extractor"])
     best = [cell for cell in cells if str(cell["best_reading"]) == "True" or cell["advised"]]
     misplaced = _misplaced(name, found)
+    groups = other_groups([row for row in clusters if row["extractor"] == verdict.get("extractor")])
     return {
         "chart": accuracy_chart(best, verdict, plan.layers, plan.controls()),
-        "checks": checks(verdict, cells[0], misplaced, near, plan.controls()),
+        "checks": checks(verdict, cells[0], misplaced, near, groups, plan.controls()),
         "best": best,
         "others": [cell for cell in cells if cell not in best],
+        "other_groups": groups,
+        "timed": bool(seconds),
+        "counted_all": next((cell.get("knn1") for cell in best if cell["advised"]), None),
         "misplaced": misplaced[:_WORST],
         "misplaced_count": len(misplaced),
         "labels_doubted": labels_doubted(misplaced, cells[0]),

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..belonging import shared_part
+
 COLUMNS = ["groups", "groups_suspected", "groups_line", "robustness", "knn1_other_nuisance"]
 COLUMNS += ["nuisance_warning"]
 # What to say where names tell no pattern.
@@ -55,10 +57,12 @@ _WHY = {
 
 def how_to_tell(line):
     """Return a sentence on how to tell which images belong together, with the line that does."""
+    shared = shared_part(line)
+    which = f" that share {shared}" if shared else ""
     return (
-        f"If pictures belong together, tell it by `{line}` under the dataset in the config, by "
-        f"`--group {line.removeprefix('group: ')}` after `depthgauge run`, or by a column group in "
-        "the csv of `labels`."
+        f"If pictures belong together{which}, tell it by `{line}` under the dataset in the config, "
+        f"by `--group {line.removeprefix('group: ')}` after `depthgauge run`, or by a column group "
+        "in the csv of `labels`."
     )
 
 
