@@ -215,6 +215,9 @@ def run(folder, *line):
 def test_from_the_command_line_to_the_sheet(folder, limit):
     line = ["near-copies", "manifest.csv", "images", "net/layer.csv", "-o", "near.csv"]
     run(folder, *line, "--limit", limit)
+    made = (folder / "near.csv").read_bytes()
+    run(folder, *line, "--limit", limit, "--threads", "3")
+    assert (folder / "near.csv").read_bytes() == made
     run(folder, "near-copies-sheet", "sheet", "images", "near.csv", "--title", "birds")
     found, drawn = read_table(folder / "near.csv"), read_table(folder / "sheet.csv")
     assert drawn.image.tolist() == found.image.tolist()

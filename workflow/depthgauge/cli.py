@@ -679,6 +679,7 @@ def neighbours():
 @files("neighbours")
 @output
 @click.option("--limit", type=click.FloatRange(0, 1))
+@threads
 def near_copies():
     """List pairs of IMAGES far nearer to each other than to others, from NEIGHBOURS (LAYER.csv).
 

@@ -224,14 +224,14 @@ rule near_copies:
         "results/benchmarks/near_copies/{dataset}.tsv"
     conda:
         "../../envs/depthgauge.yaml"
-    threads: 1
+    threads: threads_up_to(4)
     resources:
         # Details of 4,000 pictures: 0.15 GB.
         mem_mb=per_attempt(
             lambda wildcards: 900
             + IMAGES[wildcards.dataset] * len(PLAN.cells([wildcards.dataset])) // 1000
         ),
-        # Eight pairs of an image, of one or two milliseconds each.
+        # Of an image some eight pairs, of one or two milliseconds each.
         runtime=per_attempt(lambda wildcards: 10 + IMAGES[wildcards.dataset] // 1000),
     params:
         code=code("near-copies"),
@@ -239,7 +239,7 @@ rule near_copies:
         "Looking for near copies in {wildcards.dataset}"
     shell:
         "depthgauge near-copies {input.manifest} {input.images} {input.neighbours}"
-        " --output {output} --log {log}"
+        " --output {output} --threads {threads} --log {log}"
 
 
 rule cluster_table:

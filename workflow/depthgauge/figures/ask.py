@@ -53,12 +53,6 @@ def draw_ask(images, asked, stem, *, title=""):
             picture = thumbnail(Path(images, row.image), _PIXELS)
             put(axes, picture, left + _GAP / 2, top, side - _GAP)
             name = shorten(str(getattr(row, "source", row.image)), _LETTERS)
-            axes.text(
-                *(
-                    left + side / 2,
-                    top + side,
-                    f"{row.rank}. {name}\nstands for {row.stands_for:,}",
-                ),
-                **{"ha": "center", "va": "top", "fontsize": 6},
-            )
+            text = f"{row.rank}. {name}\nstands for {row.stands_for:,}"
+            axes.text(left + side / 2, top + side, text, ha="center", va="top", fontsize=6)
         save(figure, stem, table, caption)

@@ -66,10 +66,8 @@ def draw_advised(images, tables, stem, *, verdict=None, dataset="", extractor=""
         own = (advised.dataset == dataset) & (advised.extractor == extractor)
         for _, row in advised[own & advised.layer.isin(list(layers))].iterrows():
             reading = _reading(row, advised) if "pooling" in row else ""
-            layer, reason = (
-                row.layer,
-                "; ".join(filter(None, [reading, "the depth advised for it"])),
-            )
+            layer = row.layer
+            reason = "; ".join(filter(None, [reading, "the depth advised for it"]))
     title = "  ·  ".join(filter(None, [dataset, extractor, f"{layer} ({reason})"]))
     draw_misplaced(images, read_table(layers[layer]), stem, title=title)
 

@@ -58,18 +58,20 @@ def agreement(one, other):
         At most 1, of a picture and itself; -1 where one of them is blank.
     """
     pairs = [(one[0], part) for part in other] + [(other[0], part) for part in one[1:]]
-    sides = [(part, np.ascontiguousarray(part[:, ::-1])) for _, part in pairs]
     return max(
-        _greatest(whole, side)
-        for (whole, _), both in zip(pairs, sides, strict=True)
-        for side in both
+        _greatest(whole, turned)
+        for whole, part in pairs
+        for turned in (part, np.ascontiguousarray(part[:, ::-1]))
     )
 
 
 @kernel(fastmath=REORDERED)
 def _greatest(whole, part):
-    """Return the greatest correlation of ``part`` with a window of ``whole``."""
-    places, side = whole.shape[0] - part.shape[0] + 1, part.shape[0]
+    """Return the greatest correlation of ``part`` with a window of ``whole``.
+
+    The sums over windows are differences of sums over corners (Lewis 1995).
+    """
+    size, side = whole.shape[0], part.shape[0]
     count, greatest = side * side, -1.0
     total = squares = 0.0
     for y in range(side):
@@ -77,16 +79,28 @@ def _greatest(whole, part):
             total += part[y, x]
             squares += part[y, x] * part[y, x]
     spread = squares - total * total / count
-    for top in range(places):
-        for left in range(places):
-            sum_ = sum_of_squares = product = 0.0
+    sums, sums_of_squares = np.zeros((size + 1, size + 1)), np.zeros((size + 1, size + 1))
+    for y in range(size):
+        line = line_of_squares = 0.0
+        for x in range(size):
+            line += whole[y, x]
+            line_of_squares += whole[y, x] * whole[y, x]
+            sums[y + 1, x + 1] = sums[y, x + 1] + line
+            sums_of_squares[y + 1, x + 1] = sums_of_squares[y, x + 1] + line_of_squares
+    for top in range(size - side + 1):
+        for left in range(size - side + 1):
+            product = 0.0
             for y in range(side):
                 for x in range(side):
-                    value = whole[top + y, left + x]
-                    sum_ += value
-                    sum_of_squares += value * value
-                    product += value * part[y, x]
-            own = sum_of_squares - sum_ * sum_ / count
+                    product += whole[top + y, left + x] * part[y, x]
+            sum_ = _within(sums, top, left, side)
+            own = _within(sums_of_squares, top, left, side) - sum_ * sum_ / count
             if own > 1e-3 and spread > 1e-3:
                 greatest = max(greatest, (product - sum_ * total / count) / np.sqrt(own * spread))
     return greatest
+
+
+@kernel()
+def _within(sums, top, left, side):
+    low, right = top + side, left + side
+    return sums[low, right] - sums[top, right] - sums[low, left] + sums[top, left]

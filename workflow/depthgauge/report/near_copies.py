@@ -1,5 +1,6 @@
 """Near copies: images far nearer to each other than to others, point by point, too."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ KINDS = ["conflict", "leak", "copy"]
 _HELD = 4_000  # pictures that are held in memory: 0.2 GB
 
 
-def near_copies(networks, agree=None, *, limit=LIMIT):
+def near_copies(networks, agree=None, *, limit=LIMIT, threads=1):
     """Return the pairs of images that are far nearer to each other than to others.
 
     A pair is measured by its distance over that of a neighbour of either image, of the one that is
@@ -49,6 +50,8 @@ def near_copies(networks, agree=None, *, limit=LIMIT):
         ratio is below 1. Left out, it is 0.
     limit : float
         Pairs of which the product is below it are near copies.
+    threads : int
+        How many ask ``agree`` at once; they do not change the result.
 
     Returns
     -------
@@ -72,7 +75,8 @@ def near_copies(networks, agree=None, *, limit=LIMIT):
     pairs = np.stack(np.divmod(keys, n), axis=1)
     if agree is not None:
         asked = np.flatnonzero(apart < 1)
-        agreed[asked] = [agree(*map(int, pair)) for pair in pairs[asked]]
+        with ThreadPoolExecutor(threads) as pool:
+            agreed[asked] = list(pool.map(agree, *pairs[asked].T.tolist()))
         differ = np.sqrt(1 - np.clip(agreed, 0, 1))
         usual = np.median(differ[asked]) if len(asked) else 0
         apart[asked] *= np.minimum(differ[asked] / (usual or 1), 1)
@@ -98,14 +102,14 @@ def _ratios(indices, distances):
     return np.minimum(own, other) * n + np.maximum(own, other), logarithms
 
 
-def near_copy_table(manifest, networks, agree=None, *, limit=LIMIT):
+def near_copy_table(manifest, networks, agree=None, *, limit=LIMIT, threads=1):
     """Return the near copies of a dataset: contradicting ones first, then those across splits.
 
     Parameters
     ----------
     manifest : DataFrame
         Of n images: image, label; ``split`` and ``source`` where there are any.
-    networks, agree, limit
+    networks, agree, limit, threads
         As for ``near_copies``.
 
     Returns
@@ -117,7 +121,7 @@ def near_copy_table(manifest, networks, agree=None, *, limit=LIMIT):
         details; then comes what the manifest has of both images. The group with the worst kind
         comes first, of several that with the nearest pair.
     """
-    pairs, measured, agreed, groups = near_copies(networks, agree, limit=limit)
+    pairs, measured, agreed, groups = near_copies(networks, agree, limit=limit, threads=threads)
     columns = [name for name in ("image", "label", "split", "source") if name in manifest]
     one, other = (manifest[columns].iloc[side].reset_index(drop=True) for side in pairs.T)
     differ = {name: (one[name] != other[name]).to_numpy() for name in columns}
@@ -140,7 +144,9 @@ def near_copy_table(manifest, networks, agree=None, *, limit=LIMIT):
     return table.drop(columns=["worst", "least"]).reset_index(drop=True)
 
 
-def write_near_copies(manifest, images, neighbours, output, *, limit=LIMIT, progress=True):
+def write_near_copies(
+    manifest, images, neighbours, output, *, limit=LIMIT, threads=1, progress=True
+):
     """Write the table of ``near_copy_table``, from what ``write_neighbours`` wrote.
 
     Parameters
@@ -152,6 +158,7 @@ def write_near_copies(manifest, images, neighbours, output, *, limit=LIMIT, prog
         EXTRACTOR/LAYER.csv: those of one folder are of one network.
     output : path
     limit : float
+    threads : int
     progress : bool
 
     Raises
@@ -175,7 +182,7 @@ def write_near_copies(manifest, images, neighbours, output, *, limit=LIMIT, prog
             done.update()
             return agreement(details_of(one), details_of(other))
 
-        found = near_copy_table(table, list(networks.values()), agree, limit=limit)
+        found = near_copy_table(table, list(networks.values()), agree, limit=limit, threads=threads)
     write_table(found, output)
 
 
