@@ -157,6 +157,8 @@ def test_page_shows_an_estimate_with_its_own_interval(results):
     assert "goodness its 95 % interval goodness of all 60,000 pictures its 95 % interval p" in text
     assert "1.318 1.01 to 1.4 1.111 1.101 to 1.122 0.005" in text
     assert "images, drawn at random, and all numbers are of these" in text
+    said = CliRunner().invoke(main, ["summary", str(results)]).output
+    assert "planted: 60,000 pictures" in said
 
 
 def test_page_says_why_there_are_no_intervals(results):
@@ -487,6 +489,7 @@ def write_labels_of(results, dataset, label="heron"):
 def test_nothing_of_another_run_is_shown(results):
     before, recorded = page_of(results), (results / "run.csv").read_bytes()
     said = CliRunner().invoke(main, ["summary", str(results)]).output
+    assert "planted: 800 pictures" in said
     add_older_run(results)
     assert page_of(results) == before
     assert (results / "run.csv").read_bytes() == recorded

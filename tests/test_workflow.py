@@ -386,6 +386,17 @@ def test_any_names_of_extractors_and_layers_are_planned(experiment, tmp_path):
         assert re.search(rf"^{rule} +\d+$", printed, re.M), rule
 
 
+def test_images_to_label_are_asked_by_the_first_network_that_is_no_control(experiment, tmp_path):
+    def change(config):
+        small = config["extractors"]["small"]
+        config["extractors"] = {"a": small | {"control": True}, "b": small, "c": small}
+
+    folder = with_config(experiment, tmp_path / "run", change)
+    printed = snakemake(folder, "--dry-run", "--printshellcmds", "--", "results/ask/loose.csv")
+    line = next(line for line in printed.splitlines() if "depthgauge ask " in line)
+    assert re.findall(r"results/distances/loose/(\w+)/deep\.npy", line) == ["b"]
+
+
 def test_names_that_look_like_numbers_or_nothing_stay_what_they_are(experiment, tmp_path):
     def change(config):
         layers = {"1e3": "shallow", "NA": "deep"}
