@@ -168,8 +168,11 @@ function showMore() {
 
 // -- gallery ------------------------------------------------------------------------------
 
-// What the gallery shows where nothing is selected; without any filter what lies among another class.
-const listing = () => state.which || (!filtered() && panes[0].layer.worst ? "misplaced" : "");
+// What the gallery shows where nothing is selected; without any filter the list of the report, or
+// else what lies among another class.
+const listing = () =>
+  state.which ||
+  (filtered() ? "" : state.dataset.doubted ? "doubted" : panes[0].layer.worst ? "misplaced" : "");
 
 // The images of which something is to be said, the worst first.
 const ranked = () => (listing() === "doubted" ? [...doubted().keys()] : worst());
