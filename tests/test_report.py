@@ -12,6 +12,7 @@ import pytest
 import yaml
 from accessibility import complaints
 from click.testing import CliRunner
+from depthgauge.belonging import line_of
 from depthgauge.cli import main
 from depthgauge.config import SCHEMA, checked_config
 from depthgauge.figures.maps import draw_maps
@@ -239,6 +240,19 @@ def test_groups_that_are_not_the_classes_are_told():
     cell = {"smallest_class": 50, "largest_class": 50, "images": 100}
     found = checks({"answer": "none"}, cell, [], None, batches[0], {})
     assert ("look", "pictures form 2 groups that are not the classes") in found
+
+
+def test_summary_says_how_to_tell_which_pictures_belong_together(results):
+    pattern = r"([^/]*)\d\.[^./]+$"
+    verdict = pd.read_csv(results / "verdict.csv")
+    verdict = verdict.assign(groups_suspected="neighbours", groups_line=line_of(pattern))
+    table(results / "verdict.csv", verdict)
+    said = CliRunner().invoke(main, ["summary", str(results)]).output
+    assert "If those do that share their names but for the last digit, put this line" in said
+    assert f"\n      group: '{pattern}'\n" in said
+    table(results / "verdict.csv", verdict.assign(groups_line="group: REGEX"))
+    said = CliRunner().invoke(main, ["summary", str(results)]).output
+    assert "If they do, put this line" in said and "\n      group: REGEX\n" in said
 
 
 def test_page_shows_groups_that_are_not_the_classes(results):

@@ -53,9 +53,10 @@ def _card(row, images):
     for text in (row["headline"], row["detail"]):
         lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     if row.get("groups_line"):
-        share = shared_part(row["groups_line"]) or "what it says"
-        lines.append(f"  Those that share {share} are told by this line")
-        lines.append("  in the config, or by what it holds after `depthgauge run --group`:")
+        share = shared_part(row["groups_line"])
+        which = f"those do that share {share}" * bool(share) or "they do"
+        lines.append(f"  If {which}, put this line into the config")
+        lines.append("  (with `depthgauge run`: `--group`, and what stands between the quotes):")
         lines.append(f"      {row['groups_line']}")
     return lines
 
