@@ -11,11 +11,16 @@ import subprocess
 import sys
 import tempfile
 
+from forked_jobs import forking
+
 _server = None
 
 
 def run_snakemake(arguments, folder):
-    """Run ``python -m snakemake`` in a folder; return its exit status and what it printed."""
+    """Run ``python -m snakemake`` in a folder; return its exit status and what it printed.
+
+    Its jobs are forked as well, see forked_jobs.py.
+    """
     global _server
     if _server is None:
         command = [sys.executable, __file__]
@@ -23,7 +28,7 @@ def run_snakemake(arguments, folder):
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
     with tempfile.NamedTemporaryFile("r") as printed:
-        asked = [list(map(str, arguments)), str(folder), dict(os.environ), printed.name]
+        asked = [list(map(str, arguments)), str(folder), os.environ | forking(), printed.name]
         print(json.dumps(asked), file=_server.stdin, flush=True)
         return int(_server.stdout.readline()), printed.read()
 

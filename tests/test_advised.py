@@ -13,7 +13,7 @@ from depthgauge.config import checked_spec
 from depthgauge.datasets import make_dataset
 from depthgauge.networks.features import features
 from depthgauge.networks.freeze import write_network
-from depthgauge.networks.tensorflow_setup import tf
+from depthgauge.networks.tensorflow_whole import tf
 from PIL import Image
 from test_onnx import cnn
 

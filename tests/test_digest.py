@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from depthgauge.networks.digest import tensor_digests
-from depthgauge.networks.tensorflow_setup import tf
+from depthgauge.networks.tensorflow_whole import tf
 
 
 def graph(*, seed=0, stride=2, order=(0, 1), prefix="", deeper=False, renamed=False):

@@ -95,10 +95,11 @@ def test_poolings_of_a_layer_are_made_in_one_job(folder):
         output = snakemake(
             folder,
             *("results/distances/" + name + ".npy" for name in (MAP, CELL)),
-            *("--forcerun", "distances" if blocks > 40 else "join_blocks"),
+            *("--forcerun", "distances_of_small" if blocks > 40 else "join_blocks"),
             config=[f"block_images={blocks}"],
         )
-        assert re.search(rf"^{'distances' if blocks > 40 else 'join_blocks'} +2$", output, re.M)
+        jobs = "distances_of_small +1" if blocks > 40 else "join_blocks +2"
+        assert re.search(rf"^{jobs}$", output, re.M)
         for name in (MAP, f"{MAP}.mean", CELL, f"{CELL}.mean"):
             files.setdefault(name, []).append(
                 (folder / "results" / "distances" / f"{name}.npy").read_bytes()
@@ -113,7 +114,7 @@ def test_poolings_of_a_layer_are_made_in_one_job(folder):
 def test_a_shard_of_something_else_is_made_anew(folder):
     target = f"results/distances/{CELL}.npy"
     first = snakemake(folder, target, "--dry-run")
-    assert "\ndistances " in first and "\nfeatures_small " not in first
+    assert "\ndistances_of_small " in first and "\nfeatures_small " not in first
     manifest = folder / "results" / "datasets" / "shapes" / "manifest.csv"
     shard = folder / "results" / "features" / CELL / "0-of-1.npy"
     shutil.copy2(manifest, folder / "before.csv")
@@ -122,7 +123,7 @@ def test_a_shard_of_something_else_is_made_anew(folder):
     (shard.parents[1] / "shallow" / "0-of-1.npy").touch()
     output = snakemake(folder, target, "--dry-run")
     assert f"features/{CELL}/0-of-1.npy: damaged, or made from another" in output
-    assert "\nfeatures_small " in output and "\ndistances " in output
+    assert "\nfeatures_small " in output and "\ndistances_of_small " in output
     shutil.copy2(folder / "before.csv", manifest)
     shard.write_bytes(shard.read_bytes()[:-1])
     assert "\nfeatures_small " in snakemake(folder, target, "--dry-run")

@@ -15,7 +15,7 @@ from depthgauge.networks.names_in_file import names_in_file
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixels import load_pixels
 from depthgauge.networks.sources import own_files
-from depthgauge.networks.tensorflow_setup import tf
+from depthgauge.networks.tensorflow_whole import tf
 from depthgauge.suggestions import those_there
 from PIL import Image
 

@@ -12,7 +12,7 @@ from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.keras_network import SIZES
 from depthgauge.networks.keras_weights import keras_weights
 from depthgauge.networks.network import build_network
-from depthgauge.networks.tensorflow_setup import tf
+from depthgauge.networks.tensorflow_whole import tf
 from keras.src.utils import file_utils
 
 keras = tf.keras

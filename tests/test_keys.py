@@ -121,8 +121,8 @@ def plans_of(folder, configs):
 def families(rules):
     """Rules without the names of extractors, datasets and poolings that theirs end with."""
     several = "features|clusters|neighbours|misplaced|distances|distance_block|join_blocks"
-    several += "|places|figures_of_images|figures_of_results|figures_of_verdict"
-    return {re.sub(rf"^({several})_.*", r"\1", rule) for rule in rules}
+    several += "|places|figures_of_images|figures_of_results|figures_of_verdict|goodness(?=_of_)"
+    return {re.sub(rf"^(?:unlabelled_)?({several})_.*", r"\1", rule) for rule in rules}
 
 
 def table():

@@ -13,7 +13,7 @@ from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.names_in_file import names_in_file
 from depthgauge.networks.network import build_network
 from depthgauge.networks.pixel_pca import fit_pca
-from depthgauge.networks.tensorflow_setup import tf
+from depthgauge.networks.tensorflow_whole import tf
 from PIL import Image
 
 keras = tf.keras

@@ -42,17 +42,15 @@ def plan(folder, *arguments):
 
 def test_whole_experiment_is_planned_without_network_and_data(paper):
     jobs = plan(paper)
-    cells = 4 * 2 * 4  # datasets, networks, layers
     expected = {
         "download": 2 + 2 + 28 + 2,  # MNIST, Affective, Kylberg, networks
         "dataset": 4,
         "network": 2,
         "features_inception_2015": 4,  # a dataset in one part: of at most 12,000 images
         "features_inception_v3": 4,
-        "distances": cells,
-        "goodness": cells,
-        "embedding": 3 * 2 * 4,  # of all but the synthetic images, which are few
-        "places_inception_2015": 1,
+        # Of the synthetic images, which are few, all layers of a network are one job.
+        **dict.fromkeys(("distances", "goodness", "embedding"), 3 * 2 * 4),
+        **{f"{what}_inception_2015": 1 for what in ("distances_of", "goodness_of", "places")},
         **{f"figures_of_{of}_kylberg": 1 for of in ("images", "results", "verdict")},
         "figures_of_networks": 1,
         "table_1": 1,
@@ -75,9 +73,9 @@ def test_figures_of_the_paper_have_targets(paper):
     expected |= dict.fromkeys(figures, 1)
     assert plan(paper, *figures) == expected | {"total": sum(expected.values())}
     jobs = plan(paper, "figure_6", "figure_10")  # maps and violins of the synthetic images
-    cells = 2 * 4  # networks, layers
-    expected = {"dataset": 1, "distances": cells, "goodness": cells}
-    expected |= {"places_inception_2015": 1, "places_inception_v3": 1}
+    expected = {"dataset": 1}
+    for network in ("inception_2015", "inception_v3"):
+        expected |= {f"{what}_{network}": 1 for what in ("distances_of", "goodness_of", "places")}
     expected |= {"figures_of_results_synthetic": 1, "figure_6": 1, "figure_10": 1}
     assert {rule: jobs.get(rule) for rule in expected} == expected
 
@@ -172,7 +170,7 @@ def bring_network(mirror):
 
     Too long for Snakemake to compare contents: by its date alone it would count as changed.
     """
-    from depthgauge.networks.tensorflow_setup import tf
+    from depthgauge.networks.tensorflow_whole import tf
 
     rng = np.random.default_rng(0)
     with tf.Graph().as_default() as graph:

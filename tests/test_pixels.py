@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from depthgauge.errors import UserError
 from depthgauge.networks.pixels import load_pixels
-from depthgauge.networks.tensorflow_setup import tf
+from depthgauge.networks.tensorflow_whole import tf
 from PIL import Image
 
 

@@ -9,7 +9,7 @@ from depthgauge.fingerprint import read_fingerprint
 from depthgauge.networks.features import features
 from depthgauge.networks.graph import graph_function, read_graph
 from depthgauge.networks.network import build_network
-from depthgauge.networks.tensorflow_setup import tf
+from depthgauge.networks.tensorflow_whole import tf
 from depthgauge.readings import layer_poolings, pooled
 from PIL import Image
 

@@ -55,8 +55,9 @@ def test_only_what_nobody_asked_for_is_left_out_of_stderr(flags, held_back, monk
 
 
 @pytest.mark.skipif("avx" not in processor_flags(), reason="nothing is held back")
-def test_tensorflow_starts_without_a_word():
-    start = "import depthgauge.networks.tensorflow_setup"
+@pytest.mark.parametrize("module", ["tensorflow_setup", "tensorflow_whole", "keras_setup"])
+def test_tensorflow_starts_without_a_word(module):
+    start = f"import depthgauge.networks.{module}"
     done = subprocess.run([sys.executable, "-c", start], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
 

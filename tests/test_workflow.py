@@ -39,7 +39,7 @@ COLUMNS = [
 @pytest.fixture(scope="session")
 def experiment(tmp_path_factory):
     """A folder with a config, a Keras model and a flat folder of pictures."""
-    from depthgauge.networks.tensorflow_setup import tf
+    from depthgauge.networks.tensorflow_whole import tf
 
     folder = tmp_path_factory.mktemp("experiment")
     tf.keras.utils.set_random_seed(0)
@@ -203,7 +203,7 @@ def test_features_advised_lie_ready_for_new_pictures(finished):
 def test_every_job_leaves_a_log_and_a_benchmark(finished):
     folder, _ = finished
     for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
-        for job in ("dataset/shapes", "network/small", "distances/shapes/small/deep"):
+        for job in ("dataset/shapes", "network/small", "distances/shapes/small"):
             assert (folder / f"results/{kind}/{job}.{suffix}").stat().st_size > 0
 
 
@@ -230,9 +230,9 @@ def test_readings_switched_on_later_make_only_what_is_new(experiment, finished, 
     assert (results / "distances/shapes/small/shallow.npy").stat().st_ino == before
     assert (results / "networks/small.pb").stat().st_mtime_ns == network
     kept = "there already, made from the same"
-    assert kept in (results / "logs/distances/shapes/small/shallow.log").read_text()
-    log = (results / "logs/goodness/shapes/small/shallow.log").read_text()
-    assert log.count(kept) == 1 and "mean, angle: goodness" in log
+    assert (results / "logs/distances/shapes/small.log").read_text().count(kept) == 2
+    log = (results / "logs/goodness/shapes/small.log").read_text()
+    assert log.count(kept) == 2 and "mean, angle: goodness" in log
     for name in (target, "results/nulls/shapes/small/shallow.npy"):
         assert (folder / name).read_bytes() == (finished[0] / name).read_bytes()
     assert "Nothing to be done" in snakemake(folder, "--cores", "2", target)
@@ -254,9 +254,11 @@ def test_a_layer_asked_for_later_leaves_the_others(experiment, finished, tmp_pat
     assert distances.stat().st_ino == before
     kept = "there already, made from the same"
     logs = folder / "results/logs"
-    assert kept in (logs / "distances/shapes/small/deep.log").read_text()
-    assert (logs / "goodness/shapes/small/deep.log").read_text().count(kept) == 2
-    assert kept not in (logs / "distances/shapes/small/shallow.log").read_text()
+    for stage, times in (("distances", 1), ("goodness", 2)):
+        log = (logs / f"{stage}/shapes/small.log").read_text()
+        of_shallow, of_deep = log.split(f"INFO {stage} ")[1:]
+        assert "shallow" in of_shallow.splitlines()[0] and "deep" in of_deep.splitlines()[0]
+        assert (of_shallow.count(kept), of_deep.count(kept)) == (0, times)
     for name in ("distances/shapes/small/deep.npy", "distances/shapes/small/shallow.npy"):
         one, other = (run / "results" / name for run in (folder, finished[0]))
         np.testing.assert_array_equal(np.load(one), np.load(other))
@@ -313,16 +315,19 @@ def test_killed_run_resumes_on_one_core_to_the_same_bytes(experiment, finished, 
     assert_same(folder, finished[0])
 
 
-def test_changed_module_runs_again_what_it_makes(finished, tmp_path):
-    repository = tmp_path / "repository"
-    repository.mkdir()
+def copy_of_repository(folder):
+    folder.mkdir()
     for name in ("Snakefile", "workflow", "profiles", "config.yaml", "envs"):
         source = REPOSITORY / name
         if source.is_dir():
-            ignore = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, repository / name, ignore=ignore)
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy2(source, repository / name)
+            shutil.copy2(source, folder / name)
+    return folder
+
+
+def test_changed_module_runs_again_what_it_makes(finished, tmp_path):
+    repository = copy_of_repository(tmp_path / "repository")
     folder = tmp_path / "run"
     shutil.copytree(finished[0], folder, symlinks=True)
     snakemake(folder, "--cores", "1", "--touch", repository=repository)
@@ -335,6 +340,36 @@ def test_changed_module_runs_again_what_it_makes(finished, tmp_path):
     assert "places" in planned and "figures_of_results_shapes" in planned
     for untouched in ("features", "distances", "goodness", "figures_of_images"):
         assert untouched not in planned
+
+
+def test_of_many_images_each_layer_is_a_job_and_gives_the_same_bytes(
+    experiment, finished, tmp_path
+):
+    repository = copy_of_repository(tmp_path / "repository")
+    module = repository / "workflow/depthgauge/plan.py"
+    module.write_text(re.sub(r"^FEW = 1_000\b", "FEW = 10", module.read_text(), flags=re.M))
+    folder = copy_of(experiment, tmp_path / "run")
+    wanted = ["verdict.csv", "clusters.csv", "labelling/shapes/small/trials.csv"]
+    wanted += ["near_copies/shapes.csv", "near_copies/loose.csv", "misplaced/shapes.csv"]
+    wanted += ["misplaced/shapes/small/deep.csv"]
+    wanted = [f"results/{file}" for file in wanted]
+    printed = snakemake(folder, *wanted, "--cores", "2", repository=repository)
+    counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", printed, re.M)}
+    expected = {"distances": 4, "goodness": 2, "embedding": 4, "label_accuracy": 1}
+    expected |= {"clusters_small": 2, "neighbours_small": 2, "misplaced_small": 1}
+    assert {rule: counts.get(rule) for rule in expected} == expected
+    made = [
+        str(file.relative_to(folder))
+        for kind in ("distances", "nulls", "embeddings", "clusters", "neighbours", "misplaced")
+        for file in (folder / "results" / kind).rglob("*.*")
+        if not file.name.startswith(".")
+    ]
+    assert len(made) == 37
+    assert [
+        file
+        for file in (*wanted, *made)
+        if (folder / file).read_bytes() != (finished[0] / file).read_bytes()
+    ] == []
 
 
 def with_config(experiment, folder, change):
@@ -382,7 +417,7 @@ def test_any_names_of_extractors_and_layers_are_planned(experiment, tmp_path):
 
     folder = with_config(experiment, tmp_path / "run", change)
     printed = snakemake(folder, "-n", "--quiet", "rules", "--cores", "1")
-    for rule in ("features_a_b", r"features_a_b_\d+", "misplaced_sheet"):
+    for rule in ("features_a_b", r"features_a_b_\d+", "goodness_of_table"):
         assert re.search(rf"^{rule} +\d+$", printed, re.M), rule
 
 
@@ -491,7 +526,7 @@ def from_distances(tmp_path_factory):
     layer = {"layer": "layer", "tensor": "layer:0", "shape": [5], "dim": 5, "poolings": flat}
     (results / "networks").mkdir()
     (results / "networks/net.json").write_text(json.dumps({"layers": [layer]}))
-    rules = ("goodness", "sampled_goodness", "goodness_table", "labels")
+    rules = ("goodness_of_net", "sampled_goodness", "goodness_table", "labels")
     targets = ("results/goodness.csv", "results/labels/partly/labels.csv")
     snakemake(folder, *targets, "--cores", "2", "--allowed-rules", *rules)
     return folder
@@ -558,7 +593,7 @@ def test_labels_are_given_from_the_confidence_of_the_config_on(from_distances):
 
 def test_paths_of_the_users_may_have_anything_in_them(experiment, tmp_path, monkeypatch):
     """Braces, which Snakemake reads as wildcards, blanks and quotes, and `~` for the home."""
-    from depthgauge.networks.tensorflow_setup import tf
+    from depthgauge.networks.tensorflow_whole import tf
 
     home = tmp_path / "home of {user}"
     monkeypatch.setenv("HOME", str(home))
@@ -677,8 +712,9 @@ def test_features_do_without_keras_which_is_there_when_it_is_asked_for():
         "import depthgauge.networks.features\n"
         "assert 'tensorflow' not in sys.modules\n"  # an ONNX file needs none
         "import depthgauge.networks.graph\n"
-        "assert 'tensorflow' in sys.modules and 'keras' not in sys.modules\n"
-        "from depthgauge.networks.tensorflow_setup import tf\n"
+        "assert 'tensorflow.python' in sys.modules\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "from depthgauge.networks.tensorflow_whole import tf\n"
         "tf.keras.optimizers.Adam()"
     )
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}

@@ -40,7 +40,7 @@ def prepare(folder, images):
 
 def write_weights(path):
     import numpy as np
-    from depthgauge.networks.tensorflow_setup import tf
+    from depthgauge.networks.tensorflow_whole import tf
 
     tf.keras.utils.set_random_seed(1)
     model = tf.keras.applications.InceptionV3(include_top=False, weights=None)
@@ -110,7 +110,7 @@ def keras(folder, threads, batch):
     import numpy as np
     from depthgauge.networks.keras_network import _paper_layers
     from depthgauge.networks.pixels import load_pixels
-    from depthgauge.networks.tensorflow_setup import tf
+    from depthgauge.networks.tensorflow_whole import tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     weights = folder / "net.weights.h5"

@@ -33,11 +33,9 @@ PROFILE = ("--workflow-profile", REPOSITORY / "workflow" / "profiles" / "slurm")
 # The profile's waits are for clusters; and two cores play sixteen.
 TOY = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
 TOY += ("--set-threads", "features_inception_untrained=2")
-TOY += (
-    "distances=8",
-    "goodness=8",
-    "places_inception_untrained=8",
-)  # so that jobs spread over both nodes
+TOY += tuple(  # so that jobs spread over both nodes
+    f"{what}_inception_untrained=8" for what in ("distances_of", "goodness_of", "places")
+)
 
 # What the run with faults is to make; the others draw figures, too.
 MADE = ["results/goodness.csv", "results/verdict.csv"] + [
@@ -88,8 +86,8 @@ def main():
             wanted = {
                 ("features_inception_untrained", "CANCELLED"),
                 ("network", "FAILED"),
-                ("distances", "CANCELLED"),
-                ("goodness", "TIMEOUT"),
+                ("distances_of_inception_untrained", "CANCELLED"),
+                ("goodness_of_inception_untrained", "TIMEOUT"),
                 ("places_inception_untrained", "NODE_FAIL"),
             }
             assert wanted <= states, f"these faults did not happen: {wanted - states}"
@@ -169,11 +167,11 @@ def faults(cluster, folder):
     start(folder, "faults", on(cluster, folder), "--unlock").finish()
     run = start(folder, "faults", on(cluster, folder), *arguments)
 
-    job = running(cluster, run, "distances")
+    job = running(cluster, run, "distances_of_inception_untrained")
     cluster.ask("scancel", job["id"])
     print(f"Job {job['id']} ({job['rule']}) is cancelled.", flush=True)
 
-    job = running(cluster, run, "goodness")
+    job = running(cluster, run, "goodness_of_inception_untrained")
     for process in cluster.processes(job["node"], job["id"]):
         os.kill(process, signal.SIGSTOP)
     cluster.ask("scontrol", "update", f"JobId={job['id']}", "TimeLimit=1")

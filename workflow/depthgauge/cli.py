@@ -197,7 +197,7 @@ def autoencoder():
     """Train the autoencoder NAME of SPEC (YAML) on IMAGES, without their labels."""
 
 
-@stage("networks.pixel_pca:fit_pca")
+@stage("networks.pixel_pca:write_pca")
 @name
 @extractor_spec
 @place("images")
@@ -654,6 +654,7 @@ def reconstructions():
 
 @stage("together:run_together")
 @click.argument("commands", nargs=-1, required=True)
+@threads
 def together():
     """Run COMMANDS in one process, each of them in quotes: 'violins STEM ROWS ...'."""
 

@@ -12,7 +12,7 @@ from .stage import call
 log = logging.getLogger(__name__)
 
 
-def run_together(commands):
+def run_together(commands, *, threads=1):
     """Run commands one after the other.
 
     Parameters
@@ -20,6 +20,8 @@ def run_together(commands):
     commands : sequence of str
         Each as one would type it after ``depthgauge``: its name, the path of what it makes or
         reads first, and what follows.
+    threads : int
+        Given to those that take them.
 
     Raises
     ------
@@ -38,6 +40,8 @@ def run_together(commands):
             command = main.commands[name]
             options = command.make_context(name, words).params
             options.pop("log")
+            if "threads" in options:
+                options["threads"] = threads
             call(command.target, options)
         except (UserError, click.ClickException) as error:
             failed.append(f"{what}: {error}")

@@ -36,18 +36,23 @@ rule autoencoder:
         " --seed {params.seed} --threads {threads} --log {log}"
 
 
+# To fit and to freeze it are one job: to import TensorFlow takes longer than either.
 rule pca:
     input:
         images="results/datasets/{dataset}/images",
         manifest="results/datasets/{dataset}/manifest.csv",
     output:
         model="results/models/{dataset}/{extractor}.keras",
+        graph="results/networks/{dataset}/{extractor}.pb",
+        layers="results/networks/{dataset}/{extractor}.json",
+        nodes="results/networks/{dataset}/{extractor}.csv",
     log:
         "results/logs/pca/{dataset}/{extractor}.log",
     benchmark:
         "results/benchmarks/pca/{dataset}/{extractor}.tsv"
     wildcard_constraints:
         extractor=learned_as("pca"),
+    priority: 40
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
@@ -56,15 +61,14 @@ rule pca:
         mem_mb=per_attempt(lambda wildcards: 2000 + 14 * stack_mb(wildcards)),
         runtime=per_attempt(30),
     params:
-        code=code("pca"),
-        spec=to_learn,
+        code=code("pca", "network"),
+        depends=lambda wildcards: [to_learn(wildcards), frozen_from(wildcards)],
         seed=CONFIG["seed"],
+        commands=commands_of_pca,
     message:
         "Fitting the components of {wildcards.extractor} to {wildcards.dataset}"
     shell:
-        "depthgauge pca {wildcards.extractor} {params.spec:q} {input.images} {input.manifest}"
-        " --model {output.model} --dataset {wildcards.dataset}"
-        " --seed {params.seed} --threads {threads} --log {log}"
+        "depthgauge together {params.commands:q} --threads {threads} --log {log}"
 
 
 use rule network as learned_network with:
@@ -79,6 +83,6 @@ use rule network as learned_network with:
     benchmark:
         "results/benchmarks/network/{dataset}/{extractor}.tsv"
     wildcard_constraints:
-        extractor="|".join(PLAN.learned) or "(?!)",
+        extractor=learned_as("autoencoder"),
     message:
         "Freezing the network of {wildcards.extractor}, learned from {wildcards.dataset}"

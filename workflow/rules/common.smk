@@ -174,14 +174,16 @@ def pooled_files(pattern, extractor, layers=None):
 DISTANCES = "results/distances/{dataset}/{extractor}/{name}.npy"
 
 
+def layers_of(wildcards):
+    """The wildcards' layer; if they have none, all of their extractor, from shallow to deep."""
+    if hasattr(wildcards, "layer"):
+        return [wildcards.layer]
+    return PLAN.layers[wildcards.extractor]
+
+
 def layer_distances(wildcards):
-    """The distances of the wildcards' layer, a file for each pooling."""
-    return pooled_files(DISTANCES, wildcards.extractor, [wildcards.layer])
-
-
-def network_distances(wildcards):
-    """The distances of all layers of the wildcards' extractor, in all poolings."""
-    return pooled_files(DISTANCES, wildcards.extractor)
+    """The distances of the wildcards' layer, or of all of their extractor, in all poolings."""
+    return pooled_files(DISTANCES, wildcards.extractor, layers_of(wildcards))
 
 
 def first_poolings(wildcards, input):
@@ -193,8 +195,8 @@ def rows_to_follow(wildcards):
     """The files that tell the best reading of the wildcards' layer, or of all, with labels."""
     if wildcards.dataset not in LABELLED:
         return []
-    layers = getattr(wildcards, "layer", PLAN.layers[wildcards.extractor])
-    return expand("results/nulls/{{dataset}}/{{extractor}}/{layer}.csv", layer=layers)
+    rows = "results/nulls/{{dataset}}/{{extractor}}/{layer}.csv"
+    return expand(rows, layer=layers_of(wildcards))
 
 
 def reading_followed(wildcards):
@@ -223,28 +225,36 @@ def network_file(suffix):
 FOREIGN = set()
 
 
-def shard_files(wildcards):
-    """The shards of the wildcards' layer in all poolings, one pooling after the other.
-
-    Those on disk that are damaged, or were made from something else, are made anew, as
-    Snakemake makes files anew that a job left incomplete. The job would refuse them.
-    """
-    dataset, extractor, layer = wildcards.dataset, wildcards.extractor, wildcards.layer
-    files = [
+def shard_names(dataset, extractor, layer):
+    """The shards of a layer, one pooling after the other: (pooling, shard, file)."""
+    return [
         (pooling, shard, f"results/features/{dataset}/{extractor}/{name}/{shard}.npy")
         for pooling in PLAN.poolings[extractor]
         for name in [readings.pooled_name(layer, pooling)]
         for shard in PLAN.shards(dataset)
     ]
+
+
+def shard_files(wildcards):
+    """The shards of the wildcards' layer, or of all of their extractor, in all poolings.
+
+    Those on disk that are damaged, or were made from something else, are made anew, as
+    Snakemake makes files anew that a job left incomplete. The job would refuse them.
+    """
+    dataset, extractor = wildcards.dataset, wildcards.extractor
     manifest = f"results/datasets/{dataset}/manifest.csv"
-    if described(wildcards) and os.path.exists(manifest):
+    network = network_file(".json")(wildcards)
+    found = []
+    for layer in layers_of(wildcards):
+        files = shard_names(dataset, extractor, layer)
+        found += [file for *_, file in files]
+        if not (described(network, layer) and os.path.exists(manifest)):
+            continue
         there = [
             one for one in files if Path(one[-1]).exists() and one[-1] not in FOREIGN
         ]
         made_from = {
-            pooling: fingerprint(
-                manifest, network_file(".json")(wildcards), layer, pooling
-            )
+            pooling: fingerprint(manifest, network, layer, pooling)
             for pooling in {pooling for pooling, *_ in there}
         }
         for pooling, shard, file in there:
@@ -254,52 +264,118 @@ def shard_files(wildcards):
                     f"{file}: damaged, or made from another manifest or network; made anew.",
                     file=sys.stderr,
                 )
-    files = [file for *_, file in files]
-    workflow.dag.forcefiles.update(FOREIGN.intersection(files))
-    return files
+    workflow.dag.forcefiles.update(FOREIGN.intersection(found))
+    return found
 
 
-def described(wildcards):
-    """The description of the wildcards' layer, or none before its network is there.
+def described(network, name):
+    """The description of a layer of a network (.json), or none before that is there.
 
     One that an earlier version wrote, without digests, is made anew, and says nothing.
     """
-    description = Path(network_file(".json")(wildcards))
-    if not description.exists():
+    if not os.path.exists(network):
         return None
     try:
-        layers = read_layers(description)
+        layers = read_layers(network)
     except UserError as error:
         stop(error)
     for layer in layers:
         flat = layer.get("poolings", {}).get("flat", {})
-        if layer["layer"] == wildcards.layer and "digest" in flat:
+        if layer["layer"] == name and "digest" in flat:
             return layer
 
 
-def datasets_in(blocks):
-    """A pattern of the datasets of which the distances are made in one job, or in blocks."""
-    names = [name for name in PLAN.datasets if (PLAN.blocks(name) > 1) == blocks]
+def datasets_of(**asked):
+    """A pattern of the datasets that are as asked.
+
+    ``few``: of so few images that the layers of an extractor are one job; ``blocks``: of which the
+    distances are made in blocks of pairs; ``labelled``: of which all images have a label.
+    """
+    names = []
+    for name in PLAN.datasets:
+        blocks, labelled = PLAN.blocks(name) > 1, name in LABELLED
+        is_so = {"few": PLAN.few(name), "blocks": blocks, "labelled": labelled}
+        if asked.items() <= is_so.items():
+            names.append(name)
     return "|".join(names) or "(?!)"  # the latter matches nothing
 
 
-def datasets_of(few):
-    """A pattern of the datasets of few images, of which an extractor's maps are one job; or of many."""
-    names = [name for name in PLAN.datasets if PLAN.few(name) == few]
-    return "|".join(names) or "(?!)"
+def commands_of_distances(wildcards):
+    """The commands that compute the distances of the wildcards' layer, or of all of their extractor.
+
+    Made of the wildcards alone: what a parameter takes from the input Snakemake does not compare.
+    """
+    dataset, extractor = wildcards.dataset, wildcards.extractor
+    of = {"dataset": dataset, "extractor": extractor}
+    commands = []
+    for layer in layers_of(wildcards):
+        files = [
+            DISTANCES.format(**of, name=name) for name in PLAN.names(extractor, [layer])
+        ]
+        commands.append(
+            [
+                *(
+                    "distances",
+                    *(file for *_, file in shard_names(*of.values(), layer)),
+                ),
+                f"--manifest=results/datasets/{dataset}/manifest.csv",
+                f"--layers={network_file('.json')(wildcards)}",
+                *(f"--layer={layer}", *(f"--output={file}" for file in files)),
+            ]
+        )
+    return list(map(shlex.join, commands))
+
+
+# What is written of a layer's goodness, and the option that says where.
+MEASURED = {
+    "null": "results/nulls/{dataset}/{extractor}/{layer}.npy",
+    "row": "results/nulls/{dataset}/{extractor}/{layer}.csv",
+    "classes": "results/nulls/{dataset}/{extractor}/{layer}.classes.csv",
+    "images": "results/nulls/{dataset}/{extractor}/{layer}.images.csv",
+    "halves": "results/nulls/{dataset}/{extractor}/{layer}.halves.csv",
+}
+
+
+def commands_of_goodness(wildcards):
+    """The commands that measure the wildcards' layer, or all of their extractor.
+
+    Made of the wildcards alone, as ``commands_of_distances``.
+    """
+    dataset, extractor = wildcards.dataset, wildcards.extractor
+    commands = []
+    for layer in layers_of(wildcards):
+        of = {"dataset": dataset, "extractor": extractor, "layer": layer}
+        asked = {
+            **{"permute": permuted(wildcards), "permutations": CONFIG["permutations"]},
+            **{"seed": CONFIG["seed"], "layers": network_file(".json")(wildcards)},
+            **{option: file.format(**of) for option, file in MEASURED.items()},
+        }
+        commands.append(
+            [
+                *(
+                    "goodness",
+                    DISTANCES.format(**of, name=PLAN.names(extractor, [layer])[0]),
+                ),
+                f"results/datasets/{dataset}/manifest.csv",
+                *(f"--pooling={pooling}" for pooling in PLAN.poolings[extractor]),
+                *(f"--metric={metric}" for metric in PLAN.metrics),
+                *(f"--{option}={value}" for option, value in (of | asked).items()),
+            ]
+        )
+    return list(map(shlex.join, commands))
 
 
 def commands_of_places(wildcards):
-    """The commands that place few images, at all layers of the wildcards' extractor.
+    """The commands that place few images, and label them, at all layers of the wildcards' extractor.
 
-    Made of the wildcards alone: what a parameter takes from the input Snakemake does not compare.
+    Made of the wildcards alone, as ``commands_of_distances``.
     """
     dataset, extractor = wildcards.dataset, wildcards.extractor
     layers = PLAN.layers[extractor]
     manifest = f"results/datasets/{dataset}/manifest.csv"
     distances = [
         file.format(dataset=dataset, extractor=extractor)
-        for file in network_distances(wildcards)
+        for file in layer_distances(wildcards)
     ][:: len(PLAN.poolings[extractor])]
     followed = reading_followed(wildcards).split()
     named = [f"--dataset={dataset}", f"--extractor={extractor}"]
@@ -325,6 +401,25 @@ def commands_of_places(wildcards):
     commands.append(
         ["neighbours", manifest, *distances, f"--folder={beside}", *followed]
     )
+    if dataset in LABELLED:
+        measured = [
+            MEASURED["images"].format(dataset=dataset, extractor=extractor, layer=layer)
+            for layer in layers
+        ]
+        folder = f"results/misplaced/{dataset}/{extractor}"
+        commands.append(
+            ["misplaced", *measured, f"--neighbours={beside}", f"--folder={folder}"]
+        )
+    if dataset in LABELLED and CONFIG["labels_per_class"]:
+        trials = f"results/labelling/{dataset}/{extractor}/trials.csv"
+        commands.append(
+            [
+                *("label-accuracy", manifest, *distances, f"--output={trials}"),
+                *(*followed, f"--dataset={dataset}"),
+                *(f"--labels={count}" for count in CONFIG["labels_per_class"]),
+                *(f"--splits={CONFIG['label_splits']}", f"--seed={CONFIG['seed']}"),
+            ]
+        )
     return list(map(shlex.join, commands))
 
 
@@ -379,6 +474,25 @@ def to_learn(wildcards):
     )
 
 
+def commands_of_pca(wildcards, input, output):
+    """The commands that fit the wildcards' extractor, and freeze its network."""
+    extractor, dataset = wildcards.extractor, wildcards.dataset
+    fit = [
+        *("pca", extractor, to_learn(wildcards), input.images, input.manifest),
+        *(
+            f"--model={output.model}",
+            f"--dataset={dataset}",
+            f"--seed={CONFIG['seed']}",
+        ),
+    ]
+    freeze = [
+        *("network", extractor, json.dumps(CONFIG["extractors"][extractor])),
+        *(f"--source={output.model}", f"--graph={output.graph}"),
+        *(f"--layers={output.layers}", f"--nodes={output.nodes}"),
+    ]
+    return [shlex.join(fit), shlex.join(freeze)]
+
+
 def seed_of_network(wildcards):
     """The run's seed where the weights are drawn by it; a trained network is the same for all."""
     spec = CONFIG["extractors"][wildcards.extractor]
@@ -397,9 +511,9 @@ def unless_kept(extractor, name, path):
 
 
 def priority_of(dataset, extractor):
-    """The priority of a cell's features, below that of what uses them up, from 9 down to 0."""
+    """The priority of a cell's features, below that of what uses them up, from 9 down to 5."""
     cells = [(name, network) for name in PLAN.datasets for network in PLAN.layers]
-    return 9 * (1 - cells.index((dataset, extractor)) / len(cells))
+    return 9 - 4 * cells.index((dataset, extractor)) / len(cells)
 
 
 def probed(extractor):

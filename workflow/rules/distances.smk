@@ -1,5 +1,44 @@
 # Distances between all pairs of images, a matrix for each layer and pooling: in one job a layer, or
-# in blocks of pairs, a job each, that are joined.
+# in blocks of pairs, a job each, that are joined. Of few images all layers are one job: to start it
+# takes longer than a layer.
+
+for extractor in PLAN.layers:
+
+    rule:
+        name:
+            f"distances_of_{RULE_NAMES[extractor]}"
+        input:
+            shards=shard_files,
+            manifest="results/datasets/{dataset}/manifest.csv",
+            layers=network_file(".json"),
+        output:
+            # Not removed before the job: what is there and right is not made again.
+            [
+                update(f"results/distances/{{dataset}}/{{extractor}}/{name}.npy")
+                for name in PLAN.names(extractor)
+            ],
+        log:
+            "results/logs/distances/{dataset}/{extractor}.log",
+        benchmark:
+            "results/benchmarks/distances/{dataset}/{extractor}.tsv"
+        wildcard_constraints:
+            dataset=datasets_of(few=True, blocks=False),
+            extractor=extractor,
+        priority: 20
+        conda:
+            "../../envs/depthgauge.yaml"
+        threads: threads_up_to(8)
+        resources:
+            mem_mb=per_attempt(distances_mb),
+            runtime=per_attempt(distances_minutes),
+        params:
+            code=code("distances"),
+            commands=commands_of_distances,
+        message:
+            "Computing distances of {wildcards.dataset}, {wildcards.extractor}"
+        shell:
+            "depthgauge together {params.commands:q} --threads {threads} --log {log}"
+
 
 # A rule for each choice of poolings, since each has outputs of its own.
 CHOICES = sorted(set(map(tuple, PLAN.poolings.values())))
@@ -28,7 +67,7 @@ for poolings in CHOICES:
         benchmark:
             "results/benchmarks/distances/{dataset}/{extractor}/{layer}.tsv"
         wildcard_constraints:
-            dataset=datasets_in(blocks=False),
+            dataset=datasets_of(few=False, blocks=False),
             extractor=of_these,
         priority: 20
         conda:
@@ -39,13 +78,11 @@ for poolings in CHOICES:
             runtime=per_attempt(distances_minutes),
         params:
             code=code("distances"),
-            outputs=lambda wildcards, output: [f"--output={file}" for file in output],
+            commands=commands_of_distances,
         message:
             "Computing distances of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
         shell:
-            "depthgauge distances {input.shards} --manifest {input.manifest}"
-            " --layers {input.layers} --layer {wildcards.layer}"
-            " {params.outputs} --threads {threads} --log {log}"
+            "depthgauge together {params.commands:q} --threads {threads} --log {log}"
 
     rule:
         name:
@@ -66,7 +103,7 @@ for poolings in CHOICES:
         benchmark:
             "results/benchmarks/distance_block/{dataset}/{extractor}/{layer}/{a}-{b}-of-{k}.tsv"
         wildcard_constraints:
-            dataset=datasets_in(blocks=True),
+            dataset=datasets_of(blocks=True),
             extractor=of_these,
             a=r"\d+",
             b=r"\d+",
@@ -108,7 +145,7 @@ for poolings in CHOICES:
         benchmark:
             "results/benchmarks/join_blocks/{dataset}/{extractor}/{layer}.tsv"
         wildcard_constraints:
-            dataset=datasets_in(blocks=True),
+            dataset=datasets_of(blocks=True),
             extractor=of_these,
         priority: 20
         conda:

@@ -202,6 +202,7 @@ for needs, dataset, drawn in jobs_of_figures(FIGURES):
             f"results/logs/{own}.log",
         benchmark:
             f"results/benchmarks/{own}.tsv"
+        priority: 3 if needs == "results" else 0
         conda:
             "../../envs/depthgauge.yaml"
         threads: 1

@@ -1,5 +1,5 @@
-# How well labels cluster: a job for all readings of a layer, then one table of all cells, the cells
-# against one another, and the verdict.
+# How well labels cluster: a job for all readings of a layer, or of few images of all layers, then
+# one table of all cells, the cells against one another, and the verdict.
 
 
 rule goodness:
@@ -9,15 +9,13 @@ rule goodness:
         layers=network_file(".json"),
     output:
         # Not removed before the job: a reading that is there and right is not measured again.
-        null=update("results/nulls/{dataset}/{extractor}/{layer}.npy"),
-        row=update("results/nulls/{dataset}/{extractor}/{layer}.csv"),
-        classes=update("results/nulls/{dataset}/{extractor}/{layer}.classes.csv"),
-        images=update("results/nulls/{dataset}/{extractor}/{layer}.images.csv"),
-        halves=update("results/nulls/{dataset}/{extractor}/{layer}.halves.csv"),
+        [update(file) for file in MEASURED.values()],
     log:
         "results/logs/goodness/{dataset}/{extractor}/{layer}.log",
     benchmark:
         "results/benchmarks/goodness/{dataset}/{extractor}/{layer}.tsv"
+    wildcard_constraints:
+        dataset=datasets_of(few=False),
     priority: 10
     conda:
         "../../envs/depthgauge.yaml"
@@ -25,35 +23,54 @@ rule goodness:
     resources:
         # 4,000 images: 0.8 GB, 36 s on two busy cores; the moments take n^3, 7 s of 10,000 images.
         mem_mb=per_attempt(lambda wildcards: 1500 + 4 * pairs_mb(wildcards.dataset)),
-        runtime=per_attempt(
-            lambda wildcards: 10
-            + len(PLAN.poolings[wildcards.extractor])
-            * len(PLAN.metrics)
-            * (
-                pairs_mb(wildcards.dataset)
-                * (10**4 + CONFIG["permutations"])
-                // 200_000
-            )
-        ),
+        runtime=per_attempt(goodness_minutes),
     params:
         code=code("goodness"),
-        permute=permuted,
-        permutations=CONFIG["permutations"],
-        poolings=lambda wildcards: [
-            f"--pooling={pooling}" for pooling in PLAN.poolings[wildcards.extractor]
-        ],
-        metrics=[f"--metric={metric}" for metric in PLAN.metrics],
-        seed=CONFIG["seed"],
+        commands=commands_of_goodness,
     message:
         "Testing goodness of {wildcards.dataset}, {wildcards.extractor}, {wildcards.layer}"
     shell:
-        "depthgauge goodness {input.distances[0]} {input.manifest} --layers {input.layers}"
-        " {params.poolings} {params.metrics}"
-        " --dataset {wildcards.dataset} --extractor {wildcards.extractor}"
-        " --layer {wildcards.layer} --permute {params.permute}"
-        " --permutations {params.permutations} --seed {params.seed}"
-        " --null {output.null} --row {output.row} --classes {output.classes}"
-        " --images {output.images} --halves {output.halves} --threads {threads} --log {log}"
+        "depthgauge together {params.commands:q} --threads {threads} --log {log}"
+
+
+# Of few images: a job's start takes longer than a layer. One rule per extractor, since each has
+# layers, and so outputs, of its own.
+for extractor, layers in PLAN.layers.items():
+
+    rule:
+        name:
+            f"goodness_of_{RULE_NAMES[extractor]}"
+        input:
+            distances=layer_distances,
+            manifest="results/datasets/{dataset}/manifest.csv",
+            layers=network_file(".json"),
+        output:
+            [
+                update(file.replace("{layer}", layer))
+                for layer in layers
+                for file in MEASURED.values()
+            ],
+        log:
+            "results/logs/goodness/{dataset}/{extractor}.log",
+        benchmark:
+            "results/benchmarks/goodness/{dataset}/{extractor}.tsv"
+        wildcard_constraints:
+            dataset=datasets_of(few=True),
+            extractor=extractor,
+        priority: 10
+        conda:
+            "../../envs/depthgauge.yaml"
+        threads: threads_up_to(8)
+        resources:
+            mem_mb=per_attempt(1500),
+            runtime=per_attempt(goodness_minutes),
+        params:
+            code=code("goodness"),
+            commands=commands_of_goodness,
+        message:
+            "Testing goodness of {wildcards.dataset}, {wildcards.extractor}"
+        shell:
+            "depthgauge together {params.commands:q} --threads {threads} --log {log}"
 
 
 # With `pairs`: beside what was measured of the sample, the goodness of the whole dataset, estimated.
@@ -100,6 +117,7 @@ rule goodness_table:
         "results/logs/goodness_table.log",
     benchmark:
         "results/benchmarks/goodness_table.tsv"
+    priority: 10
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
@@ -129,6 +147,7 @@ rule comparisons:
         "results/logs/comparisons.log",
     benchmark:
         "results/benchmarks/comparisons.tsv"
+    priority: 10
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1
@@ -158,6 +177,7 @@ rule verdict:
         "results/logs/verdict.log",
     benchmark:
         "results/benchmarks/verdict.tsv"
+    priority: 10
     conda:
         "../../envs/depthgauge.yaml"
     threads: 1

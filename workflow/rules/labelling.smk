@@ -4,7 +4,7 @@
 rule label_accuracy:
     input:
         manifest="results/datasets/{dataset}/manifest.csv",
-        distances=network_distances,
+        distances=layer_distances,
         rows=rows_to_follow,
     output:
         "results/labelling/{dataset}/{extractor}/trials.csv",
@@ -12,6 +12,8 @@ rule label_accuracy:
         "results/logs/label_accuracy/{dataset}/{extractor}.log",
     benchmark:
         "results/benchmarks/label_accuracy/{dataset}/{extractor}.tsv"
+    wildcard_constraints:
+        dataset=datasets_of(few=False),
     conda:
         "../../envs/depthgauge.yaml"
     threads: threads_up_to(8)

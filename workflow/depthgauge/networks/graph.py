@@ -9,7 +9,7 @@ from ..archives import unpack
 from ..errors import UserError
 from .nodes import Node
 from .sources import check_no_folder
-from .tensorflow_setup import tf
+from .tensorflow_setup import Graph, GraphDef, Session, import_graph_def
 from .waists import waists
 
 
@@ -23,7 +23,7 @@ def read_graph(path):
     """
     path = Path(path)
     check_no_folder("network", path)
-    graph_def = tf.compat.v1.GraphDef()
+    graph_def = GraphDef()
     try:
         graph_def.ParseFromString(_graph_bytes(path))
     except FileNotFoundError as error:
@@ -57,20 +57,19 @@ def graph_function(graph_def, tensors):
     A session it is, not a function of TensorFlow 2: that starts half a second later, and takes 1
     to 4 % longer for a batch of Inception-v3.
     """
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
-    session = tf.compat.v1.Session(graph=graph)
-    return session.make_callable(tensors, ["input:0"])
+    with Graph().as_default() as graph:
+        import_graph_def(graph_def, name="")
+    return Session(graph=graph).make_callable(tensors, ["input:0"])
 
 
 def graph_nodes(graph_def):
     """Return the table of a graph's nodes, in topological order."""
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
+    with Graph().as_default() as graph:
+        import_graph_def(graph_def, name="")
     nodes = []
     for node in graph.get_operations():
-        shape = node.outputs[0].shape if node.outputs else tf.TensorShape(None)
-        sizes = [] if shape.rank is None else list(shape)
+        shape = node.outputs[0].shape if node.outputs else None
+        sizes = [] if shape is None or shape.rank is None else list(shape)
         sizes = sizes if node.type == "Const" else sizes[1:]
         shape = "x".join("?" if size is None else str(size) for size in sizes)
         inputs = tuple(tensor.op.name for tensor in node.inputs)
@@ -83,7 +82,7 @@ def graph_waists(graph_def, source, ends, names):
 
     Parameters
     ----------
-    graph_def : tf.compat.v1.GraphDef
+    graph_def : GraphDef
     source, ends : str, sequence of str
         The node of the images, and those that the network is for.
     names : dict of str to str
@@ -102,7 +101,7 @@ def with_added(graph_def, graph):
     What it has itself stays as it was, which exporting ``graph`` would not leave so.
     """
     known = {node.name for node in graph_def.node}
-    extended = tf.compat.v1.GraphDef()
+    extended = GraphDef()
     extended.CopyFrom(graph_def)
     extended.node.extend(node for node in graph.as_graph_def().node if node.name not in known)
     return extended

@@ -8,14 +8,15 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from keras.src.legacy.saving import saving_utils
 
 from ..errors import UserError
 from ..files import check_whole
+from .keras_setup import keras
 from .sources import check_no_folder
-from .tensorflow_setup import tf
 
 log = logging.getLogger(__name__)
+
+saving_utils = keras.src.legacy.saving.saving_utils
 
 _HALF = re.compile(r"(mixed_)?b?float16")
 EXPORT = (
@@ -49,7 +50,7 @@ def load_keras_file(name, path):
             "model_from_config",
             lambda config, **options: build(_of_keras_3(config), **options),
         ):
-            model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its reader raised
         raise UserError(f"extractor {name}: {_unreadable(path, str(error))}") from error
     if not hasattr(model, "inputs") or not model.inputs:
@@ -78,7 +79,7 @@ def _of_keras_3(config):
     if not isinstance(config, dict):
         return config
     config = {key: _of_keras_3(value) for key, value in config.items()}
-    kind = getattr(tf.keras.layers, str(config.get("class_name")), None)
+    kind = getattr(keras.layers, str(config.get("class_name")), None)
     own = config.get("config")
     if isinstance(own, dict) and config.get("class_name") == "Functional":
         for key in ("input_layers", "output_layers"):
@@ -141,7 +142,7 @@ def _in_single_precision(name, model):
         "%s: its layers compute in %s; they are run in float32, with the same weights.",
         *(name, " and ".join(low)),
     )
-    single = tf.keras.models.model_from_json(json.dumps(_single(json.loads(model.to_json()))))
+    single = keras.models.model_from_json(json.dumps(_single(json.loads(model.to_json()))))
     single.set_weights([_widened(value) for value in model.get_weights()])
     return single
 

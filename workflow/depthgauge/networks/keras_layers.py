@@ -1,10 +1,9 @@
 """Layers of Keras models by their paths, those of nested models included."""
 
-from keras.src.models.functional import Functional
-
 from ..errors import UserError
 from ..suggestions import LISTED, those_there
-from .tensorflow_setup import tf
+from .keras_setup import keras
+from .tensorflow_whole import tf
 
 
 def layers_of(model):
@@ -19,7 +18,7 @@ def layers_of(model):
     model : keras.Model
         A Functional or Sequential one, with one input.
     """
-    inputs = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.InputLayer)]
+    inputs = [layer for layer in model.layers if isinstance(layer, keras.layers.InputLayer)]
     found = {layer.name: [layer.output] for layer in inputs}
     outputs = _follow(model, model.inputs, "", found)
     return found, tf.nest.flatten(outputs)
@@ -74,13 +73,13 @@ def is_tensor(value):
 
 
 def _is_nested(layer):
-    return isinstance(layer, (Functional, tf.keras.Sequential))
+    return isinstance(layer, (keras.src.models.functional.Functional, keras.Sequential))
 
 
 def _follow(model, tensors, prefix, found):
     """Apply a model, layer by layer, to tensors; note what each layer gives in ``found``."""
-    if isinstance(model, tf.keras.Sequential):
-        model = tf.keras.Model(model.inputs, model.outputs, name=model.name)
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
 
     def call(layer, *args, **options):
         path = f"{prefix}{layer.name}"

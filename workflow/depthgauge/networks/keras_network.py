@@ -7,7 +7,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from keras.src.utils import file_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ..errors import UserError
@@ -17,9 +16,10 @@ from .fold import node_name
 from .graph import graph_waists
 from .keras_file import load_keras_file
 from .keras_layers import is_tensor, layers_by_path, layers_of
+from .keras_setup import keras
 from .learned import is_learned, learned_layers
 from .pixels import height_and_width
-from .tensorflow_setup import tf
+from .tensorflow_whole import tf
 from .waists import depth_count, listed
 
 # The networks of keras.applications that were trained at something else than 224 pixels.
@@ -56,7 +56,7 @@ def application_graph(name, spec, source=None):
         For an unknown network, unusable weights or an unknown layer.
     """
     application = spec["application"]
-    known = dict(inspect.getmembers(tf.keras.applications, inspect.isfunction))
+    known = dict(inspect.getmembers(keras.applications, inspect.isfunction))
     known["EfficientNetLite0"] = EfficientNetLite0
     if application not in known:
         raise UserError(
@@ -75,7 +75,7 @@ def application_graph(name, spec, source=None):
             "null (untrained) or the path of an existing file."
         )
     try:
-        with patch.object(file_utils, "get_file", _handing(name, source)):
+        with patch.object(keras.src.utils.file_utils, "get_file", _handing(name, source)):
             model = known[application](
                 include_top=False, pooling="avg", weights=weights, input_shape=(height, width, 3)
             )
@@ -232,7 +232,7 @@ def _paper_layers(name, application, model):
             f"name the layers of {application}, which `depthgauge layers {application}` lists, or "
             "take so many depths, such as `layers: 6`."
         )
-    pools = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.MaxPooling2D)]
+    pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
     channels = [layer.output.shape[-1] for layer in pools]
     if channels != [64, 192, 288, 768]:
         raise UserError(
@@ -249,7 +249,7 @@ def _paper_layers(name, application, model):
 
 def _preprocessing(name, spec, channels):
     if "application" in spec:
-        modules = dict(inspect.getmembers(tf.keras.applications, inspect.ismodule))
+        modules = dict(inspect.getmembers(keras.applications, inspect.ismodule))
         if spec["application"] not in modules:
             raise UserError(
                 f"extractor {name}: preprocessing: keras.applications has no module "
@@ -284,7 +284,7 @@ def _check_channels(name, preprocess, channels):
 
 def _freeze(model, outputs, size, preprocess):
     """Return (GraphDef, {layer: tensor}) of the model's ``outputs`` with constant weights."""
-    inner = tf.keras.Model(model.inputs[0], list(outputs.values()))
+    inner = keras.Model(model.inputs[0], list(outputs.values()))
 
     @tf.function
     def extract(input):

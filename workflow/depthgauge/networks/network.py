@@ -17,7 +17,8 @@ from .nodes import write_nodes
 from .pixels import height_and_width, probe_images, size_of
 from .pooling import add_poolings
 from .sources import network_file
-from .tensorflow_setup import tf
+from .tensorflow_setup import extract_sub_graph
+from .tensorflow_whole import tf
 from .waists import depth_count, depth_names, evenly, listed
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def build_network(name, spec, graph, layers, *, seed=0, source=None, nodes=None)
         chosen = dict(zip(depth_names(count), evenly(name, list(found), count), strict=True))
         tensors = {layer: f"{found[called].name}:0" for layer, called in chosen.items()}
     outputs = sorted({node_name(tensor) for tensor in tensors.values()})
-    unfolded = tf.compat.v1.graph_util.extract_sub_graph(unfolded, outputs)
+    unfolded = extract_sub_graph(unfolded, outputs)
     images = probe_images(size)
     values = _values(name, unfolded, tensors, images)
     described = []
@@ -107,8 +108,9 @@ def network_graph(name, spec, seed, source):
     if spec["kind"] == "frozen_graph":
         return *_frozen_graph(name, spec, network_file(name, spec, source)), {}
     from .keras_network import application_graph, file_graph, learned_graph  # only where needed
+    from .keras_setup import keras
 
-    tf.keras.utils.set_random_seed(derive_seed(seed, name, "weights"))
+    keras.utils.set_random_seed(derive_seed(seed, name, "weights"))
     if spec["kind"] in ("autoencoder", "pca"):
         return learned_graph(name, spec, seed, source)
     if spec["kind"] == "keras_application":

@@ -9,11 +9,18 @@ from threadpoolctl import threadpool_limits
 from ..manifest import read_manifest
 from ..seeds import derive_seed
 from .keras_save import save_model
+from .keras_setup import keras
 from .learned import check_learned
 from .pixels import load_stack
-from .tensorflow_setup import tf
+from .tensorflow_setup import use_threads
 
 log = logging.getLogger(__name__)
+
+
+def write_pca(name, spec, images, manifest, model, **options):
+    """Call ``fit_pca`` in a process in which nothing is computed yet."""
+    use_threads(1)
+    fit_pca(name, spec, images, manifest, model, **options)
 
 
 def fit_pca(name, spec, images, manifest, model, *, dataset="", seed=0, threads=1):
@@ -55,11 +62,11 @@ def fit_pca(name, spec, images, manifest, model, *, dataset="", seed=0, threads=
         "%s on %s: %d components hold %.1f %% of the variance of %d images",
         *(name, dataset, spec["components"], 100 * pca.explained_variance_ratio_.sum(), len(names)),
     )
-    layers = tf.keras.layers
+    layers = keras.layers
     x = given = layers.Input((size, size, 3), name="images")
     x = layers.Rescaling(1 / 255, name="unit_range")(x)
     x = layers.Flatten(name="pixels")(x)
     project = layers.Dense(spec["components"], name="components")
-    network = tf.keras.Model(given, project(x), name="pca")
+    network = keras.Model(given, project(x), name="pca")
     project.set_weights([pca.components_.T, -pca.components_ @ pca.mean_])
     save_model(network, model)

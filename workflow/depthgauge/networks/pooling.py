@@ -17,7 +17,7 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
     ----------
     name : str
         The extractor's name, for errors.
-    graph_def : tf.compat.v1.GraphDef
+    graph_def : GraphDef
     described : list of dict
         Of every layer ``layer``, ``tensor``, ``shape`` (without the batch) and ``dim``. Each is
         given ``poolings``, {pooling: {"tensor": str, "dim": int}}, and a sequence
@@ -32,7 +32,7 @@ def add_poolings(name, graph_def, described, prefix_tokens=None):
         If a sequence has no more tokens than ``prefix_tokens``.
     """
     from .graph import with_added  # and TensorFlow, which ONNX files do without
-    from .tensorflow_setup import tf
+    from .tensorflow_whole import tf
 
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")

@@ -1,7 +1,8 @@
 """TensorFlow, set up for features: its start, threads, memory and precision.
 
-Nothing but the stages of this folder imports it. What each of these choices buys is in
-docs/architecture.md.
+Of TensorFlow it imports what runs a frozen graph, in a third of the time that all of it takes,
+which is in :mod:`.tensorflow_whole`. Nothing but the stages of this folder imports either. What
+each of these choices buys is in docs/architecture.md.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -51,18 +53,43 @@ def without_unasked():
             os.write(2, b"".join(line for line in file if not _UNASKED.match(line)))
 
 
-# The last thing that TensorFlow imports, and with it all of Keras, which a frozen graph does
-# without. An import of a module that is None fails; `tf.keras` imports it when it is asked for.
-_OPTIMIZERS = "keras.src.optimizers"
-sys.modules.setdefault(_OPTIMIZERS, None)
-try:
-    with without_unasked():
-        import tensorflow as tf
-finally:
-    if sys.modules[_OPTIMIZERS] is None:
-        del sys.modules[_OPTIMIZERS]
+@contextmanager
+def absent(*modules):
+    """Let imports of modules fail meanwhile, unless these have been imported."""
+    held = [module for module in modules if module not in sys.modules]
+    # An import of a module that is None fails.
+    sys.modules.update(dict.fromkeys(held))
+    try:
+        yield
+    finally:
+        for module in held:
+            del sys.modules[module]
 
-tf.get_logger().setLevel("ERROR")
+
+@contextmanager
+def _without_its_start():
+    """Let modules of TensorFlow be imported without its package, which would import all of them."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.modules["tensorflow"] = module_from_spec(find_spec("tensorflow"))
+    try:
+        yield
+    finally:
+        del sys.modules["tensorflow"]  # whoever imports it now has all of it
+
+
+with _without_its_start(), without_unasked():
+    from tensorflow.python import tf2
+
+    tf2.enable()
+    from tensorflow.core.framework.graph_pb2 import GraphDef  # noqa: F401
+    from tensorflow.python.client.session import Session  # noqa: F401
+    from tensorflow.python.framework import config
+    from tensorflow.python.framework.graph_util_impl import extract_sub_graph  # noqa: F401
+    from tensorflow.python.framework.importer import import_graph_def  # noqa: F401
+    from tensorflow.python.framework.ops import Graph  # noqa: F401
+    from tensorflow.python.ops import array_ops, math_ops  # noqa: F401
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +109,9 @@ def use_threads(threads):
     Call it before anything is computed.
     """
     _keep_freed_memory()
-    tf.config.experimental.enable_tensor_float_32_execution(False)  # a GPU's three digits
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    config.enable_tensor_float_32_execution(False)  # a GPU's three digits
+    config.set_intra_op_parallelism_threads(1)
+    config.set_inter_op_parallelism_threads(threads)
 
 
 def _keep_freed_memory():
@@ -107,7 +134,7 @@ def use_precision(precision):
     What a graph takes and gives stays float32; oneDNN does it, where the processor can.
     """
     option = {"auto_mixed_precision_onednn_bfloat16": precision == "bfloat16"}
-    tf.config.optimizer.set_experimental_options(option)
+    config.set_optimizer_experimental_options(option)
 
 
 def usable_precision(precision, flags=None):

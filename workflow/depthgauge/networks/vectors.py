@@ -41,19 +41,25 @@ def write_vector_graph(graph, output, tensor, dim, mean=None):
 
 def _to_tensorflow(path, tensor, dim, mean):
     from .graph import read_graph, with_added
-    from .tensorflow_setup import tf
+    from .tensorflow_setup import (
+        Graph,
+        array_ops,
+        extract_sub_graph,
+        import_graph_def,
+        math_ops,
+    )
 
     graph_def = read_graph(path)
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
-        vectors = tf.reshape(graph.get_tensor_by_name(tensor), [-1, dim])
+    with Graph().as_default() as graph:
+        import_graph_def(graph_def, name="")
+        vectors = array_ops.reshape(graph.get_tensor_by_name(tensor), [-1, dim])
         if mean is not None:
-            vectors = tf.cast(vectors, tf.float64) - np.asarray(mean, np.float64)
-            lengths = tf.sqrt(tf.reduce_sum(vectors * vectors, axis=1, keepdims=True))
-            vectors = tf.cast(tf.math.divide_no_nan(vectors, lengths), tf.float32)
-        vectors = tf.identity(vectors, name=_NAME)
+            vectors = math_ops.cast(vectors, np.float64) - np.asarray(mean, np.float64)
+            lengths = math_ops.sqrt(math_ops.reduce_sum(vectors * vectors, axis=1, keepdims=True))
+            vectors = math_ops.cast(math_ops.div_no_nan(vectors, lengths), np.float32)
+        vectors = array_ops.identity(vectors, name=_NAME)
     extended = with_added(graph_def, graph)
-    return tf.compat.v1.graph_util.extract_sub_graph(extended, [vectors.op.name]), vectors.name
+    return extract_sub_graph(extended, [vectors.op.name]), vectors.name
 
 
 def _to_onnx(path, tensor, dim, mean):

@@ -100,7 +100,9 @@ def _jobs(plan):
     labelled, partly = plan.with_labels(), plan.with_labels("some")
     curves = labelled if plan.config["labels_per_class"] else []
     whole = [dataset for dataset in plan.datasets if plan.blocks(dataset) == 1]
+    few = [dataset for dataset in plan.datasets if plan.few(dataset)]
     many = [dataset for dataset in plan.datasets if not plan.few(dataset)]
+    many_labelled = [dataset for dataset in many if dataset in labelled]
     blocks = {name: plan.blocks(name) for name in plan.datasets if name not in whole}
 
     def pairs(datasets):
@@ -120,6 +122,7 @@ def _jobs(plan):
         "network": {
             plan.network(dataset, extractor).removeprefix("networks/")
             for dataset, extractor, _ in plan.cells()
+            if plan.learned.get(extractor) != "pca"
         },
         "figures_of_networks": [""],
         "features": [
@@ -128,7 +131,8 @@ def _jobs(plan):
             for pair in pairs([dataset])
             for shard in plan.shards(dataset)
         ],
-        "distances": cells(whole),
+        "distances": pairs(name for name in whole if name in few)
+        + cells(name for name in whole if name in many),
         "distance_block": [
             f"{cell}/{a}-{b}-of-{count}"
             for dataset, count in blocks.items()
@@ -137,11 +141,11 @@ def _jobs(plan):
             for b in range(a, count)
         ],
         "join_blocks": cells(blocks),
-        "goodness": cells(labelled),
+        "goodness": pairs(name for name in few if name in labelled) + cells(many_labelled),
         "sampled_goodness": cells(name for name in plan.sampled if name in labelled),
         "figures_of_verdict": labelled,
-        "misplaced": pairs(labelled),
-        "label_accuracy": pairs(curves),
+        "misplaced": pairs(many_labelled),
+        "label_accuracy": pairs(many_labelled if curves else []),
         "linear_probe": pairs(curves if plan.config["linear_probe"] else []),
         "labels": partly,
         "mislabelled": labelled,
@@ -150,5 +154,5 @@ def _jobs(plan):
         "near_copies": plan.datasets,
         "embedding": cells(many),
         "neighbours clusters": pairs(many),
-        "places": pairs(filter(plan.few, plan.datasets)),
+        "places": pairs(few),
     }

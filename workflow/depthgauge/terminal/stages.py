@@ -13,7 +13,7 @@ STAGES = {
     "networks": r"(onnx_|learned_)?network|autoencoder|pca",
     "features": r"features_.+",
     "distances": r"(distances|distance_block|join_blocks)(_.+)?",
-    "figures": r"embedding|places_.+|figures_of_.+",
+    "figures": r"embedding|(unlabelled_)?places_.+|figures_of_.+",
     "report": r"claims|explorer|report",
     "measures": r".+",
 }
