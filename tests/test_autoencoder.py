@@ -141,10 +141,10 @@ def test_divergence_from_the_start_is_an_error():
         autoencoder.fit(build_autoencoder(spec, 1), images, images, spec, np.random.default_rng(0))
 
 
-def train(dataset, folder, threads):
+def train(dataset, folder, threads, spec=SMALL):
     files = {"--model": "net.keras", "--history": "history.csv", "--examples": "examples.npz"}
     options = [word for option, file in files.items() for word in (option, str(folder / file))]
-    arguments = [json.dumps(SMALL), str(dataset / "images"), str(dataset / "manifest.csv")]
+    arguments = [json.dumps(spec), str(dataset / "images"), str(dataset / "manifest.csv")]
     done = subprocess.run(
         [
             *(sys.executable, "-m", "depthgauge", "autoencoder", "net", *arguments, *options),
@@ -166,6 +166,24 @@ def trained(dataset, tmp_path_factory):
 
 def test_training_gives_the_same_bytes_for_any_number_of_threads(dataset, trained, tmp_path):
     assert train(dataset, tmp_path, threads=1) == trained[1]
+
+
+def test_large_images_are_trained_on_in_parts_side_by_side(dataset, tmp_path):
+    large = SMALL | {"size": autoencoder.WHOLE + 4, "epochs": 1}
+    folders = [tmp_path / str(threads) for threads in (1, 3)]
+    for folder in folders:
+        folder.mkdir()
+    one, other = (train(dataset, folder, int(folder.name), large) for folder in folders)
+    assert one == other
+    # The parts' mean gradient is that of the whole.
+    steps = []
+    for parts in (1, autoencoder.PARTS):
+        model = build_autoencoder(spec_of(), 1)
+        optimizer = tf.keras.optimizers.SGD(0.1)
+        loss = autoencoder._step(model, optimizer, parts)(blobs(16))
+        steps.append([float(loss), *model.get_weights()])
+    for whole, in_parts in zip(*steps, strict=True):
+        np.testing.assert_allclose(in_parts, whole, rtol=1e-5, atol=1e-6)
 
 
 def test_frozen_encoder_computes_what_the_saved_model_does(dataset, trained, tmp_path):

@@ -17,7 +17,7 @@ from depthgauge import cli
 from side_by_side import report, timed
 
 PACKAGE = Path(depthgauge.__file__).parent
-PRINT = "; import sys; print('tensorflow' in sys.modules)"
+PRINT = "; import sys; print('tensorflow.python' in sys.modules)"
 
 
 def main():

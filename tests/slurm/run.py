@@ -30,9 +30,16 @@ PATIENCE = 900  # seconds that one run may take
 COMPARED = ("goodness.csv", "verdict.csv", "datasets/**/*", "distances/**/*", "nulls/**/*")
 COMPARED += ("embeddings/**/*", "figures/**/*")
 PROFILE = ("--workflow-profile", REPOSITORY / "workflow" / "profiles" / "slurm")
-# The profile's waits are for clusters; and two cores play sixteen.
-TOY = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
-TOY += ("--set-threads", "features_inception_untrained=2")
+# The waits are for clusters: here Snakemake asks every second how the jobs are doing. And two cores
+# play sixteen.
+IMPATIENT = """
+import runpy, sys
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+RemoteExecutor.next_seconds_between_status_checks = property(lambda _: 1, lambda *_: None)
+sys.argv[0] = "snakemake"
+runpy.run_module("snakemake", run_name="__main__")
+"""
+TOY = ("--latency-wait", "10", "--set-threads", "features_inception_untrained=2")
 TOY += tuple(  # so that jobs spread over both nodes
     f"{what}_inception_untrained=8" for what in ("distances_of", "goodness_of", "places")
 )
@@ -103,7 +110,7 @@ class Run:
     def __init__(self, folder, environment, *arguments):
         folder.mkdir(exist_ok=True)
         self.printed = folder / "printed.txt"
-        command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
+        command = [sys.executable, "-c", IMPATIENT, "--snakefile", REPOSITORY / "Snakefile"]
         command += ["--directory", folder, "--configfile", folder.parent / "config.yaml"]
         command += arguments
         with open(self.printed, "wb") as log:

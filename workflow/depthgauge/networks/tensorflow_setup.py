@@ -76,7 +76,7 @@ def _without_its_start():
     try:
         yield
     finally:
-        del sys.modules["tensorflow"]  # whoever imports it now has all of it
+        del sys.modules["tensorflow"]  # whoever imports it now has all of it, and its plug-ins
 
 
 with _without_its_start(), without_unasked():
