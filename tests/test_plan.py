@@ -75,6 +75,17 @@ def test_files_follow_from_the_labels(folder):
     assert "goodness.csv" not in unlabelled.targets()
 
 
+@pytest.mark.parametrize(
+    ("images", "layers", "few"), [(1000, 40, True), (1001, 40, False), (1000, 41, False)]
+)
+def test_of_few_images_all_layers_are_one_job_unless_a_shell_could_not_be_told(images, layers, few):
+    depths = {f"layer_{i}": f"{i}:0" for i in range(layers)}
+    config = CONFIG | {"extractors": {"net": NET | {"layers": depths}}}
+    counted = dict.fromkeys(CONFIG["datasets"], images)
+    made = Plan(checked_config(config), counted, dict.fromkeys(counted, "all"))
+    assert made.few("all") == few
+
+
 def test_a_plan_is_read_as_it_was_written(folder):
     made = make_plan(CONFIG | {"pairs": 1000})
     (folder / "plan.json").write_text(made.text())

@@ -32,6 +32,7 @@ from .urls import check_urls
 # (5.5 images/s each): less than 5 % of a job is spent on starting it.
 SHARD_IMAGES = 12_000
 FEW = 1_000  # images of which stages are so short that their starts would be most of it
+FEW_LAYERS = 40  # whose commands, up to 2 kB each, are one line of a shell: it may have 128 kB
 
 # The layers of Inception-v3 that the paper uses, which `layers: pooling` stands for.
 _POOLING_LAYERS = ["pool", "mixed_3_pool", "mixed_8_pool", "pool_3"]
@@ -108,8 +109,9 @@ class Plan:
         return parts(self.images[dataset], self.config["block_images"])
 
     def few(self, dataset):
-        """Return whether maps, clusters and neighbours of a dataset are one job per extractor."""
-        return self.images[dataset] <= FEW
+        """Return whether all layers of an extractor are one job of each stage of a dataset."""
+        layers = max(map(len, self.layers.values()))
+        return self.images[dataset] <= FEW and layers <= FEW_LAYERS
 
     def learned_from(self, dataset, extractor):
         """Return the dataset from which an extractor learns that is used on ``dataset``."""
