@@ -20,6 +20,7 @@ if "datasets" not in config and "extractors" not in config:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/together.smk"
 include: "workflow/rules/resources.smk"
 
 

@@ -44,17 +44,17 @@ def test_options_are_what_the_function_takes(name):
 
 def test_rules_know_the_code_of_their_command():
     """Else a change of it would leave what it made as it is."""
-    common = (RULES / "common.smk").read_text()
+    together = (RULES / "together.smk").read_text()
     listed = {}  # by function, the commands that it gives a rule to run together
-    for function in re.findall(r"^def (commands_of_\w+)\(.*?(?=^def |\Z)", common, re.M | re.S):
-        body = re.search(rf"^def {function}\(.*?(?=^def |\Z)", common, re.M | re.S)[0]
+    for function in re.findall(r"^def (commands_of_\w+)\(.*?(?=^def |\Z)", together, re.M | re.S):
+        body = re.search(rf"^def {function}\(.*?(?=^def |\Z)", together, re.M | re.S)[0]
         words = re.findall(r'[\[(]\s*"([\w-]+)",', body)
         listed[function] = {word for word in words if word in TARGETS}
     called = set().union(*listed.values())
     for file in RULES.glob("*.smk"):
         for rule in re.split(r"^ *rule\b", file.read_text(), flags=re.M)[1:]:
-            if together := re.search(r"code=code\((.*?)commands=(commands_of_\w+)", rule, re.S):
-                known, function = together.groups()
+            if found := re.search(r"code=code\((.*?)commands=(commands_of_\w+)", rule, re.S):
+                known, function = found.groups()
                 assert set(re.findall(r'"([\w-]+)"', known)) & TARGETS.keys() == listed[function]
             own = re.findall(r'^ *"depthgauge ([\w-]+) ', rule, flags=re.M)
             called |= set(own)
