@@ -1,11 +1,13 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 from depthgauge.networks.features import features
 from depthgauge.networks.network import build_network
 from depthgauge.networks.tensorflow_setup import (
@@ -55,11 +57,23 @@ def test_only_what_nobody_asked_for_is_left_out_of_stderr(flags, held_back, monk
 
 
 @pytest.mark.skipif("avx" not in processor_flags(), reason="nothing is held back")
-@pytest.mark.parametrize("module", ["tensorflow_setup", "tensorflow_whole", "keras_setup"])
-def test_tensorflow_starts_without_a_word(module):
-    start = f"import depthgauge.networks.{module}"
+@pytest.mark.parametrize("module", ["tensorflow_whole", "keras_setup", "keras_network"])
+def test_tensorflow_starts_without_a_word_in_part_and_as_a_whole(module):
+    start = "import depthgauge.networks.tensorflow_setup, sys; assert 'tensorflow' not in "
+    start += f"sys.modules; import depthgauge.networks.{module}"
     done = subprocess.run([sys.executable, "-c", start], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_tensorflow_is_imported_by_two_modules_alone():
+    """Else what comes first could be a part that imports itself in a circle."""
+    package = REPOSITORY / "workflow/depthgauge"
+    importing = {
+        file.stem
+        for file in package.rglob("*.py")
+        if re.search(r"^\s*(from|import) (tensorflow|keras)\b", file.read_text(), re.M)
+    }
+    assert importing == {"tensorflow_setup", "tensorflow_whole", "keras_setup"}
 
 
 # Not MobileNet's deeper layers: untrained, they are 1.3 hundredths off.

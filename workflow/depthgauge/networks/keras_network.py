@@ -7,7 +7,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ..errors import UserError
 from .autoencoder import build_autoencoder
@@ -19,7 +18,7 @@ from .keras_layers import is_tensor, layers_by_path, layers_of
 from .keras_setup import keras
 from .learned import is_learned, learned_layers
 from .pixels import height_and_width
-from .tensorflow_whole import tf
+from .tensorflow_whole import convert_variables_to_constants_v2, tf
 from .waists import depth_count, listed
 
 # The networks of keras.applications that were trained at something else than 224 pixels.
