@@ -173,6 +173,15 @@ def pooled_files(pattern, extractor, layers=None):
 # Distances of a layer in one of its poolings; {name} is LAYER or LAYER.POOLING.
 DISTANCES = "results/distances/{dataset}/{extractor}/{name}.npy"
 
+# What is written of a layer's goodness, and the option that says where.
+MEASURED = {
+    "null": "results/nulls/{dataset}/{extractor}/{layer}.npy",
+    "row": "results/nulls/{dataset}/{extractor}/{layer}.csv",
+    "classes": "results/nulls/{dataset}/{extractor}/{layer}.classes.csv",
+    "images": "results/nulls/{dataset}/{extractor}/{layer}.images.csv",
+    "halves": "results/nulls/{dataset}/{extractor}/{layer}.halves.csv",
+}
+
 
 def layers_of(wildcards):
     """The wildcards' layer; if they have none, all of their extractor, from shallow to deep."""

@@ -182,7 +182,7 @@ for extractor, layers in PLAN.layers.items():
                 ),
                 commands=commands_of_places,
             message:
-                "Mapping {wildcards.dataset}, {wildcards.extractor}, with clusters and neighbours"
+                "Mapping {wildcards.dataset}, {wildcards.extractor}: clusters, neighbours, labelling trials"
             shell:
                 "depthgauge together {params.commands:q} --threads {threads} --log {log}"
 
@@ -190,7 +190,7 @@ for extractor, layers in PLAN.layers.items():
         name:
             f"misplaced_{RULE_NAMES[extractor]}"
         input:
-            images=per_layer("results/nulls/{dataset}/{extractor}/{layer}.images.csv"),
+            images=per_layer(MEASURED["images"]),
             rows=per_layer("results/nulls/{dataset}/{extractor}/{layer}.csv"),
             neighbours=per_layer("results/neighbours/{dataset}/{extractor}/{layer}.csv"),
         output:

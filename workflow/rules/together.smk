@@ -31,16 +31,6 @@ def commands_of_distances(wildcards):
     return list(map(shlex.join, commands))
 
 
-# What is written of a layer's goodness, and the option that says where.
-MEASURED = {
-    "null": "results/nulls/{dataset}/{extractor}/{layer}.npy",
-    "row": "results/nulls/{dataset}/{extractor}/{layer}.csv",
-    "classes": "results/nulls/{dataset}/{extractor}/{layer}.classes.csv",
-    "images": "results/nulls/{dataset}/{extractor}/{layer}.images.csv",
-    "halves": "results/nulls/{dataset}/{extractor}/{layer}.halves.csv",
-}
-
-
 def commands_of_goodness(wildcards):
     """The commands that measure the wildcards' layer, or all of their extractor.
 
